@@ -1,0 +1,7 @@
+.PHONY: check format
+
+check:  ## what CI runs
+	bash .ci/run
+
+format:
+	.venv/bin/ruff check --fix . && .venv/bin/ruff format .

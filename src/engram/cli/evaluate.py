@@ -1,0 +1,65 @@
+"""``engram evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from engram.cli.console import out, print_json, progress_bar
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")],
+    dataset: Annotated[Optional[str], typer.Option(help="Images to test on.", show_default="what it was trained on")] = None,
+    label_examples: Annotated[Optional[int], typer.Option(help="Label the neurons anew from this many training images.", show_default="the model's own labels")] = None,
+    test_examples: Annotated[Optional[int], typer.Option(help="Test images.", show_default="all")] = None,
+    threads: Annotated[Optional[int], typer.Option(help="Threads.", show_default="all processors")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the accuracies.")] = False,
+) -> None:  # fmt: skip
+    """Test a trained network; test images never take part in weights or labels."""
+    from engram.datasets import load
+    from engram.evaluation import evaluate as evaluate_model
+    from engram.model_file import load_model
+    from engram.validation import check_count
+
+    for name, value in (
+        ("label-examples", label_examples),
+        ("test-examples", test_examples),
+        ("threads", threads),
+    ):
+        if value is not None:
+            check_count(name, value)
+    trained = load_model(model)
+    data = load(dataset or trained.config.get("dataset", trained.dataset))
+    tasks: dict[str, int] = {}
+    with progress_bar(quiet=quiet or json) as bar:
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done)
+
+        _, result = evaluate_model(
+            trained,
+            data,
+            label_examples=label_examples,
+            test_examples=test_examples,
+            threads=threads,
+            on_progress=show,
+        )
+    if json:
+        print_json(result.to_dict())
+        return
+    for scheme, value in result.accuracy.items():
+        out.print(f"{scheme:<11} {100 * value:6.2f} %")
+    if not quiet:
+        classes = "  ".join(f"{name}: {100 * value:.1f} %" for name, value in result.per_class["proportion"].items())
+        out.print(f"by class (proportion)  {classes}")
+        out.print(
+            f"{result.n_test:,} test images, labels from {result.n_label:,} training images;"
+            f" {result.silent_images} silent images, {result.unassigned_neurons} unassigned neurons;"
+            f" {result.seconds:.1f} s"
+        )

@@ -1,0 +1,88 @@
+"""``engram figures`` and ``engram info``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engram.cli.console import out, print_json
+
+
+def figures(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the paths as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Draw a run's figures anew: receptive fields, learning curve, norm and theta, raster, confusion matrix."""
+    from engram.datasets import load
+    from engram.errors import DataError
+    from engram.evaluation import Evaluation
+    from engram.model_file import load_model
+    from engram.run_figures import draw_run
+    from engram.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    model = load_model(run)
+    summary = folder.read_summary()
+    evaluation = Evaluation.from_dict(summary["evaluation"]) if "evaluation" in summary else None
+    try:
+        dataset = load(model.config.get("dataset", model.dataset))
+    except DataError:
+        dataset = None
+    paths = draw_run(folder, model, dataset, folder.read_metrics(), evaluation)
+    if json:
+        print_json([str(path) for path in paths])
+    elif not quiet:
+        for path in paths:
+            out.print(str(path))
+
+
+def info(
+    model: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")],
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Say what a model is: its network, rule and constants, what it has seen, its labels."""
+    import numpy as np
+
+    from engram.model_file import load_model, model_content
+    from engram.run_folder import RunFolder
+
+    trained = load_model(model)
+    tensors, metadata = model_content(trained)
+    norm = np.abs(trained.weights).sum(axis=0, dtype=np.float64)
+    facts = {
+        **metadata,
+        "version": trained.version,
+        "l1_norm": {"mean": float(norm.mean()), "sd": float(norm.std())},
+        "theta": {"mean": float(trained.theta.mean()), "sd": float(trained.theta.std())},
+        "tensors": {name: list(values.shape) for name, values in tensors.items()},
+    }
+    if trained.readout is not None:
+        labels, counts = np.unique(trained.readout.labels, return_counts=True)
+        facts["neurons_by_label"] = {str(label): int(count) for label, count in zip(labels, counts, strict=True)}
+    if model.is_dir():
+        facts["summary"] = RunFolder(model).read_summary()
+    if json:
+        print_json(facts)
+        return
+    network = metadata["network"]
+    out.print(f"[bold]{model}[/]  written by engram {trained.version}")
+    out.print(f"network    {network['n_inputs']} inputs, {network['n_neurons']} neurons, dt {network['dt']} ms, "
+              f"{network['integrator']}, {network['dtype']}")  # fmt: skip
+    constants = ", ".join(f"{name}={value}" for name, value in trained.rule_record["constants"].items())
+    out.print(f"rule       {trained.rule_record['rule']} ({constants})", markup=False)
+    out.print(f"trained on {trained.examples:,} images of {trained.dataset} in {trained.presentations:,} presentations,"
+              f" seed {trained.seed}, input gain {trained.input_gain:.3f}")  # fmt: skip
+    out.print(f"weights    L1 norm {norm.mean():.2f} ± {norm.std():.2f} per neuron, theta {trained.theta.mean():.2f} ±"
+              f" {trained.theta.std():.2f} mV")  # fmt: skip
+    if trained.readout is None:
+        out.print("labels     none yet")
+    else:
+        shares = "  ".join(f"{label}: {count}" for label, count in facts["neurons_by_label"].items() if label != "-1")
+        out.print(f"labels     neurons by class, from {trained.readout.n_label:,} images: {shares}"
+                  f"  unassigned: {trained.readout.unassigned_neurons}")  # fmt: skip
+    accuracy = facts.get("summary", {}).get("accuracy")
+    if accuracy:
+        out.print("accuracy   " + ", ".join(f"{100 * value:.2f} % ({scheme})" for scheme, value in accuracy.items()))

@@ -1,0 +1,55 @@
+"""The entry point: the commands, and what any of them does with an error."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from engram._version import __version__
+from engram.cli import data, evaluate, inspect, predict, train
+from engram.cli.console import fail
+
+app = typer.Typer(
+    name="engram",
+    help="Unsupervised learning in spiking neural networks by local plasticity.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("figures")(inspect.figures)
+app.command("info")(inspect.info)
+app.add_typer(data.app, name="data")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"engram {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def engram(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Unsupervised learning in spiking neural networks by local plasticity."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit; codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    try:
+        app(args=[argument for argument in arguments if argument != "--debug"], prog_name="engram")
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            raise
+        sys.exit(fail(error, as_json="--json" in arguments))

@@ -1,0 +1,53 @@
+"""``engram predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from engram.cli.console import out, print_json
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or array files of any size.")],
+    scheme: Annotated[str, typer.Option(help="How spikes are read: mean, proportion or logistic.")] = "proportion",
+    figures: Annotated[Optional[Path], typer.Option(help="Draw each answer into this folder.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the answers as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the labels.")] = False,
+) -> None:
+    """Read images: the label, each class's score, and the neurons that answered."""
+    from engram.errors import ConfigError
+    from engram.model_file import load_model
+    from engram.prediction import draw_answer, read_pictures
+    from engram.readout import SCHEMES
+    from engram.validation import check_choice
+
+    check_choice("scheme", scheme, SCHEMES)
+    trained = load_model(model)
+    if trained.readout is None:
+        raise ConfigError(f"{model} has no labels; train without --no-evaluate.")
+    answers = read_pictures(trained, images, scheme)
+    if json:
+        print_json([answer.to_dict() for answer in answers])
+    for answer in answers:
+        if not json and quiet:
+            out.print(str(answer.label))
+        elif not json:
+            _print_answer(answer)
+        if figures is not None:
+            paths = draw_answer(trained, answer, figures)
+            if not json and not quiet:
+                out.print(f"  figure {paths[0]}")
+
+
+def _print_answer(answer) -> None:
+    out.print(f"[bold]{answer.path}: {answer.label if answer.label is not None else 'no answer'}[/]")
+    if answer.steps:
+        out.print(f"  prepared: {'; '.join(answer.steps)}", markup=False)
+    best = sorted(answer.scores.items(), key=lambda item: -item[1])
+    out.print("  scores:   " + "  ".join(f"{label}: {score:.3g}" for label, score in best))
+    winners = "  ".join(f"#{neuron} ({label}): {spikes} spikes" for neuron, label, spikes in answer.winners)
+    out.print(f"  neurons:  {winners or 'none fired'}", markup=False)

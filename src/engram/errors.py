@@ -1,0 +1,33 @@
+"""Everything that engram raises on purpose: one small tree.
+
+Each error is also the builtin that a caller would expect, so ``except ValueError`` keeps working.
+A message is one sentence: what is wrong, what was given, what to do.
+"""
+
+
+class EngramError(Exception):
+    """Base of every error that engram raises on purpose."""
+
+
+class ConfigError(EngramError, ValueError):
+    """A parameter, option or configuration file that cannot be used."""
+
+
+class DataError(EngramError, ValueError):
+    """Images, labels or a dataset file that cannot be used."""
+
+
+class ModelFileError(EngramError, ValueError):
+    """A model or checkpoint file that is not one, is damaged, or is of another version."""
+
+
+class RuleError(EngramError, ValueError):
+    """A learning rule that is unknown, does not compile, or produced impossible weights."""
+
+
+class RunFolderError(EngramError, OSError):
+    """A run folder that cannot be created, written, resumed or is held by another process."""
+
+
+class Interrupted(EngramError):  # noqa: N818
+    """A run that was stopped by Ctrl-C, after its state was saved."""

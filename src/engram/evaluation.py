@@ -1,0 +1,200 @@
+"""Labels for the neurons from training images, and accuracy on test images."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engram import randomness
+from engram.datasets.base import Dataset
+from engram.errors import ConfigError, DataError
+from engram.model import Model
+from engram.randomness import Stream
+from engram.readout import SCHEMES, Readout, fit_readout
+from engram.simulator import Simulator
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is being counted, images done and images in all."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a labelled network reads test images.
+
+    Attributes
+    ----------
+    accuracy : dict of str to float
+        By scheme, see :class:`engram.readout.Readout`.
+    per_class : dict of str to dict of str to float
+        By scheme and class; classes without test images are left out.
+    confusion : dict of str to ndarray of shape (n_classes, n_classes)
+        By scheme: images of class (row) answered as class (column).
+    classes : ndarray of shape (n_classes,)
+    n_label, n_test : int
+    silent_images : int
+        Test images that drew too few spikes at any intensity.
+    unassigned_neurons : int
+    seconds : float
+    """
+
+    accuracy: dict[str, float]
+    per_class: dict[str, dict[str, float]]
+    confusion: dict[str, np.ndarray]
+    classes: np.ndarray
+    n_label: int
+    n_test: int
+    silent_images: int
+    unassigned_neurons: int
+    seconds: float
+
+    def to_dict(self) -> dict:
+        """As JSON can hold it."""
+        return {
+            "accuracy": self.accuracy,
+            "per_class": self.per_class,
+            "confusion": {scheme: matrix.tolist() for scheme, matrix in self.confusion.items()},
+            "classes": self.classes.tolist(),
+            "n_label": self.n_label,
+            "n_test": self.n_test,
+            "silent_images": self.silent_images,
+            "unassigned_neurons": self.unassigned_neurons,
+            "seconds": self.seconds,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict) -> Evaluation:
+        """The evaluation that :meth:`to_dict` wrote."""
+        confusion = {scheme: np.array(matrix) for scheme, matrix in values["confusion"].items()}
+        return cls(**{**values, "confusion": confusion, "classes": np.array(values["classes"])})
+
+
+def label_neurons(
+    simulator: Simulator,
+    dataset: Dataset,
+    n_images: int,
+    *,
+    threads: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> Readout:
+    """Learn what a network's spikes mean, from training images alone, shown with learning off.
+
+    Parameters
+    ----------
+    simulator : Simulator
+    dataset : Dataset
+    n_images : int
+        How many, drawn from the training images by the network's seed; all, if there are no more.
+    threads : int, optional
+        As many as there are processors by default; the result does not depend on it.
+    on_progress : callable, optional
+    """
+    n_train = len(dataset.train_images)
+    order = randomness.generator(simulator.seed, Stream.LABELS).permutation(n_train)
+    chosen = np.sort(order[:n_images])
+    counts, _ = _count(simulator, dataset.train_images[chosen], "labelling", threads, on_progress)
+    return fit_readout(counts, dataset.train_labels[chosen])
+
+
+def test_model(
+    simulator: Simulator,
+    readout: Readout,
+    images,
+    labels,
+    *,
+    threads: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> Evaluation:
+    """Accuracy on images that took no part in weights or labels.
+
+    Parameters
+    ----------
+    simulator : Simulator
+    readout : Readout
+    images : ndarray of shape (n_images, n_inputs)
+        Pixel values 0-255.
+    labels : ndarray of shape (n_images,), int
+
+    Raises
+    ------
+    DataError
+        If there are no images.
+    """
+    if len(images) == 0:
+        raise DataError("There are no test images; give a dataset with a test part, or train with --no-evaluate.")
+    begin = time.perf_counter()
+    counts, _ = _count(simulator, images, "testing", threads, on_progress)
+    classes = np.union1d(readout.classes, labels)
+    accuracy, per_class, confusion = {}, {}, {}
+    for scheme in SCHEMES:
+        answers = readout.predict(counts, scheme)
+        matrix = np.zeros((len(classes), len(classes)), np.int64)
+        np.add.at(matrix, (np.searchsorted(classes, labels), np.searchsorted(classes, answers)), 1)
+        shown = matrix.sum(axis=1)
+        accuracy[scheme] = float(np.mean(answers == labels))
+        per_class[scheme] = {
+            str(label): float(matrix[k, k] / shown[k]) for k, label in enumerate(classes) if shown[k] > 0
+        }
+        confusion[scheme] = matrix
+    return Evaluation(
+        accuracy=accuracy,
+        per_class=per_class,
+        confusion=confusion,
+        classes=classes,
+        n_label=readout.n_label,
+        n_test=len(labels),
+        silent_images=int(np.sum(counts.sum(axis=1) < simulator.protocol.min_spikes)),
+        unassigned_neurons=readout.unassigned_neurons,
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def evaluate(
+    model: Model,
+    dataset: Dataset,
+    *,
+    label_examples: int | None = None,
+    test_examples: int | None = None,
+    threads: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> tuple[Model, Evaluation]:
+    """Test a model, labelling its neurons first if it has no labels yet or a number of label images is given.
+
+    Returns
+    -------
+    model : Model
+        With its readout.
+    evaluation : Evaluation
+    """
+    check_fits(model, dataset)
+    simulator = model.simulator()
+    if model.readout is None or label_examples is not None:
+        readout = label_neurons(simulator, dataset, label_examples or 10_000, threads=threads, on_progress=on_progress)
+        model = replace(model, readout=readout)
+    images, labels = dataset.test_images[:test_examples], dataset.test_labels[:test_examples]
+    return model, test_model(simulator, model.readout, images, labels, threads=threads, on_progress=on_progress)
+
+
+def check_fits(model: Model, dataset: Dataset) -> None:
+    """Raise ConfigError where a dataset's images are not of the model's size."""
+    if dataset.n_inputs != model.network.n_inputs:
+        raise ConfigError(
+            f"The model reads images of {model.network.n_inputs} pixels, those of {dataset.name} have"
+            f" {dataset.n_inputs}; give a dataset of the same size."
+        )
+
+
+def default_threads() -> int:
+    """As many threads as this process may use processors."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _count(simulator, images, what: str, threads: int | None, on_progress: OnProgress | None):
+    def report(done: int) -> None:
+        if on_progress is not None:
+            on_progress(what, done, len(images))
+
+    return simulator.count_spikes(images, threads=threads or default_threads(), on_progress=report)

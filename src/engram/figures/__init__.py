@@ -1,0 +1,20 @@
+"""Figures of a network and of what it did: plain arrays in, one matplotlib figure out.
+
+Nothing here touches pyplot or needs a display, and matplotlib is imported when the first figure is drawn.
+"""
+
+from engram.figures.curves import learning_curve, weights_and_theta
+from engram.figures.fields import receptive_fields
+from engram.figures.files import save
+from engram.figures.results import confusion, prediction
+from engram.figures.spikes import raster
+
+__all__ = [
+    "confusion",
+    "learning_curve",
+    "prediction",
+    "raster",
+    "receptive_fields",
+    "save",
+    "weights_and_theta",
+]

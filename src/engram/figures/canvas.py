@@ -1,0 +1,34 @@
+"""The figure class; importing this module imports matplotlib, so import it only to draw."""
+
+from io import BytesIO
+
+from matplotlib.figure import Figure
+
+from engram.figures.style import DPI, house_style
+
+
+class HouseFigure(Figure):
+    """A figure that keeps the house style when it is drawn, and shows itself in a notebook.
+
+    Matplotlib makes some parts, late ticks for one, only on drawing, from the settings of that moment.
+    """
+
+    def settle(self) -> None:
+        """Lay the figure out once and for all, so that each format and each saving draw the same.
+
+        The layout measures texts, which differ a little from one format's resolution to another's.
+        """
+        engine = self.get_layout_engine()
+        for _ in range(2):  # the second pass knows the sizes that panels of fixed aspect took in the first
+            engine.execute(self)
+        self.set_layout_engine("none")
+
+    def draw(self, renderer):
+        """Draw in the house style."""
+        with house_style():
+            super().draw(renderer)
+
+    def _repr_png_(self) -> bytes:
+        picture = BytesIO()
+        self.savefig(picture, format="png", dpi=DPI)
+        return picture.getvalue()

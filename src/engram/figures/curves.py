@@ -1,0 +1,241 @@
+"""What changed while the network learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engram.errors import DataError
+from engram.figures.checks import check_length, check_numbers, check_whole
+from engram.figures.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    SMALL,
+    VERMILLION,
+    count_axis,
+    in_house_style,
+    new_figure,
+    note,
+)
+from engram.validation import check_count, check_finite
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MARK_COLOURS = (VERMILLION, GREEN, INK)
+_LABEL_HEIGHT = 0.06  # of the panel's height
+
+
+@in_house_style
+def learning_curve(
+    examples,
+    accuracy,
+    *,
+    test_accuracy: Mapping[str, float] | None = None,
+    window: int | None = None,
+) -> Figure:
+    """Draw the running accuracy over training, and where testing ended.
+
+    Parameters
+    ----------
+    examples : array_like of shape (n_points,), int
+        Training examples seen so far, not decreasing.
+    accuracy : array_like of shape (n_points,), float
+        Running accuracy, 0 to 1; NaN where there was none yet.
+    test_accuracy : mapping of str to float, optional
+        Accuracy on the test set, 0 to 1, by readout scheme; each a labelled horizontal mark.
+    window : int, optional
+        Over how many of the latest examples `accuracy` runs; named in the title.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; without any point it says so.
+
+    Raises
+    ------
+    DataError
+        If the arrays do not fit together or hold something other than accuracies.
+    ConfigError
+        If `window` is not a positive whole number.
+
+    Examples
+    --------
+    >>> figure = learning_curve([100, 200, 300], [0.3, 0.6, 0.8], test_accuracy={"mean": 0.85})
+    >>> figure.axes[0].lines[0].get_ydata()
+    array([30., 60., 80.])
+    """
+    examples = _check_examples(examples)
+    percent = 100.0 * check_numbers("accuracy", accuracy, 1, nan=True)
+    check_length("accuracy", percent, len(examples), "points")
+    marks = {name: _check_accuracy(name, value) for name, value in (test_accuracy or {}).items()}
+    if (percent < 0).any() or (percent > 100).any():
+        raise DataError("accuracy must lie between 0 and 1; divide percentages by 100.")
+    if window is not None:
+        check_count("window", window)
+
+    figure = new_figure(6.4, 3.6)
+    axes = figure.add_subplot()
+    _draw_line(axes, examples, percent, BLUE)
+    if not np.isfinite(percent).any():
+        note(axes, "no running accuracy was recorded")
+    lowest = min([*percent[np.isfinite(percent)], *marks.values()], default=0.0)
+    axes.set_ylim(min(10 * np.floor(lowest / 10), 80.0), 100.0)
+    _draw_marks(axes, [(value, f"{name} {value:.1f} %") for name, value in marks.items()], start=0.88)
+    count_axis(axes.yaxis)
+    _examples_axis(axes, examples)
+    over = "" if window is None else f" over the latest {window:,} examples"
+    axes.set(ylabel="accuracy (%)", title=f"Running accuracy{over}")
+    if marks:
+        axes.text(1.04, 1.04, "on test images", transform=axes.transAxes, size=SMALL, color=MUTED)
+    return figure
+
+
+@in_house_style
+def weights_and_theta(examples, norm_mean, norm_sd, theta_mean, theta_sd, target: float | None = None) -> Figure:
+    """Draw the neurons' weight norm and adaptive threshold over training, mean ± one standard deviation.
+
+    Parameters
+    ----------
+    examples : array_like of shape (n_points,), int
+        Training examples seen so far, not decreasing.
+    norm_mean, norm_sd : array_like of shape (n_points,), float
+        L1 norm of a neuron's incoming weights: mean and standard deviation over the neurons.
+    theta_mean, theta_sd : array_like of shape (n_points,), float
+        Adaptive part of the threshold over the neurons, in mV.
+    target : float, optional
+        The norm that the learning rule or the normalisation aims at, drawn as a line.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; without any point it says so.
+
+    Raises
+    ------
+    DataError
+        If the arrays do not fit together, are not finite, or a standard deviation is negative.
+    ConfigError
+        If `target` is not a finite number.
+
+    Examples
+    --------
+    >>> figure = weights_and_theta([0, 500], [120.0, 79.0], [9.0, 0.6], [20.0, 31.0], [0.0, 1.5], target=78.4)
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['L1 norm of weights', 'adaptive threshold θ (mV)']
+    """
+    examples = _check_examples(examples)
+    bands = {}
+    for name, values in {
+        "norm_mean": norm_mean,
+        "norm_sd": norm_sd,
+        "theta_mean": theta_mean,
+        "theta_sd": theta_sd,
+    }.items():
+        bands[name] = check_numbers(name, values, 1)
+        check_length(name, bands[name], len(examples), "points")
+        if name.endswith("_sd") and (bands[name] < 0).any():
+            raise DataError(f"{name} must not be negative.")
+    if target is not None:
+        check_finite("target", target)
+
+    figure = new_figure(6.4, 4.6)
+    top, bottom = figure.subplots(2, 1, sharex=True)
+    _draw_band(top, examples, bands["norm_mean"], bands["norm_sd"], BLUE)
+    _draw_band(bottom, examples, bands["theta_mean"], bands["theta_sd"], GREEN)
+    if target is not None and len(examples):
+        top.autoscale_view()
+        low, high = top.get_ylim()
+        room = 0.05 * (high - low)
+        top.set_ylim(min(low, target - room), max(high, target + room))
+        _draw_marks(top, [(target, f"target {target:,.4g}")])
+    top.set(ylabel="L1 norm of weights", title="Over the neurons, mean ± standard deviation")
+    bottom.set(ylabel="adaptive threshold θ (mV)")
+    figure.align_ylabels()
+    _examples_axis(bottom, examples)
+    return figure
+
+
+def spread(values: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Return ascending `values` moved as little as possible to lie `gap` apart and within bounds."""
+    from scipy.optimize import isotonic_regression
+
+    if len(values) == 0:
+        return np.zeros(0)
+    steps = gap * np.arange(len(values))
+    # Apart by `gap` means ascending once the steps are taken off.
+    placed = isotonic_regression(np.asarray(values, dtype=float) - steps).x
+    return np.clip(placed, low, max(high - steps[-1], low)) + steps
+
+
+def _check_examples(examples) -> np.ndarray:
+    examples = check_whole("examples", examples, 1)
+    if (np.diff(examples) < 0).any():
+        raise DataError("examples must not decrease; sort the points by training examples.")
+    return examples
+
+
+def _check_accuracy(name: str, value) -> float:
+    if not np.isscalar(value) or not 0 <= value <= 1:
+        raise DataError(f"The test accuracy '{name}' must lie between 0 and 1, got {value!r}.")
+    return 100.0 * float(value)
+
+
+def _draw_line(axes, x, y, colour) -> None:
+    marker = "o" if np.isfinite(y).sum() == 1 else ""  # a single point has no line
+    axes.plot(x, y, color=colour, marker=marker, markersize=4, clip_on=not marker, zorder=3)
+    axes.grid(axis="y")
+
+
+def _draw_band(axes, x, mean, sd, colour) -> None:
+    _draw_line(axes, x, mean, colour)
+    if len(x):
+        axes.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.25, linewidth=0)
+        if len(x) == 1:
+            axes.errorbar(x, mean, sd, color=colour, capsize=3)
+    else:
+        note(axes, "nothing was recorded")
+        axes.set_yticks([])
+
+
+def _draw_marks(axes, marks: list[tuple[float, str]], start: float = 0.0) -> None:
+    """Draw horizontal lines from `start` of the width, labelled beside the panel without overlaps."""
+    low, high = axes.get_ylim()
+    marks = sorted(marks)
+    heights = spread([value for value, _ in marks], _LABEL_HEIGHT * (high - low), low, high)
+    at_edge = axes.get_yaxis_transform()
+    for k, ((value, text), height) in enumerate(zip(marks, heights, strict=True)):
+        colour = _MARK_COLOURS[k % len(_MARK_COLOURS)]
+        axes.axhline(value, start, color=colour, linewidth=1.0, linestyle="-" if start else (0, (4, 2)))
+        axes.annotate(
+            text,
+            xy=(1.0, value),
+            xycoords=at_edge,
+            xytext=(1.04, height),
+            textcoords=at_edge,
+            color=colour,
+            size=SMALL,
+            va="center",
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "relpos": (0.0, 0.5),
+                "color": colour,
+                "linewidth": 0.8,
+                "shrinkA": 1,
+                "shrinkB": 0,
+            },
+        )
+
+
+def _examples_axis(axes, examples) -> None:
+    axes.set_xlabel("training examples")
+    count_axis(axes.xaxis)
+    if len(examples) and examples[-1] > 0:
+        axes.set_xlim(0, examples[-1])
+    if len(examples) == 0:
+        axes.set_xticks([])

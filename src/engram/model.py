@@ -1,0 +1,78 @@
+"""A trained network as one thing: what it is, what it learned, and what its neurons mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engram.networks import DiehlCook, Protocol
+from engram.plasticity.base import LearningRule
+from engram.readout import Readout
+from engram.simulator import Simulator
+
+
+@dataclass(frozen=True)
+class Model:
+    """What training leaves behind.
+
+    Attributes
+    ----------
+    network : DiehlCook
+    rule : LearningRule or None
+        None where the model was made by a user's rule whose file was not given.
+    rule_record : dict
+        The rule's name and constants.
+    protocol : Protocol
+    seed : int
+    input_gain : float
+    weights : ndarray of shape (n_inputs, n_neurons)
+    theta : ndarray of shape (n_neurons,), float64
+        Adaptive thresholds, mV.
+    rule_state : dict of str to ndarray
+        The rule's traces and state variables.
+    readout : Readout or None
+        None before the neurons were labelled.
+    image_shape : tuple of int or None
+    ink_fill : float
+        Share of the frame's side that the training images' ink spans, for pictures from elsewhere.
+    dataset : str
+        What it was trained on.
+    examples, presentations : int
+        How much it has seen.
+    config : dict
+        The options of the run.
+    version : str
+        The engram that wrote it.
+    """
+
+    network: DiehlCook
+    rule: LearningRule | None
+    rule_record: dict
+    protocol: Protocol
+    seed: int
+    input_gain: float
+    weights: np.ndarray
+    theta: np.ndarray
+    rule_state: dict[str, np.ndarray]
+    readout: Readout | None = None
+    image_shape: tuple[int, int] | None = None
+    ink_fill: float = 20 / 28
+    dataset: str = ""
+    examples: int = 0
+    presentations: int = 0
+    config: dict = field(default_factory=dict)
+    version: str = ""
+
+    def simulator(self, kernel: str = "compiled") -> Simulator:
+        """A simulator with the model's weights and thresholds, to count spikes with learning off."""
+        return Simulator(
+            self.network,
+            self.rule,
+            seed=self.seed,
+            protocol=self.protocol,
+            input_gain=self.input_gain,
+            kernel=kernel,
+            weights=self.weights,
+            theta=self.theta,
+        )

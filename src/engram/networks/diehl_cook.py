@@ -1,0 +1,177 @@
+"""The network of Diehl and Cook (2015) and how it is shown images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engram import randomness
+from engram.errors import ConfigError
+from engram.kernels.state import NetworkState, resting_layer
+from engram.neurons import EXCITATORY, INHIBITORY, ConductanceLIF
+from engram.randomness import Stream
+from engram.validation import check_choice, check_count, check_finite, check_positive
+
+INTEGRATORS = ("exponential_euler", "euler")
+PRECISIONS = ("float32", "float64")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """How an image is shown.
+
+    Parameters
+    ----------
+    shown, blank : float
+        How long an image is shown and the blank input after it, ms.
+    start_intensity, max_intensity : float
+        A pixel of value p spikes at ``p / 8 · intensity`` Hz. An image that draws too few spikes is shown again with
+        an intensity greater by 1, at most `max_intensity`; then it counts as silent.
+    min_spikes : int
+        Excitatory spikes that an image must draw.
+    """
+
+    shown: float = 350.0
+    blank: float = 150.0
+    start_intensity: float = 2.0
+    max_intensity: float = 32.0
+    min_spikes: int = 5
+
+    def __post_init__(self):
+        check_positive("shown", self.shown, "ms")
+        check_positive("blank", self.blank, "ms", or_zero=True)
+        check_positive("start_intensity", self.start_intensity)
+        check_count("min_spikes", self.min_spikes, at_least=0)
+        check_finite("max_intensity", self.max_intensity)
+        if self.max_intensity < self.start_intensity:
+            raise ConfigError(
+                f"max_intensity must be at least start_intensity ({self.start_intensity!r}), got"
+                f" {self.max_intensity!r}."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiehlCook:
+    """Plastic inputs onto excitatory neurons, each of which has an inhibitory one that silences the rest.
+
+    Every input reaches every excitatory neuron. Excitatory neuron j drives inhibitory neuron j, which inhibits every
+    excitatory neuron but j, after a delay drawn once per synapse [1]_.
+
+    Parameters
+    ----------
+    n_inputs, n_neurons : int
+        Size of the network.
+    dt : float
+        Time step, ms.
+    integrator : {"exponential_euler", "euler"}
+        How membranes and conductances are advanced. Forward Euler overshoots once ``dt / tau_m (1 + g_exc + g_inh)``
+        passes 1.
+    dtype : {"float32", "float64"}
+        Precision of everything but theta, which is always double.
+    theta_start, theta_plus : float
+        Adaptive threshold at time 0 and its step per spike, mV.
+    tau_theta : float
+        Its decay, ms.
+    w_exc_inh, w_inh_exc : float
+        What a spike adds to the conductance of its target.
+    max_delay : float
+        Inhibitory delays are uniform in [0, max_delay] ms.
+    max_input_delay : float
+        Delays of the input synapses, ms; 0 for none. Only for testing: such a network does not learn.
+    w_start : float
+        Initial weights are uniform in [0.01, 1.01) times this.
+    excitatory, inhibitory : ConductanceLIF
+        The neurons.
+
+    References
+    ----------
+    .. [1] P. U. Diehl, M. Cook, Front. Comput. Neurosci. 9:99 (2015).
+
+    Examples
+    --------
+    >>> from engram.networks import DiehlCook
+    >>> DiehlCook(n_inputs=784, n_neurons=100).dt
+    0.5
+    """
+
+    n_inputs: int = 784
+    n_neurons: int = 400
+    dt: float = 0.5
+    integrator: str = "exponential_euler"
+    dtype: str = "float32"
+    theta_start: float = 20.0
+    theta_plus: float = 0.05
+    tau_theta: float = 1e7
+    w_exc_inh: float = 10.4
+    w_inh_exc: float = 17.0
+    max_delay: float = 5.0
+    max_input_delay: float = 0.0
+    w_start: float = 0.3
+    excitatory: ConductanceLIF = field(default=EXCITATORY)
+    inhibitory: ConductanceLIF = field(default=INHIBITORY)
+
+    def __post_init__(self):
+        check_count("n_inputs", self.n_inputs)
+        check_count("n_neurons", self.n_neurons)
+        check_positive("dt", self.dt, "ms")
+        shortest = min(self.excitatory.shortest_time_constant, self.inhibitory.shortest_time_constant)
+        if self.dt > shortest:
+            raise ConfigError(
+                f"dt must not exceed the shortest time constant ({shortest!r} ms), got {self.dt!r} ms; choose a"
+                " smaller step."
+            )
+        check_choice("integrator", self.integrator, INTEGRATORS)
+        check_choice("dtype", self.dtype, PRECISIONS)
+        check_finite("theta_start", self.theta_start, "mV")
+        for name, unit in (("theta_plus", "mV"), ("w_exc_inh", ""), ("w_inh_exc", ""), ("w_start", "")):
+            check_positive(name, getattr(self, name), unit, or_zero=True)
+        for name in ("max_delay", "max_input_delay"):
+            check_positive(name, getattr(self, name), "ms", or_zero=True)
+            if getattr(self, name) / self.dt > np.iinfo(np.uint16).max - 1:
+                raise ConfigError(f"{name} must be below 65,535 time steps, got {getattr(self, name)!r} ms.")
+        check_positive("tau_theta", self.tau_theta, "ms")
+
+    def new_weights(self, seed: int) -> np.ndarray:
+        """Initial weights, uniform in [0.01, 1.01) · w_start; shape (n_inputs, n_neurons)."""
+        uniform = randomness.generator(seed, Stream.WEIGHTS).random((self.n_inputs, self.n_neurons))
+        return ((uniform + 0.01) * self.w_start).astype(self.dtype)
+
+    def new_delays(self, seed: int) -> np.ndarray:
+        """Inhibitory delays in steps, shape (n_neurons, n_neurons)."""
+        return _random_delays(seed, Stream.DELAYS, (self.n_neurons, self.n_neurons), self.max_delay, self.dt)
+
+    def new_input_delays(self, seed: int) -> np.ndarray:
+        """Delays of the input synapses in steps, shape (n_inputs, n_neurons), or (0, 0) for none."""
+        if self.max_input_delay == 0:
+            return np.zeros((0, 0), np.uint8)
+        shape = (self.n_inputs, self.n_neurons)
+        return _random_delays(seed, Stream.INPUT_DELAYS, shape, self.max_input_delay, self.dt)
+
+    def new_state(self, seed: int, *, weights=None, theta=None, delays=None, input_delays=None) -> NetworkState:
+        """The state at time 0; whatever is not given is drawn from the seed."""
+        n, dtype = self.n_neurons, self.dtype
+        input_delays = self.new_input_delays(seed) if input_delays is None else input_delays
+        delays = self.new_delays(seed) if delays is None else delays
+        n_slots = int(delays.max()) + 1
+        n_input_slots = int(input_delays.max()) + 1 if input_delays.size else 0
+        return NetworkState(
+            weights=self.new_weights(seed) if weights is None else np.array(weights, dtype, order="C"),
+            theta=np.full(n, self.theta_start) if theta is None else np.array(theta, np.float64),
+            exc=resting_layer(n, self.excitatory.v_start, dtype),
+            inh=resting_layer(n, self.inhibitory.v_start, dtype),
+            delays=delays,
+            pending=np.zeros((n_slots, n), np.int32),
+            input_delays=input_delays,
+            input_pending=np.zeros((n_input_slots, n if n_input_slots else 0), dtype),
+        )
+
+
+def _random_delays(seed: int, stream: Stream, shape, max_delay: float, dt: float) -> np.ndarray:
+    """Uniform delays in [0, max_delay] ms, rounded to steps, in the smallest type that holds them."""
+    dtype = np.uint8 if round(max_delay / dt) < 256 else np.uint16
+    delays = np.empty(shape, dtype)
+    random = randomness.generator(seed, stream)
+    for row in delays:
+        row[:] = np.rint(random.random(shape[1]) * (max_delay / dt))
+    return delays

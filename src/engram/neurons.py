@@ -1,0 +1,125 @@
+"""Neurons: their parameters, and one time step of their equations.
+
+The step functions are plain functions of numbers or arrays, written once: the reference kernel calls them on
+whole arrays, the compiled kernel one neuron at a time. All constants arrive typed, through a named tuple, so
+that single precision stays single and both kernels round alike.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from engram.arithmetic import exp2
+from engram.validation import check_finite, check_positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConductanceLIF:
+    r"""Leaky integrate-and-fire neuron with conductance synapses [1]_.
+
+    .. math::
+        \tau_m \frac{dv}{dt} = (v_{rest} - v) + g_{exc} (0 - v) + g_{inh} (e_{inh} - v)
+
+    Conductances are relative to the leak; the excitatory reversal potential is 0 mV.
+
+    Parameters
+    ----------
+    tau_m : float
+        Membrane time constant, ms.
+    v_rest, v_reset, v_thresh, v_start : float
+        Resting potential, potential after a spike, threshold, potential at time 0; mV.
+    e_inh : float
+        Inhibitory reversal potential, mV.
+    t_ref : float
+        Refractory period, ms: the potential is held and no spike is fired.
+    tau_exc, tau_inh : float
+        Decay of the excitatory and inhibitory conductance, ms.
+
+    References
+    ----------
+    .. [1] P. U. Diehl, M. Cook, Front. Comput. Neurosci. 9:99 (2015), eq. 1.
+    """
+
+    tau_m: float
+    v_rest: float
+    v_reset: float
+    v_thresh: float
+    v_start: float
+    e_inh: float
+    t_ref: float
+    tau_exc: float = 1.0
+    tau_inh: float = 2.0
+
+    def __post_init__(self):
+        for name in ("tau_m", "tau_exc", "tau_inh"):
+            check_positive(name, getattr(self, name), "ms")
+        check_positive("t_ref", self.t_ref, "ms", or_zero=True)
+        for name in ("v_rest", "v_reset", "v_thresh", "v_start", "e_inh"):
+            check_finite(name, getattr(self, name), "mV")
+
+    @property
+    def shortest_time_constant(self) -> float:
+        """The fastest of its three time constants, ms; a time step may not exceed it."""
+        return min(self.tau_m, self.tau_exc, self.tau_inh)
+
+
+EXCITATORY = ConductanceLIF(
+    tau_m=100.0, v_rest=-65.0, v_reset=-65.0, v_thresh=-72.0, v_start=-105.0, e_inh=-100.0, t_ref=5.0
+)
+"""The excitatory neuron of [DC15]; its threshold of -52 mV less the offset of 20 mV, to which theta adds."""
+
+INHIBITORY = ConductanceLIF(
+    tau_m=10.0, v_rest=-60.0, v_reset=-45.0, v_thresh=-40.0, v_start=-100.0, e_inh=-85.0, t_ref=2.0
+)
+"""The inhibitory neuron of [DC15]."""
+
+
+class MembraneConstants(NamedTuple):
+    """A neuron's constants for one time step, each in the precision of the simulation."""
+
+    g_leak: float
+    v_rest: float
+    v_reset: float
+    v_thresh: float
+    e_inh: float
+    rate: float  # -dt / tau_m · log2(e): exponent of the membrane's decay per unit of conductance
+    dt_over_tau: float
+    exc_decay: float
+    inh_decay: float
+    tiny: float  # a smaller conductance changes no bit beside the leak of 1: it is zero
+    t_ref: np.int32  # steps
+
+
+def membrane_constants(neuron: ConductanceLIF, dt: float, integrator: str, dtype) -> MembraneConstants:
+    """The neuron's constants for steps of `dt` ms under an integrator."""
+    real = np.dtype(dtype).type
+    decay = {"exponential_euler": lambda tau: math.exp(-dt / tau), "euler": lambda tau: 1.0 - dt / tau}[integrator]
+    return MembraneConstants(
+        g_leak=real(1.0),
+        v_rest=real(neuron.v_rest),
+        v_reset=real(neuron.v_reset),
+        v_thresh=real(neuron.v_thresh),
+        e_inh=real(neuron.e_inh),
+        rate=real(-dt / neuron.tau_m * math.log2(math.e)),
+        dt_over_tau=real(dt / neuron.tau_m),
+        exc_decay=real(decay(neuron.tau_exc)),
+        inh_decay=real(decay(neuron.tau_inh)),
+        tiny=np.finfo(dtype).eps / real(16),
+        t_ref=np.int32(round(neuron.t_ref / dt)),
+    )
+
+
+def membrane_exponential_euler(v, g_exc, g_inh, p, coefficients):
+    """The potential one step later: exact while the conductances are held."""
+    g = p.g_leak + g_exc + g_inh
+    v_inf = (p.v_rest + g_inh * p.e_inh) / g
+    return v_inf + (v - v_inf) * exp2(p.rate * g, coefficients)
+
+
+def membrane_euler(v, g_exc, g_inh, p, coefficients):
+    """The potential one step later by forward Euler; overshoots once dt/tau_m (1 + g_exc + g_inh) > 1."""
+    return v + p.dt_over_tau * ((p.v_rest - v) - g_exc * v + g_inh * (p.e_inh - v))

@@ -1,0 +1,99 @@
+"""Learning rules from a user's own file, named as ``path.py:Class``."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from engram.errors import RuleError
+from engram.plasticity.base import LearningRule
+
+
+def is_file_rule(name: str) -> bool:
+    """Whether a rule's name is one of a user's file, ``path.py:Class``."""
+    return ":" in name
+
+
+def load_rule_class(name: str) -> type[LearningRule]:
+    """The class that ``path.py:Class`` names; the file is run.
+
+    A file that has not changed is run once; its classes stay the same.
+
+    Raises
+    ------
+    RuleError
+        If there is no such file or class, the file does not run, or the class is no learning rule.
+    """
+    path_text, _, class_name = name.rpartition(":")
+    if not path_text or not class_name:
+        raise RuleError(f"A rule of your own is named path.py:Class, got {name!r}.")
+    path = Path(path_text).expanduser()
+    module = _run_file(path)
+    rule = getattr(module, class_name, None)
+    if rule is None:
+        raise RuleError(f"{path} has no class {class_name!r}; {_rules_in(module)}.")
+    if not (inspect.isclass(rule) and issubclass(rule, LearningRule)):
+        raise RuleError(
+            f"{class_name} in {path} is not a learning rule; derive it from engram.LearningRule ({_rules_in(module)})."
+        )
+    return rule
+
+
+def _rules_in(module: ModuleType) -> str:
+    names = [
+        name
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, LearningRule) and value.__module__ == module.__name__
+    ]
+    return f"its learning rules are {', '.join(names)}" if names else "it has no learning rules"
+
+
+def _run_file(path: Path) -> ModuleType:
+    """The file as a module under a private name that tells its place and content.
+
+    It is compiled from its text here: Python's own import would keep bytecode, and could serve that of an
+    older text.
+    """
+    if not path.is_file():
+        raise RuleError(f"There is no file {path}; give the path of the file that holds the rule.")
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise RuleError(f"{path} cannot be read: {error.strerror}.") from error
+    digest = hashlib.sha256(str(path.resolve()).encode() + b"\0" + source).hexdigest()[:16]
+    name = f"_engram_rule_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    try:
+        code = compile(source, str(path), "exec")
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise RuleError(f"{path}{f':{line}' if line else ''}: {getattr(error, 'msg', error)}.") from error
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # dataclasses look their module up there
+    folder = str(path.resolve().parent)
+    sys.path.append(folder)  # so that the file may import its neighbours
+    try:
+        exec(code, module.__dict__)
+    except Exception as error:
+        del sys.modules[name]
+        raise RuleError(f"{_line_of(error, path)}: {_cause(error)}.") from error
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+def _line_of(error: Exception, path: Path) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"{path}:{lines[-1]}" if lines else str(path)
+
+
+def _cause(error: Exception) -> str:
+    if "frozen dataclass" in str(error):
+        return "a learning rule is a frozen dataclass; write @dataclass(frozen=True, kw_only=True)"
+    return f"{type(error).__name__}: {error}".rstrip(".")

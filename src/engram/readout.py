@@ -1,0 +1,167 @@
+"""From spike counts to classes: labels for neurons, and three ways to let the neurons vote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engram.errors import DataError
+from engram.validation import check_choice
+
+SCHEMES = ("mean", "proportion", "logistic")
+"""The ways to read a class from spike counts, see :class:`Readout`."""
+
+UNASSIGNED = -1
+
+
+@dataclass(frozen=True)
+class Readout:
+    """What a network's spikes mean, learned from the spike counts of labelled training images.
+
+    ``"mean"``
+        The class whose neurons have the highest mean count; a neuron belongs to the class that it answered most
+        [1]_.
+    ``"proportion"``
+        Counts weighted by how each neuron's answers were spread over the classes.
+    ``"logistic"``
+        Logistic regression on the square roots of the counts.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,), int64
+    profile : ndarray of shape (n_classes, n_neurons), float64
+        Mean count of each neuron over each class's images.
+    assigned : ndarray of shape (n_neurons,), int64
+        Position in `classes` of each neuron's class, -1 for neurons that never fired.
+    coefficients : ndarray of shape (n_classes, n_neurons), float64
+    intercepts : ndarray of shape (n_classes,), float64
+        The logistic regression.
+    n_label : int
+        How many images the labels come from.
+
+    References
+    ----------
+    .. [1] P. U. Diehl, M. Cook, Front. Comput. Neurosci. 9:99 (2015).
+    """
+
+    classes: np.ndarray
+    profile: np.ndarray
+    assigned: np.ndarray
+    coefficients: np.ndarray
+    intercepts: np.ndarray
+    n_label: int
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Each neuron's class label, -1 for unassigned ones; shape (n_neurons,)."""
+        return np.where(self.assigned == UNASSIGNED, UNASSIGNED, self.classes[self.assigned])
+
+    @property
+    def unassigned_neurons(self) -> int:
+        """How many neurons never fired for a labelled image."""
+        return int(np.sum(self.assigned == UNASSIGNED))
+
+    def scores(self, counts, scheme: str = "proportion") -> np.ndarray:
+        """Each class's score for each image, shape (n_images, n_classes); the highest is the answer."""
+        check_choice("scheme", scheme, SCHEMES)
+        counts = np.asarray(counts, np.float64)
+        if scheme == "logistic":
+            return _weighted_sums(np.sqrt(counts), self.coefficients) + self.intercepts
+        return _weighted_sums(counts, self._members() if scheme == "mean" else self._shares())
+
+    def predict(self, counts, scheme: str = "proportion") -> np.ndarray:
+        """The answer for each image, shape (n_images,); ties go to the lowest class."""
+        return self.classes[np.argmax(self.scores(counts, scheme), axis=1)]
+
+    def _members(self) -> np.ndarray:
+        """Row k averages over the neurons of class k; shape (n_classes, n_neurons)."""
+        member = self.assigned == np.arange(len(self.classes))[:, np.newaxis]
+        return member / np.maximum(member.sum(axis=1, keepdims=True), 1)
+
+    def _shares(self) -> np.ndarray:
+        """How each neuron's answers are spread over the classes; columns sum to 1 or, if silent, 0."""
+        total = self.profile.sum(axis=0)
+        return self.profile / np.where(total > 0, total, 1)
+
+
+def _weighted_sums(counts, weights) -> np.ndarray:
+    """``counts @ weights.T``, with sums whose rounding does not depend on how many images are read together."""
+    return np.stack([(counts * row).sum(axis=1) for row in weights], axis=1)
+
+
+def fit_readout(counts, labels) -> Readout:
+    """Learn what spikes mean.
+
+    Parameters
+    ----------
+    counts : array-like of shape (n_images, n_neurons)
+        Spike counts of training images, shown with learning off.
+    labels : array-like of shape (n_images,), int
+
+    Raises
+    ------
+    DataError
+        If the images are of fewer than two classes.
+    """
+    counts, labels = np.asarray(counts, np.float64), np.asarray(labels, np.int64)
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        raise DataError(
+            f"Labels for the neurons need images of two classes or more, got {len(classes)}; use more label images."
+        )
+    profile = np.array([counts[labels == label].mean(axis=0) for label in classes])
+    assigned = np.where(profile.max(axis=0) > 0, np.argmax(profile, axis=0), UNASSIGNED)
+    coefficients, intercepts = _logistic(np.sqrt(counts), labels)
+    return Readout(classes, profile, assigned, coefficients, intercepts, len(labels))
+
+
+def _logistic(features, labels) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.linear_model import LogisticRegression
+
+    scale = float(features.std()) or 1.0
+    model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300).fit(features / scale, labels)
+    coefficients, intercepts = model.coef_ / scale, model.intercept_
+    if len(coefficients) == 1:  # two classes: one row that speaks for the second
+        coefficients = np.concatenate((np.zeros_like(coefficients), coefficients))
+        intercepts = np.concatenate((np.zeros_like(intercepts), intercepts))
+    return np.ascontiguousarray(coefficients), np.ascontiguousarray(intercepts)
+
+
+class RunningAccuracy:
+    """How well the neurons answer while they learn: each image is judged before its label is learned from.
+
+    Labels of neurons come from the counts of the images before, older ones fading, so no image judges itself.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,), int
+    n_neurons : int
+    """
+
+    WINDOW = 1000
+    FADING = 0.9998
+
+    def __init__(self, classes, n_neurons: int):
+        self.classes = np.asarray(classes, np.int64)
+        self.responses = np.zeros((len(self.classes), n_neurons))
+        self.seen = np.zeros(len(self.classes))
+        self.hits = np.zeros(0, np.bool_)
+
+    def update(self, counts, labels) -> None:
+        """Judge and then learn from images presented together."""
+        assigned = np.argmax(self.responses / np.maximum(self.seen, 1e-9)[:, np.newaxis], axis=0)
+        member = (assigned == np.arange(len(self.classes))[:, np.newaxis]) & (self.responses.max(axis=0) > 0)
+        weights = member / np.maximum(member.sum(axis=1, keepdims=True), 1)
+        answers = self.classes[np.argmax(counts @ weights.T, axis=1)]
+        self.hits = np.concatenate((self.hits, answers == labels))[-self.WINDOW :]
+        self.responses *= self.FADING ** len(labels)
+        self.seen *= self.FADING ** len(labels)
+        positions = np.searchsorted(self.classes, labels)
+        np.add.at(self.responses, positions, counts)
+        np.add.at(self.seen, positions, 1)
+
+    @property
+    def value(self) -> float:
+        """Fraction of the last images that were answered rightly."""
+        return float(self.hits.mean()) if len(self.hits) else 0.0

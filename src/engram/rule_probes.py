@@ -1,0 +1,170 @@
+"""A learning rule under given spikes, without a network: its STDP window, and where a column's norm settles.
+
+Both go through the kernels' own learning, so they show what training does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engram.arithmetic import exp2_coefficients
+from engram.encoders import poisson_spikes
+from engram.kernels import state as kernel_state
+from engram.kernels.reference import Learner
+from engram.networks import DiehlCook
+from engram.plasticity.base import LearningRule, check_rule
+from engram.randomness import Stream, stream_key
+from engram.validation import check_count, check_positive
+
+WINDOW_INPUTS = 8
+"""Inputs of the neuron whose one synapse a window watches: the self-normalizing rule's first bounds take one of
+eight inputs to be active, so they stay as they are."""
+
+WINDOW_STEP = 0.001
+"""Resolution of delays, ms."""
+
+EARLIER_POST = 10.0
+"""How long before a pair the neuron fired for rules that need it, ms; see :func:`earlier_post_for`."""
+
+
+def stdp_window(rule: LearningRule, delays, weights, *, earlier_post: float | None = None) -> np.ndarray:
+    """The change of a weight by one pair of spikes.
+
+    Parameters
+    ----------
+    rule : LearningRule
+    delays : array-like of shape (n_delays,)
+        From the presynaptic to the postsynaptic spike, ms; negative if the neuron fires first. At 0 both fall
+        into one time step, in which the presynaptic spike acts first.
+    weights : array-like of shape (n_weights,)
+        The weight before the pair.
+    earlier_post : float, optional
+        The neuron also fired that many ms before the first spike of the pair, and has its weight from after
+        that. Without such a spike the triplet rule never potentiates.
+
+    Returns
+    -------
+    ndarray of shape (n_weights, n_delays)
+        Weight after the pair less weight before.
+
+    Notes
+    -----
+    The synapse is one of 8 of its neuron. The others have the same weight and stay silent. All traces start
+    from zero, and the rule's state from its first values.
+
+    Examples
+    --------
+    >>> from engram.plasticity import Pair
+    >>> stdp_window(Pair(), [-30.0, 0.0, 30.0], [0.5]).round(4)
+    array([[-0.0405,  0.1   ,  0.0368]])
+    """
+    delays, weights = np.asarray(delays, np.float64), np.asarray(weights, np.float64)
+    if earlier_post is not None:
+        check_positive("earlier_post", earlier_post, "ms", or_zero=True)
+    columns = np.tile(weights, (WINDOW_INPUTS, 1))
+    return np.array([_after_pair(rule, d, columns, earlier_post) - weights for d in delays]).reshape(-1, len(weights)).T
+
+
+def earlier_post_for(rule: LearningRule) -> float | None:
+    """The `earlier_post` with which a rule's window shows its potentiation: None if a lone pair does."""
+    lone_pair = stdp_window(rule, [5.0], [_within(rule, 0.4), _within(rule, 0.6)])
+    return None if np.any(lone_pair != 0) else EARLIER_POST
+
+
+def norm_convergence(
+    rule: LearningRule,
+    weights,
+    *,
+    n_spikes: int = 700,
+    rate: float = 4.0,
+    interval: float = 50.0,
+    dt: float = 0.5,
+    seed: int = 0,
+) -> np.ndarray:
+    """The sum of a neuron's weights over forced postsynaptic spikes and Poisson input.
+
+    Parameters
+    ----------
+    rule : LearningRule
+    weights : array-like of shape (n_inputs, n_starts)
+        Columns of weights to start from; all meet the same input.
+    n_spikes : int
+        Postsynaptic spikes.
+    rate : float
+        Rate of each input, Hz.
+    interval : float
+        Between postsynaptic spikes, ms. By default the inputs of two spikes are independent for a trace of 20
+        ms.
+    dt : float
+        Time step, ms.
+    seed : int
+        Of the input.
+
+    Returns
+    -------
+    ndarray of shape (n_spikes + 1, n_starts)
+        The sum at the start and after each spike.
+    """
+    check_count("n_spikes", n_spikes)
+    check_positive("rate", rate, "Hz")
+    check_positive("interval", interval, "ms")
+    from engram.kernels.forced import forced_learning
+
+    weights = np.array(weights, np.float64, order="C")
+    constants, memory, exp2 = _at_rest(rule, weights, dt)
+    n_inputs, n_starts = weights.shape
+    steps_apart = max(round(interval / dt), 1)
+    probability = np.full(n_inputs, rate * dt / 1000.0)
+    key = stream_key(seed, Stream.TRAINING)
+    index, offset = poisson_spikes(probability, n_spikes * steps_apart, key, np.uint64(0), 0)
+    sums = np.empty((n_spikes + 1, n_starts))
+    sums[0] = weights.sum(axis=0)
+    forced_learning(rule, "float64")(weights, memory, constants, exp2, index, offset, steps_apart, sums[1:])
+    return sums
+
+
+def _after_pair(rule: LearningRule, delay: float, columns: np.ndarray, earlier_post: float | None) -> np.ndarray:
+    """The first row of weights after a pair of spikes."""
+    learner = _learner(rule, columns)
+    first = 0
+    if earlier_post is not None:
+        _fire(learner, 0)
+        learner.w[:] = columns
+        first = round(earlier_post / WINDOW_STEP)
+    apart = round(delay / WINDOW_STEP)
+    if apart < 0:
+        _fire(learner, first)
+    learner.presynaptic_spike(0, first + max(-apart, 0))
+    if apart >= 0:
+        _fire(learner, first + apart)
+    return learner.w[0]
+
+
+def _fire(learner: Learner, t: int) -> None:
+    for j in range(learner.w.shape[1]):
+        learner.postsynaptic_spike(j, t)
+
+
+def _learner(rule: LearningRule, weights: np.ndarray) -> Learner:
+    """The reference kernel's learning on a copy of some columns of weights."""
+    constants, memory, _ = _at_rest(rule, weights, WINDOW_STEP)
+    network = _network(weights, WINDOW_STEP)
+    state, c = network.new_state(0, weights=weights), kernel_state.network_constants(network)
+    return Learner(rule, state, memory, constants.parameters, c, constants)
+
+
+def _at_rest(rule: LearningRule, weights: np.ndarray, dt: float):
+    """The rule's constants, and its memory before the first spike; then the constants of the exponential."""
+    check_rule(rule)
+    network = _network(weights, dt)
+    memory = kernel_state.new_rule_state(rule, network)
+    return kernel_state.rule_constants(rule, network), memory, exp2_coefficients("float64")
+
+
+def _network(weights: np.ndarray, dt: float) -> DiehlCook:
+    n_inputs, n_neurons = weights.shape
+    return DiehlCook(n_inputs=n_inputs, n_neurons=n_neurons, dt=dt, dtype="float64")
+
+
+def _within(rule: LearningRule, w: float) -> float:
+    return min(max(w, rule.w_min), rule.w_max)

@@ -1,0 +1,106 @@
+"""The figures of a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from engram import figures
+from engram.datasets.base import Dataset
+from engram.encoders import poisson_spikes
+from engram.evaluation import Evaluation
+from engram.kernels.state import new_recorder
+from engram.model import Model
+from engram.plasticity.normalization import target_norm
+from engram.randomness import Stream, content_counter, stream_key
+from engram.readout import RunningAccuracy
+from engram.run_folder import RunFolder
+
+BEST_SCHEME = "proportion"
+
+
+def draw_run(
+    folder: RunFolder,
+    model: Model,
+    dataset: Dataset | None,
+    metrics: list[dict],
+    evaluation: Evaluation | None = None,
+) -> list[Path]:
+    """Draw everything that a run has to show, as PNG and SVG; return the files.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    model : Model
+    dataset : Dataset or None
+        For the raster of one test image; left out without it.
+    metrics : list of dict
+        The learning curve.
+    evaluation : Evaluation, optional
+        For the confusion matrix and the marks of the learning curve.
+    """
+    folder.figures.mkdir(parents=True, exist_ok=True)
+    drawn = {}
+    if model.image_shape is not None:
+        labels = None if model.readout is None else model.readout.assigned
+        classes = None if model.readout is None else model.readout.classes.tolist()
+        drawn["receptive_fields"] = figures.receptive_fields(model.weights, model.image_shape, labels, classes=classes)
+    if metrics:
+        examples = [record["examples"] for record in metrics]
+        accuracy = None if evaluation is None else evaluation.accuracy
+        drawn["learning_curve"] = figures.learning_curve(
+            examples,
+            [record["accuracy"] for record in metrics],
+            test_accuracy=accuracy,
+            window=RunningAccuracy.WINDOW,
+        )
+        drawn["weights_and_theta"] = figures.weights_and_theta(
+            examples,
+            [record["l1_norm"]["mean"] for record in metrics],
+            [record["l1_norm"]["sd"] for record in metrics],
+            [record["theta"]["mean"] for record in metrics],
+            [record["theta"]["sd"] for record in metrics],
+            target=target_norm("l1", model.network.n_inputs),
+        )
+    if dataset is not None and len(dataset.test_images):
+        drawn["raster"] = draw_raster(model, dataset.test_images[0], dataset.test_labels[0])
+    if evaluation is not None:
+        matrix = evaluation.confusion[BEST_SCHEME]
+        classes = evaluation.classes.tolist()
+        drawn["confusion"] = figures.confusion(matrix, classes, evaluation.accuracy[BEST_SCHEME])
+    return [path for name, figure in drawn.items() for path in figures.save(figure, folder.figures / name)]
+
+
+def draw_raster(model: Model, image, label=None):
+    """All spikes of one presentation with learning off, as a figure."""
+    simulator = model.simulator()
+    schedule = simulator.schedule
+    pixels = np.asarray(image, np.float32)
+    probability = pixels.astype(np.float64) * (
+        model.input_gain * schedule.start_intensity * schedule.probability_per_pixel
+    )
+    key = stream_key(model.seed, Stream.PREDICTION)
+    index, offset = poisson_spikes(probability, schedule.n_shown, key, content_counter(pixels), 0)
+    simulator.state.exc.v[:] = model.network.excitatory.v_rest
+    simulator.state.inh.v[:] = model.network.inhibitory.v_rest
+    n_steps = schedule.n_shown + schedule.n_blank
+    exc, inh, counts = simulator.run(index, offset, n_steps, learn=False, recorder=new_recorder(True))
+    steps = np.repeat(np.arange(schedule.n_shown), np.diff(offset))
+    title = None
+    if label is not None and model.readout is not None:
+        answer = model.readout.predict(counts[np.newaxis], BEST_SCHEME)[0]
+        title = f"test image of class {label}, read as {answer}"
+    return figures.raster(
+        exc,
+        inh,
+        np.column_stack((index, steps)),
+        dt=model.network.dt,
+        shown_ms=model.protocol.shown,
+        blank_ms=model.protocol.blank,
+        n_inputs=model.network.n_inputs,
+        n_neurons=model.network.n_neurons,
+        image=pixels if model.image_shape else None,
+        image_shape=model.image_shape,
+        title=title,
+    )

@@ -1,0 +1,31 @@
+"""Synapses: conductances and traces, and how they decay."""
+
+from __future__ import annotations
+
+from engram.arithmetic import exp2, select
+
+
+def conductance_decay(g, decay, tiny):
+    """A conductance one step later; zero once it is below `tiny`, too small to matter beside the leak."""
+    decayed = g * decay
+    return select(decayed > tiny, decayed, decayed - decayed)
+
+
+def drive_conductance(g, drive):
+    """A conductance after a step's input; weights of negative sign cannot take it below zero."""
+    driven = g + drive
+    return select(driven < 0, driven - driven, driven)
+
+
+def trace_now(x, rate, age, floor, coefficients):
+    """A trace `age` steps after it was `x`; zero once it is smaller than `floor`.
+
+    `rate` is the exponent of two per step, -dt / tau · log2(e).
+    """
+    value = x * exp2(rate * age, coefficients)
+    return select(abs(value) > floor, value, value - value)
+
+
+def clip_weight(w, w_min, w_max):
+    """A weight within its bounds; NaN stays NaN, to be found."""
+    return select(w < w_min, w_min, select(w > w_max, w_max, w))

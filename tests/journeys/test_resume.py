@@ -1,0 +1,161 @@
+"""Runs that are interrupted, killed or shared lose nothing."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from engram.run_folder import RunFolder
+
+RUN = (
+    "--neurons", "30", "--examples", "1500", "--label-examples", "150", "--test-examples", "40",
+    "--no-figures", "--quiet", "--checkpoint-seconds", "0.02",
+)  # fmt: skip
+COMPARED = ("model.safetensors", "metrics.jsonl")
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "engram", "train", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(*arguments):
+    process = start(*arguments)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def wait_for_checkpoint(process, folder, seconds=120):
+    deadline = time.monotonic() + seconds
+    while process.poll() is None and not RunFolder(folder).checkpoint_files():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.002)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    code, _, err = finish(*RUN, "--out", folder)
+    assert code == 0, err
+    return folder
+
+
+def assert_same_run(folder, other):
+    for name in COMPARED:
+        assert (folder / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def test_killed_runs_end_like_uninterrupted_ones(uninterrupted, tmp_path):
+    """Twenty kills at random moments, some while a checkpoint is written, over as many runs as they take."""
+    moments = random.Random(0)
+    kills = runs = 0
+    while kills < 20:
+        folder = tmp_path / f"run-{runs}"
+        process = start(*RUN, "--out", folder)
+        for _ in range(8):
+            wait_for_checkpoint(process, folder)
+            time.sleep(moments.uniform(0, 0.6))
+            if process.poll() is not None:
+                break
+            process.kill()
+            process.communicate()
+            kills += 1
+            process = start("--resume", folder, "--no-figures", "--quiet", "--checkpoint-seconds", "0.02")
+            time.sleep(moments.uniform(0.6, 1.6))
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        assert_same_run(folder, uninterrupted)
+        shutil.rmtree(folder)
+        runs += 1
+
+
+def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(uninterrupted, tmp_path):
+    folder = tmp_path / "run"
+    process = start(*[a for a in RUN if a != "--quiet"], "--out", folder)
+    wait_for_checkpoint(process, folder)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert re.search(r"Stopped after [\d,]+ of 1,500 images; everything is saved", err)
+    assert f"engram train --resume {folder}" in err
+    assert finish("--resume", folder, "--no-figures", "--quiet")[0] == 0
+    assert_same_run(folder, uninterrupted)
+
+
+def test_resuming_a_finished_run_changes_nothing(uninterrupted, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(uninterrupted, folder)
+    assert finish("--resume", folder, "--no-figures", "--quiet")[0] == 0
+    assert_same_run(folder, uninterrupted)
+
+
+def test_only_the_last_two_checkpoints_are_kept(uninterrupted):
+    assert len(RunFolder(uninterrupted).checkpoint_files()) == 2
+
+
+def test_damaged_checkpoint_is_refused_and_the_one_before_offered(uninterrupted, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(uninterrupted, folder)
+    older, newest = RunFolder(folder).checkpoint_files()
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 4
+    newest.write_bytes(content)
+    code, _, err = finish("--resume", folder, "--no-figures", "--quiet")
+    assert code == 1
+    assert "is damaged: its content does not match its digest" in err
+    assert f"resume from it with --checkpoint {older}" in err
+    assert finish("--resume", folder, "--checkpoint", older, "--no-figures", "--quiet")[0] == 0
+    assert_same_run(folder, uninterrupted)
+
+
+def test_truncated_checkpoint_is_refused(uninterrupted, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(uninterrupted, folder)
+    newest = RunFolder(folder).checkpoint_files()[-1]
+    newest.write_bytes(newest.read_bytes()[:-100])
+    code, _, err = finish("--resume", folder, "--quiet")
+    assert code == 1
+    assert "The previous checkpoint is good" in err
+
+
+def test_checkpoint_of_another_configuration_is_refused(uninterrupted, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(uninterrupted, folder)
+    config = folder / "config.toml"
+    config.write_text(config.read_text().replace("seed = 0", "seed = 1"))
+    code, _, err = finish("--resume", folder, "--quiet")
+    assert code == 2
+    assert "is of another configuration; resume with the options of that run" in err
+
+
+def test_second_process_is_told_who_holds_the_folder(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.acquire()
+    try:
+        code, _, err = finish(*RUN, "--out", folder.path)
+    finally:
+        folder.release()
+    assert code == 1
+    assert f"is held by process {os.getpid()} on" in err
+
+
+def test_lock_of_a_dead_process_does_not_block(tmp_path):
+    holder = (
+        "import os, sys; from engram.run_folder import RunFolder\n"
+        "RunFolder(sys.argv[1]).acquire(); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", holder, str(tmp_path / "run")], check=False)
+    assert (tmp_path / "run" / ".lock").exists()
+    folder = RunFolder(tmp_path / "run")
+    folder.acquire()
+    folder.release()

@@ -1,0 +1,167 @@
+"""``engram evaluate``, ``predict``, ``figures``, ``info`` and ``data`` as a user meets them."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from engram import load_model
+from engram.datasets import load
+
+
+def draw_one(path, *, ink, paper, size=(200, 300)):
+    picture = Image.new("L", size, paper)
+    ImageDraw.Draw(picture).line((size[0] // 2, 40, size[0] // 2, size[1] - 40), fill=ink, width=24)
+    picture.save(path)
+    return path
+
+
+def test_evaluate_prints_every_key(engram, trained_run):
+    code, out, _ = engram("evaluate", trained_run, "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert {"accuracy", "per_class", "confusion", "n_label", "n_test", "silent_images", "unassigned_neurons",
+            "seconds"} <= set(result)  # fmt: skip
+    assert (result["n_label"], result["n_test"]) == (200, 500)
+    for scheme, matrix in result["confusion"].items():
+        assert np.sum(matrix) == 500
+        assert np.trace(matrix) / 500 == pytest.approx(result["accuracy"][scheme])
+
+
+def test_evaluate_repeats_what_training_found(engram, trained_run):
+    summary = json.loads((trained_run / "summary.json").read_text())
+    _, out, _ = engram("evaluate", trained_run / "model.safetensors", "--test-examples", 60, "--threads", 1, "--json")
+    assert json.loads(out)["accuracy"] == summary["accuracy"]
+
+
+def test_evaluate_labels_anew_when_asked(engram, trained_run):
+    _, out, _ = engram("evaluate", trained_run, "--label-examples", 50, "--test-examples", 20, "--json")
+    assert json.loads(out)["n_label"] == 50
+
+
+def test_evaluate_refuses_images_of_another_size(engram, trained_run, tmp_path):
+    np.savez(tmp_path / "small.npz", images=np.full((10, 4, 4), 9), labels=np.arange(10) % 2)
+    code, _, err = engram("evaluate", trained_run, "--dataset", tmp_path / "small.npz")
+    assert code == 2
+    assert "The model reads images of 784 pixels, those of small.npz have 16" in err.replace("small have", "small.npz have")
+
+
+def test_pictures_of_either_polarity_get_the_same_answer(engram, trained_run, tmp_path):
+    white = draw_one(tmp_path / "white.png", ink=255, paper=0)
+    black = draw_one(tmp_path / "black.jpg", ink=0, paper=255)
+    code, out, _ = engram("predict", trained_run, white, black, "--json", "--figures", tmp_path / "drawn")
+    first, second = json.loads(out)
+    assert code == 0
+    assert first["label"] == second["label"]
+    assert any("invert" in step for step in second["prepared"])
+    assert set(first["scores"]) == set("0123456789")
+    assert first["winners"][0]["spikes"] > 0
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
+        f"prediction-{name}.{suffix}" for name in ("white", "black") for suffix in ("png", "svg")
+    }
+
+
+def test_prediction_depends_on_the_picture_alone(engram, trained_run, tmp_path):
+    digits = load("digits")
+    for k in range(3):
+        np.save(tmp_path / f"{k}.npy", digits.test_images[k].reshape(28, 28))
+    files = [tmp_path / f"{k}.npy" for k in range(3)]
+    _, together, _ = engram("predict", trained_run, *files, "--json")
+    _, alone, _ = engram("predict", trained_run, files[2], "--json")
+    assert json.loads(together)[2] == json.loads(alone)[0]
+
+
+def test_predict_without_labels_says_what_to_do(engram, tmp_path):
+    engram("train", "--neurons", 3, "--examples", 25, "--no-evaluate", "--no-figures", "--quiet", "--out", tmp_path / "r")
+    code, _, err = engram("predict", tmp_path / "r", draw_one(tmp_path / "one.png", ink=255, paper=0))
+    assert code == 2
+    assert "has no labels; train without --no-evaluate" in err
+
+
+def test_predict_tells_a_file_that_is_no_picture(engram, trained_run, tmp_path):
+    (tmp_path / "x.png").write_bytes(b"not a picture")
+    code, _, err = engram("predict", trained_run, tmp_path / "x.png")
+    assert code == 1
+    assert "x.png" in err
+    assert "Traceback" not in err
+
+
+def test_figures_are_drawn_anew(engram, trained_run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(trained_run, folder)
+    before = (folder / "figures/confusion.svg").read_bytes()
+    shutil.rmtree(folder / "figures")
+    code, out, _ = engram("figures", folder)
+    assert code == 0
+    assert len(out.splitlines()) == 10
+    assert (folder / "figures/confusion.svg").read_bytes() == before
+
+
+def test_info_tells_the_network_its_rule_and_its_labels(engram, trained_run):
+    code, out, _ = engram("info", trained_run)
+    assert code == 0
+    for part in ("784 inputs, 16 neurons", "self_normalizing", "150 images of digits", "neurons by class, from 200 images"):
+        assert part in out
+    facts = json.loads(engram("info", trained_run, "--json")[1])
+    assert facts["tensors"]["weights"] == [784, 16]
+    assert facts["rule"]["constants"]["eta"] == 0.02
+
+
+def test_what_is_no_model_is_told(engram, trained_run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.safetensors").write_text("hello world, this is no model")
+    spoiled = bytearray((trained_run / "model.safetensors").read_bytes())
+    spoiled[-5] ^= 1
+    (tmp_path / "spoiled.safetensors").write_bytes(spoiled)
+    for path, message in {
+        "absent": "Cannot read",
+        "empty": "holds no model.safetensors",
+        "text.safetensors": "is not a model file",
+        "spoiled.safetensors": "is damaged: its content does not match its digest",
+    }.items():
+        code, _, err = engram("info", tmp_path / path)
+        assert code == 1
+        assert message in err
+
+
+def test_model_of_another_format_is_refused(engram, trained_run, tmp_path, monkeypatch):
+    from engram import model_file
+
+    model = load_model(trained_run)
+    monkeypatch.setattr(model_file, "FORMAT", "engram-0")
+    model_file.save_model(model, tmp_path / "old.safetensors")
+    monkeypatch.undo()
+    code, _, err = engram("info", tmp_path / "old.safetensors")
+    assert code == 1
+    assert "has the file format 'engram-0'" in err
+
+
+def test_data_list_names_the_sets(engram):
+    code, out, _ = engram("data", "list", "--json")
+    assert code == 0
+    assert {"digits", "mnist"} <= {record["name"] for record in json.loads(out)}
+    assert "digits" in engram("data", "list")[1]
+
+
+def test_data_check_finds_a_damaged_file(engram, tmp_path):
+    assert engram("data", "check", "digits")[0] == 0
+    np.savez(tmp_path / "set.npz", images=np.full((10, 4, 4), 9), labels=np.arange(10) % 2)
+    assert engram("data", "check", tmp_path / "set.npz")[0] == 0
+    content = (tmp_path / "set.npz").read_bytes()
+    (tmp_path / "set.npz").write_bytes(content[: len(content) // 2])
+    code, _, err = engram("data", "check", tmp_path / "set.npz")
+    assert code == 1
+    assert "damaged" in err
+
+
+def test_usage_errors_exit_with_2(engram):
+    assert engram("train", "--no-such-option")[0] == 2
+    assert engram("evaluate")[0] == 2
+
+
+def test_errors_can_be_read_by_machines(engram, tmp_path):
+    code, out, _ = engram("info", tmp_path / "absent", "--json")
+    assert code == 1
+    assert json.loads(out)["error"]["kind"] == "ModelFileError"

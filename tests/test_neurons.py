@@ -1,0 +1,176 @@
+"""The equations of a step against their closed forms: membrane, conductance, trace, and the power of two in them."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engram import DiehlCook, simulate
+from engram.arithmetic import exp2, exp2_coefficients
+from engram.errors import ConfigError
+from engram.kernels.compile import compiled
+from engram.neurons import (
+    EXCITATORY,
+    INHIBITORY,
+    ConductanceLIF,
+    membrane_constants,
+    membrane_euler,
+    membrane_exponential_euler,
+)
+from engram.plasticity import Pair
+from engram.synapses import clip_weight, conductance_decay, drive_conductance, trace_now
+
+
+@functools.partial(compiled, from_python=True)
+def compiled_exp2(y, c):
+    return exp2(y, c)
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 2.5e-7), (np.float64, 3e-16)])
+@pytest.mark.parametrize("kernel", [exp2, compiled_exp2], ids=["plain", "compiled"])
+def test_exp2_is_accurate_to_two_roundings(dtype, bound, kernel):
+    y = np.concatenate((-np.linspace(0.0, 125.9, 20011), -np.logspace(-12, 0, 3001))).astype(dtype)
+    c = exp2_coefficients(dtype)
+    values = exp2(y, c) if kernel is exp2 else np.array([compiled_exp2(x, c) for x in y], dtype)
+    assert values.dtype == dtype
+    exact = np.exp2(y.astype(np.longdouble))
+    assert float(np.max(np.abs(values / exact - 1))) < bound
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exp2_is_exact_where_it_can_be_and_stays_normal(dtype):
+    c = exp2_coefficients(dtype)
+    whole = -np.arange(127).astype(dtype)
+    np.testing.assert_array_equal(exp2(whole, c), 2.0**whole)
+    for y in (-126.5, -1e4, -np.inf):
+        assert exp2(dtype(y), c) == compiled_exp2(dtype(y), c) == 2.0**-126
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_compiled_exp2_has_the_bits_of_the_plain_one(dtype):
+    y, c = -np.linspace(0.0, 130.0, 5003).astype(dtype), exp2_coefficients(dtype)
+    np.testing.assert_array_equal(np.array([compiled_exp2(x, c) for x in y]), exp2(y, c))
+
+
+def settled(neuron: ConductanceLIF, g_exc: float, g_inh: float):
+    """Where the potential goes with constant conductances, and how fast, ms."""
+    g = 1 + g_exc + g_inh
+    return (neuron.v_rest + g_inh * neuron.e_inh) / g, neuron.tau_m / g
+
+
+@given(
+    g_exc=st.floats(0, 100),
+    g_inh=st.floats(0, 1000),
+    v=st.floats(-110, 0),
+    dt=st.sampled_from([0.1, 0.5, 1.0]),
+)
+@pytest.mark.parametrize("neuron", [EXCITATORY, INHIBITORY], ids=["excitatory", "inhibitory"])
+def test_exponential_step_is_the_exact_solution(neuron, g_exc, g_inh, v, dt):
+    p = membrane_constants(neuron, dt, "exponential_euler", "float64")
+    v_inf, tau = settled(neuron, g_exc, g_inh)
+    stepped = membrane_exponential_euler(v, g_exc, g_inh, p, exp2_coefficients("float64"))
+    assert stepped == pytest.approx(v_inf + (v - v_inf) * math.exp(-dt / tau), rel=1e-12, abs=1e-11)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_many_exponential_steps_follow_the_exact_solution(dtype):
+    p = membrane_constants(EXCITATORY, 0.5, "exponential_euler", dtype)
+    v_inf, tau = settled(EXCITATORY, 0.8, 2.0)
+    real = np.dtype(dtype).type
+    v = real(-105.0)
+    for step in range(1, 401):
+        v = membrane_exponential_euler(v, real(0.8), real(2.0), p, exp2_coefficients(dtype))
+        exact = v_inf + (-105.0 - v_inf) * math.exp(-0.5 * step / tau)
+        assert v == pytest.approx(exact, rel=2e-6 if dtype == "float32" else 1e-13)
+
+
+def test_euler_step_is_first_order_in_dt():
+    v_inf, tau = settled(EXCITATORY, 0.8, 2.0)
+    errors = []
+    for dt in (0.5, 0.25, 0.125):
+        p, v = membrane_constants(EXCITATORY, dt, "euler", "float64"), -105.0
+        for _ in range(round(20 / dt)):
+            v = membrane_euler(v, 0.8, 2.0, p, None)
+        errors.append(abs(v - (v_inf + (-105.0 - v_inf) * math.exp(-20 / tau))))
+    np.testing.assert_allclose(np.array(errors[:-1]) / errors[1:], 2.0, rtol=0.02)
+
+
+@pytest.mark.parametrize(("g_inh", "overshoots"), [(198.9, False), (199.1, True)])
+def test_euler_overshoots_beyond_the_bound_of_the_documentation(g_inh, overshoots):
+    p = membrane_constants(EXCITATORY, 0.5, "euler", "float64")
+    v_inf, _ = settled(EXCITATORY, 0.0, g_inh)
+    assert (membrane_euler(-65.0, 0.0, g_inh, p, None) < v_inf) == overshoots
+
+
+def test_membrane_of_the_network_relaxes_to_rest_by_its_time_constant():
+    network = DiehlCook(n_inputs=1, n_neurons=2, dtype="float64")
+    recorded = simulate(network, Pair(), spikes=([], []), n_steps=600, learn=False, record=[0]).recording["v"][:, 0]
+    t = 0.5 * np.arange(1, 601)
+    np.testing.assert_allclose(recorded, -65.0 - 40.0 * np.exp(-t / 100.0), rtol=1e-12)
+
+
+def test_refractory_neuron_holds_still_and_fires_again_after_t_ref():
+    network = DiehlCook(n_inputs=1, n_neurons=2, dtype="float64", w_inh_exc=0.0, theta_plus=0.0)
+    result = simulate(
+        network,
+        Pair(w_max=100.0),
+        spikes=(np.zeros(200, int), np.arange(200)),
+        n_steps=200,
+        weights=[[90.0, 0.0]],
+        theta=[20.0, 20.0],
+        learn=False,
+        record=[0],
+    )
+    steps = result.exc_spikes[:, 1]
+    assert len(steps) > 5
+    assert np.all(np.diff(steps) == 10)  # 5 ms at 0.5 ms a step, with a drive that fires it at once
+    held = result.recording["v"][steps[0] : steps[0] + 10, 0]
+    np.testing.assert_array_equal(held, -65.0)
+
+
+def test_conductance_decays_to_zero_and_never_below():
+    g, decay = np.float32(1.0), np.float32(math.exp(-0.5))
+    for step in range(1, 400):
+        g = conductance_decay(g, decay, np.float32(1e-30))
+        if step < 60:
+            assert g == pytest.approx(math.exp(-0.5 * step), rel=1e-5)
+    assert g == 0.0
+    assert drive_conductance(0.5, -0.75) == 0.0
+    assert drive_conductance(0.5, 0.25) == 0.75
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_trace_decays_by_its_time_constant_and_ends(dtype):
+    rate = dtype(-0.5 / 20.0 * math.log2(math.e))
+    c, floor = exp2_coefficients(dtype), np.finfo(dtype).eps
+    age = np.arange(0, 3000, 7).astype(dtype)
+    values = trace_now(dtype(0.8), rate, age, floor, c)
+    exact = 0.8 * np.exp(-0.5 * age.astype(float) / 20.0)
+    kept = exact > 2 * floor
+    np.testing.assert_allclose(values[kept], exact[kept], rtol=2e-6 if dtype is np.float32 else 1e-13)
+    assert values[-1] == 0.0
+    np.testing.assert_array_equal(trace_now(dtype(-0.8), rate, age, floor, c), -values)
+
+
+def test_clipping_keeps_nan_to_be_found():
+    assert [clip_weight(w, 0.0, 1.0) for w in (-0.5, 0.5, 1.5)] == [0.0, 0.5, 1.0]
+    assert math.isnan(clip_weight(math.nan, 0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tau_m": 0.0}, r"tau_m must be positive, got 0\.0 ms"),
+        ({"t_ref": -1.0}, r"t_ref must be zero or positive, got -1\.0 ms"),
+        ({"v_rest": math.nan}, "v_rest must be a finite number, got nan mV"),
+    ],
+)
+def test_impossible_neurons_are_told(change, message):
+    constants = {"tau_m": 10.0, "v_rest": -60.0, "v_reset": -60.0, "v_thresh": -40.0, "v_start": -60.0}
+    with pytest.raises(ConfigError, match=message):
+        ConductanceLIF(**constants | {"e_inh": -85.0, "t_ref": 2.0} | change)

@@ -1,0 +1,256 @@
+"""How a rule's equations are compiled: precision, names, identity, and what is said when they cannot be."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from engram import DiehlCook
+from engram.arithmetic import exp2_coefficients
+from engram.errors import RuleError
+from engram.kernels import state as kernel_state
+from engram.kernels.equations import equation_digest, in_precision
+from engram.kernels.forced import forced_learning
+from engram.kernels.reference import Learner
+from engram.kernels.rule_code import rule_functions, rule_identity
+from engram.plasticity import RULES, LearningRule, PowerLaw, SelfNormalizing, Trace, load_rule
+from scenes import poisson_train
+
+SLOPE = 0.1
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """Nothing compiled before must hide a mistake."""
+    monkeypatch.setenv("ENGRAM_CACHE", str(tmp_path / "cache"))
+
+
+def scaled(x):
+    return SLOPE * x + 0.3
+
+
+def equation(w, x):
+    if x > 0.1:
+        return w - 0.2 * scaled(w)
+    return w
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_literals_globals_and_helpers_take_the_precision_of_the_simulation(dtype):
+    from numba import from_dtype, njit
+
+    number = from_dtype(np.dtype(dtype))
+    compiled = njit(in_precision(equation, dtype))
+    compiled.compile((number, number))
+    assert compiled.overloads[(number, number)].signature.return_type == number
+    for w in np.linspace(0.0, 1.0, 101).astype(dtype):
+        assert compiled(w, dtype(0.5)) == equation(w, dtype(0.5))
+    # 0.1 is above its own rounding to single precision
+    assert compiled(dtype(1.0), dtype(0.1)) == equation(dtype(1.0), dtype(0.1)) == 1.0
+
+
+def test_original_equation_is_left_alone():
+    in_precision(equation, np.float32)
+    assert 0.2 in equation.__code__.co_consts
+    assert type(SLOPE) is float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clashing(LearningRule):
+    """Names that the generated code might use for itself."""
+
+    eta: float = 0.1
+    real: float = 0.5
+    range: float = 2.0
+    coefficients: float = 3.0
+    trace_now: float = 1.0
+    on_post_: float = 1.0
+
+    def traces(self):
+        return (Trace("i", of="pre", tau=20.0), Trace("t", of="post", tau=20.0))
+
+    def initial_state(self, n_inputs):
+        return {"memory": 1.0, "parameters": 0.0}
+
+    def on_pre(w, t, i, eta, memory):
+        return w - eta * t * i * memory
+
+    def on_post(w, i, real, range, coefficients, trace_now, on_post_):
+        return w + 0.01 * i * real * range * coefficients * trace_now * on_post_
+
+    def after_post(w, i, memory, parameters):
+        return memory * 0.9, parameters + 1.0
+
+
+def forced_run(rule, n_inputs=12, n_neurons=3, interval=20, n_spikes=6):
+    """The same spikes through the compiled equations and through the reference's."""
+    network = DiehlCook(n_inputs=n_inputs, n_neurons=n_neurons, dtype="float64")
+    constants = kernel_state.rule_constants(rule, network)
+    memory, memory_too = (kernel_state.new_rule_state(rule, network) for _ in range(2))
+    weights = np.random.default_rng(0).uniform(0.2, 0.8, (n_inputs, n_neurons))
+    index, step = poisson_train(n_inputs, interval * n_spikes, 0.05, seed=1)
+    offset = np.searchsorted(step, np.arange(interval * n_spikes + 1))
+    sums, compiled_weights = np.zeros((n_spikes, n_neurons)), weights.copy()
+    forced_learning(rule, "float64")(
+        compiled_weights, memory, constants, exp2_coefficients("float64"), index, offset, interval, sums
+    )
+    state = network.new_state(0, weights=weights)
+    c = kernel_state.network_constants(network)
+    learner = Learner(rule, state, memory_too, constants.parameters, c, constants)
+    for t in range(interval * n_spikes):
+        for i in index[offset[t] : offset[t + 1]]:
+            learner.presynaptic_spike(i, t)
+        if (t + 1) % interval == 0:
+            for j in range(n_neurons):
+                learner.postsynaptic_spike(j, t)
+    return (compiled_weights, memory), (state.weights, memory_too)
+
+
+@pytest.mark.parametrize("rule", [Clashing(), PowerLaw(mu=0.6), RULES["triplet"]()], ids=lambda rule: rule.name)
+def test_generated_code_equals_the_reference(rule):
+    (weights, memory), (expected, expected_memory) = forced_run(rule)
+    assert np.all(np.isfinite(weights))
+    np.testing.assert_array_equal(weights, expected)
+    for ours, theirs in zip(memory, expected_memory, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def rule_with(constant):
+    @dataclass(frozen=True, kw_only=True)
+    class Local(LearningRule):
+        def on_post(w):
+            return w * constant
+
+    return Local()
+
+
+def test_identity_knows_everything_that_the_code_is_made_of():
+    identities = [
+        rule_identity(rule)
+        for rule in (
+            rule_with(0.5),
+            rule_with(0.6),
+            SelfNormalizing(),
+            SelfNormalizing(count="current"),
+            SelfNormalizing(variant="smin"),
+            Clashing(),
+        )
+    ]
+    assert len(set(identities)) == len(identities)
+
+
+def test_identity_leaves_numbers_out():
+    assert rule_identity(PowerLaw(eta=0.01)) == rule_identity(PowerLaw(eta=0.02, mu=3.0))
+    assert rule_identity(rule_with(0.5)) == rule_identity(rule_with(0.5))
+
+
+def test_digest_reaches_constants_and_helpers(monkeypatch):
+    before = equation_digest(equation)
+    monkeypatch.setitem(globals(), "SLOPE", 0.2)
+    changed = equation_digest(equation)
+    monkeypatch.setitem(globals(), "scaled", lambda x: x)
+    assert len({before, changed, equation_digest(equation)}) == 3
+
+
+DIGEST = (
+    "from engram.kernels.rule_code import rule_identity; from engram.plasticity import {0}; print(rule_identity({0}()))"
+)
+
+
+def test_identity_is_the_same_in_another_process():
+    there = subprocess.run(
+        [sys.executable, "-c", DIGEST.format("Exponential")], capture_output=True, text=True, check=True
+    )
+    assert there.stdout.strip() == rule_identity(RULES["exponential"]())
+
+
+HEAD = """from dataclasses import dataclass
+import numpy as np
+from engram import LearningRule, Trace
+
+@dataclass(frozen=True, kw_only=True)
+class Mine(LearningRule):
+    eta: float = 0.1
+
+    def traces(self):
+        return (Trace("x_pre", of="pre", tau=20.0),)
+
+"""
+LINE = len(HEAD.splitlines()) + 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "at", "message"),
+    [
+        (
+            ["def on_post(w):", "    if w > 50.0:", "        return None", "    return w"],
+            0,
+            "on_post of Mine must return the number w, but returns sometimes nothing, sometimes float",
+        ),
+        (
+            ["def on_post(w):", "    if w > 50.0:", "        return w + 'a'", "    return w"],
+            2,
+            r"on_post of Mine does not compile: there is no compiled form of add\(float64, str\)\.",
+        ),
+        (
+            ["def on_post(w):", "    y = w.mean()", "    return y"],
+            1,
+            "on_post of Mine does not compile: float64 has no 'mean' that can be compiled",
+        ),
+        (
+            ["def on_post(w):", "    import math", "    return math.exp(w)"],
+            1,
+            "on_post of Mine does not compile: an equation cannot import; import at the top of the file",
+        ),
+        (
+            ["def on_post(w):", "    if w > 50.0:", "        return w + never_defined", "    return w"],
+            2,
+            "on_post of Mine does not compile: the name 'never_defined' is not defined",
+        ),
+        (
+            ["def on_post(w):", "    y = 'a' if w > 50.0 else w", "    return 1.0 * y"],
+            1,
+            "on_post of Mine does not compile",
+        ),
+        (
+            ["def on_post(w):", "    with np.errstate(all='ignore'):", "        return w"],
+            1,
+            "on_post of Mine does not compile",
+        ),
+        (
+            ["def before_post(w, x_pre):", "    w[0] = np.linalg.norm(x_pre, 'nuc') if w[0] > 50.0 else 0.0"],
+            1,
+            "before_post of Mine does not compile",
+        ),
+    ],
+)
+def test_equation_that_does_not_compile_is_told_in_its_own_terms(tmp_path, lines, at, message):
+    path = tmp_path / "my_rule.py"
+    path.write_text(HEAD + "".join(f"    {line}\n" for line in lines))
+    rule = load_rule(f"{path}:Mine")
+    with pytest.raises(RuleError, match=message) as caught:
+        rule_functions(rule, "float64")
+    told = str(caught.value)
+    assert told.startswith(f"{path}:{LINE + at}: ")
+    assert "\n" not in told
+    assert "numba" not in told.lower()
+    assert len(told) < len(str(path)) + 200
+
+
+def test_equations_that_compiled_are_not_tried_again(tmp_path, monkeypatch):
+    rule = rule_with(0.7)
+    rule_functions(rule, "float32")
+    monkeypatch.setattr("engram.kernels.equations._check_equation", None)
+    rule_functions(rule, "float32")
+    with pytest.raises(TypeError):
+        rule_functions(rule, "float64")
+
+
+def test_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ENGRAM_CACHE", str(tmp_path / "file"))
+    assert not rule_functions(rule_with(0.7), "float32").has_on_pre
