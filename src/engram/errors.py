@@ -25,6 +25,10 @@ class RuleError(EngramError, ValueError):
     """A learning rule that is unknown, does not compile, or produced impossible weights."""
 
 
+class HealthError(EngramError, ArithmeticError):
+    """A network that runs away, falls silent or saturates, where that was not to be tolerated."""
+
+
 class RunFolderError(EngramError, OSError):
     """A run folder that cannot be created, written, resumed or is held by another process."""
 

@@ -16,6 +16,7 @@ from engram.model import Model
 from engram.randomness import Stream
 from engram.readout import SCHEMES, Readout, fit_readout
 from engram.simulator import Simulator
+from engram.training import TrainingSet
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is being counted, images done and images in all."""
@@ -74,7 +75,7 @@ class Evaluation:
 
 def label_neurons(
     simulator: Simulator,
-    dataset: Dataset,
+    dataset: Dataset | TrainingSet,
     n_images: int,
     *,
     threads: int | None = None,
@@ -85,18 +86,30 @@ def label_neurons(
     Parameters
     ----------
     simulator : Simulator
-    dataset : Dataset
+    dataset : Dataset or TrainingSet
     n_images : int
         How many, drawn from the training images by the network's seed; all, if there are no more.
     threads : int, optional
         As many as there are processors by default; the result does not depend on it.
     on_progress : callable, optional
     """
+    return fit_readout(*label_spikes(simulator, dataset, n_images, threads=threads, on_progress=on_progress))
+
+
+def label_spikes(
+    simulator: Simulator,
+    dataset: Dataset | TrainingSet,
+    n_images: int,
+    *,
+    threads: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What :func:`label_neurons` goes by: the spike counts of those training images, and their labels."""
     n_train = len(dataset.train_images)
     order = randomness.generator(simulator.seed, Stream.LABELS).permutation(n_train)
     chosen = np.sort(order[:n_images])
     counts, _ = _count(simulator, dataset.train_images[chosen], "labelling", threads, on_progress)
-    return fit_readout(counts, dataset.train_labels[chosen])
+    return counts, dataset.train_labels[chosen]
 
 
 def test_model(

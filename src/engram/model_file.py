@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from engram.errors import ConfigError, EngramError, ModelFileError
 from engram.files import write_atomically
 from engram.model import Model
 from engram.networks import DiehlCook, Protocol
+from engram.neurons import ConductanceLIF
 from engram.plasticity.records import rule_from_record
 from engram.readout import Readout
+from engram.validation import check_positive
 
 FORMAT = "engram-1"
 """The layout of the files; a file of another one is refused."""
@@ -28,7 +30,12 @@ FORMAT = "engram-1"
 MAX_BYTES = 1 << 32
 _NO_DIGEST = "0" * 64
 _READOUT_TENSORS = ("classes", "profile", "assigned", "coefficients", "intercepts")
-_NETWORK_FIELDS = tuple(f.name for f in fields(DiehlCook) if f.name not in ("excitatory", "inhibitory"))
+
+_MAX_STEPS = 1 << 22
+"""No file may ask for presentations longer than this: they would take hours, or more memory than there is."""
+
+_MAX_ATTEMPTS = 10_000
+_MAX_NEURONS_SQUARED = 1 << 34
 
 
 def encode(tensors: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
@@ -70,9 +77,12 @@ def decode(content: bytes, name: str) -> tuple[dict[str, np.ndarray], dict[str, 
     if hashlib.sha256(blank).hexdigest() != digest:
         raise ModelFileError(f"{name} is damaged: its content does not match its digest; take another copy of it.")
     try:
-        return load(content), json.loads(text["engram"])
-    except (SafetensorError, ValueError, RecursionError) as error:
+        tensors, metadata = load(content), json.loads(text["engram"])
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelFileError(f"{name} is damaged: {error}.") from None
+    if not isinstance(metadata, dict):
+        raise ModelFileError(f"{name} is damaged: its metadata is no table.")
+    return tensors, metadata
 
 
 def read_bytes(path: Path) -> bytes:
@@ -91,7 +101,7 @@ def model_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     tensors |= {f"rule.{name}": values for name, values in model.rule_state.items()}
     metadata = {
         "version": __version__,
-        "network": {name: getattr(model.network, name) for name in _NETWORK_FIELDS},
+        "network": asdict(model.network),
         "protocol": asdict(model.protocol),
         "rule": model.rule_record,
         "seed": model.seed,
@@ -111,15 +121,23 @@ def model_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return tensors, metadata
 
 
-def save_model(model: Model, path: str | Path) -> None:
+def save_model(model: Model, path: str | Path, *, extra: dict[str, np.ndarray] | None = None) -> None:
     """Write a model to one file, whole or not at all.
+
+    Parameters
+    ----------
+    model : Model
+    path : str or Path
+    extra : dict of str to ndarray, optional
+        Further tensors to keep in the file; :func:`load_model` leaves them aside.
 
     Raises
     ------
     RunFolderError
         If the file cannot be written.
     """
-    write_atomically(Path(path), encode(*model_content(model)))
+    tensors, metadata = model_content(model)
+    write_atomically(Path(path), encode({**(extra or {}), **tensors}, metadata))
 
 
 def load_model(path: str | Path, *, rule=None) -> Model:
@@ -137,41 +155,48 @@ def load_model(path: str | Path, *, rule=None) -> Model:
     ModelFileError
         If there is no model, or it is damaged or of another version.
     """
+    return model_from(*read_model_file(path), rule=rule)
+
+
+def read_model_file(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
+    """The tensors and metadata of a model's file or run folder, and the file's name for messages."""
     path = Path(path)
     file = path / "model.safetensors" if path.is_dir() else path
     if path.is_dir() and not file.exists():
         raise ModelFileError(f"{path} holds no model.safetensors; train with 'engram train --out {path}'.")
-    tensors, metadata = decode(read_bytes(file), str(file))
-    return model_from(tensors, metadata, str(file), rule=rule)
+    return *decode(read_bytes(file), str(file)), str(file)
 
 
 def model_from(tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str, *, rule=None) -> Model:
     """A model from tensors and metadata whose digest was right; what they say is checked all the same."""
     try:
-        network = DiehlCook(**metadata["network"])
-        record = metadata["rule"]
+        network = _network(metadata["network"])
+        protocol = Protocol(**metadata["protocol"])
+        _check_bounds(network, protocol)
+        record = dict(metadata["rule"])
         known_rule = None if ":" in record["rule"] and rule is None else rule_from_record(record, rule)
-        _check_shapes(tensors, network, name)
+        _check_array(tensors, "weights", (network.n_inputs, network.n_neurons), network.dtype)
+        _check_array(tensors, "theta", (network.n_neurons,), "float64")
         return Model(
             network=network,
             rule=known_rule,
             rule_record=record,
-            protocol=Protocol(**metadata["protocol"]),
-            seed=metadata["seed"],
-            input_gain=float(metadata["input_gain"]),
+            protocol=protocol,
+            seed=_whole(metadata, "seed"),
+            input_gain=_positive(metadata, "input_gain"),
             weights=tensors["weights"],
             theta=tensors["theta"],
-            rule_state={key[5:]: values for key, values in tensors.items() if key.startswith("rule.")},
-            readout=_readout(tensors, metadata),
-            image_shape=tuple(metadata["image_shape"]) if metadata["image_shape"] else None,
-            ink_fill=float(metadata["ink_fill"]),
-            dataset=metadata["dataset"],
-            examples=metadata["examples"],
-            presentations=metadata["presentations"],
-            config=metadata["config"],
-            version=metadata["version"],
+            rule_state=_rule_state(tensors, network),
+            readout=_readout(tensors, metadata, network.n_neurons),
+            image_shape=_image_shape(metadata["image_shape"], network.n_inputs),
+            ink_fill=_positive(metadata, "ink_fill"),
+            dataset=str(metadata["dataset"]),
+            examples=_whole(metadata, "examples"),
+            presentations=_whole(metadata, "presentations"),
+            config=dict(metadata["config"]),
+            version=str(metadata["version"]),
         )
-    except (KeyError, TypeError, AttributeError, ConfigError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, EngramError) and not isinstance(error, ConfigError):
             raise
         raise ModelFileError(f"{name} is not a model that this engram ({__version__}) understands: {error}.") from None
@@ -182,17 +207,79 @@ def _digest_field(digest: str) -> bytes:
     return f'"sha256":"{digest}"'.encode()
 
 
-def _readout(tensors, metadata) -> Readout | None:
+def _network(values: dict[str, Any]) -> DiehlCook:
+    neurons = {name: ConductanceLIF(**values[name]) for name in ("excitatory", "inhibitory")}
+    return DiehlCook(**{**values, **neurons})
+
+
+def _check_bounds(network: DiehlCook, protocol: Protocol) -> None:
+    """Raise ConfigError where a few bytes ask for more memory or time than any real network takes."""
+    if network.n_neurons**2 > _MAX_NEURONS_SQUARED:
+        raise ConfigError(f"it claims {network.n_neurons:,} neurons")
+    if network.max_input_delay and network.n_inputs * network.n_neurons > _MAX_NEURONS_SQUARED:
+        raise ConfigError(f"it claims {network.n_inputs * network.n_neurons:,} delayed synapses")
+    if (protocol.shown + protocol.blank) / network.dt > _MAX_STEPS:
+        raise ConfigError(f"it shows an image for {protocol.shown + protocol.blank:g} ms in steps of {network.dt:g} ms")
+    if protocol.max_intensity - protocol.start_intensity > _MAX_ATTEMPTS or protocol.min_spikes >= 2**31:
+        raise ConfigError("it shows an image without end")
+
+
+def _check_array(tensors, name: str, shape: tuple[int, ...], dtype: str, *, finite: bool = True) -> None:
+    array = tensors[name]
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(f"it holds {name} of shape {array.shape} and type {array.dtype}, not {shape} and {dtype}")
+    if finite and not np.all(np.isfinite(array)):
+        raise ValueError(f"it holds {name} that are not finite")
+
+
+def _rule_state(tensors, network: DiehlCook) -> dict[str, np.ndarray]:
+    """A rule's traces and state variables: each of one value per input, neuron or synapse."""
+    state = {key[5:]: values for key, values in tensors.items() if key.startswith("rule.")}
+    n_inputs, n = network.n_inputs, network.n_neurons
+    for key, values in state.items():
+        if values.shape not in ((n_inputs,), (n,), (n_inputs, n)) or values.dtype != network.dtype:
+            raise ValueError(f"it holds rule.{key} of shape {values.shape} and type {values.dtype}")
+    return state
+
+
+def _readout(tensors, metadata, n_neurons: int) -> Readout | None:
     if metadata["n_label"] is None:
         return None
-    return Readout(*(tensors[f"readout.{name}"] for name in _READOUT_TENSORS), n_label=metadata["n_label"])
+    n_classes = tensors["readout.classes"].size
+    shapes = {
+        "classes": ((n_classes,), "int64"),
+        "profile": ((n_classes, n_neurons), "float64"),
+        "assigned": ((n_neurons,), "int64"),
+        "coefficients": ((n_classes, n_neurons), "float64"),
+        "intercepts": ((n_classes,), "float64"),
+    }
+    for name, (shape, dtype) in shapes.items():
+        _check_array(tensors, f"readout.{name}", shape, dtype)
+    assigned, classes = tensors["readout.assigned"], tensors["readout.classes"]
+    if n_classes == 0 or assigned.min() < -1 or assigned.max() >= n_classes or np.any(np.diff(classes) <= 0):
+        raise ValueError("its neurons' labels name classes that it does not have")
+    return Readout(*(tensors[f"readout.{name}"] for name in _READOUT_TENSORS), n_label=_whole(metadata, "n_label"))
 
 
-def _check_shapes(tensors, network: DiehlCook, name: str) -> None:
-    shapes = {"weights": (network.n_inputs, network.n_neurons), "theta": (network.n_neurons,)}
-    for tensor, shape in shapes.items():
-        if tensors[tensor].shape != shape:
-            raise ModelFileError(f"{name} holds {tensor} of shape {tensors[tensor].shape}, its network needs {shape}.")
+def _image_shape(value, n_inputs: int) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    height, width = value
+    if type(height) is not int or type(width) is not int or height < 1 or height * width != n_inputs:
+        raise ValueError(f"its image_shape is {value!r}")
+    return height, width
+
+
+def _whole(metadata, name: str) -> int:
+    value = metadata[name]
+    if type(value) is not int or not 0 <= value < 2**64:
+        raise ValueError(f"its {name} is {value!r}")
+    return value
+
+
+def _positive(metadata, name: str) -> float:
+    check_positive(f"its {name}", metadata[name])
+    return float(metadata[name])
 
 
 def _header(content: bytes, name: str) -> dict:

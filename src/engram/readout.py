@@ -14,6 +14,9 @@ SCHEMES = ("mean", "proportion", "logistic")
 
 UNASSIGNED = -1
 
+_NEVER = -1e6
+"""The intercept of a class without images: lower than any other score, yet a number that JSON can hold."""
+
 
 @dataclass(frozen=True)
 class Readout:
@@ -90,7 +93,7 @@ def _weighted_sums(counts, weights) -> np.ndarray:
     return np.stack([(counts * row).sum(axis=1) for row in weights], axis=1)
 
 
-def fit_readout(counts, labels) -> Readout:
+def fit_readout(counts, labels, classes=None) -> Readout:
     """Learn what spikes mean.
 
     Parameters
@@ -98,34 +101,44 @@ def fit_readout(counts, labels) -> Readout:
     counts : array-like of shape (n_images, n_neurons)
         Spike counts of training images, shown with learning off.
     labels : array-like of shape (n_images,), int
+    classes : array-like of shape (n_classes,), int, optional
+        Classes that there are, among them some without images, which are never answered; by default those of `labels`.
 
     Raises
     ------
     DataError
-        If the images are of fewer than two classes.
+        If the images are of fewer than two classes, and no others are named.
     """
     counts, labels = np.asarray(counts, np.float64), np.asarray(labels, np.int64)
-    classes = np.unique(labels)
+    classes = np.unique(labels if classes is None else classes)
     if len(classes) < 2:
         raise DataError(
             f"Labels for the neurons need images of two classes or more, got {len(classes)}; use more label images."
         )
-    profile = np.array([counts[labels == label].mean(axis=0) for label in classes])
+    profile = np.zeros((len(classes), counts.shape[1]))
+    for row, label in zip(profile, classes, strict=True):
+        if np.any(labels == label):
+            row[:] = counts[labels == label].mean(axis=0)
     assigned = np.where(profile.max(axis=0) > 0, np.argmax(profile, axis=0), UNASSIGNED)
-    coefficients, intercepts = _logistic(np.sqrt(counts), labels)
+    coefficients, intercepts = _logistic(np.sqrt(counts), labels, classes)
     return Readout(classes, profile, assigned, coefficients, intercepts, len(labels))
 
 
-def _logistic(features, labels) -> tuple[np.ndarray, np.ndarray]:
+def _logistic(features, labels, classes) -> tuple[np.ndarray, np.ndarray]:
+    """One row of coefficients and one intercept for each class."""
     from sklearn.linear_model import LogisticRegression
 
-    scale = float(features.std()) or 1.0
-    model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300).fit(features / scale, labels)
-    coefficients, intercepts = model.coef_ / scale, model.intercept_
-    if len(coefficients) == 1:  # two classes: one row that speaks for the second
-        coefficients = np.concatenate((np.zeros_like(coefficients), coefficients))
-        intercepts = np.concatenate((np.zeros_like(intercepts), intercepts))
-    return np.ascontiguousarray(coefficients), np.ascontiguousarray(intercepts)
+    coefficients, intercepts = np.zeros((len(classes), features.shape[1])), np.full(len(classes), _NEVER)
+    present = np.unique(labels)
+    rows = np.searchsorted(classes, present)
+    intercepts[rows] = 0.0
+    if len(present) > 1:
+        scale = float(features.std()) or 1.0
+        model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300).fit(features / scale, labels)
+        if len(present) == 2:  # one row that speaks for the second
+            rows = rows[1:]
+        coefficients[rows], intercepts[rows] = model.coef_ / scale, model.intercept_
+    return coefficients, intercepts
 
 
 class RunningAccuracy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from engram._version import __version__
+from engram.callbacks import Callback, Callbacks
 from engram.config import TrainingConfig
-from engram.errors import Interrupted, RunFolderError
+from engram.errors import HealthError, Interrupted, RuleError, RunFolderError
 from engram.evaluation import label_neurons, test_model
 from engram.model import Model
 from engram.model_file import save_model
 from engram.run_folder import RunFolder
-from engram.training import BLOCK, Progress, Training
+from engram.training import BLOCK, Training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,8 @@ class RunOptions:
         Whether to label and test, and to draw, at the end.
     threads : int, optional
         For labelling and testing; as many as there are processors by default.
+    strict : bool
+        Whether to stop as soon as the network is found ill, see :mod:`engram.health`.
     """
 
     checkpoint_seconds: float = 30.0
@@ -46,22 +49,7 @@ class RunOptions:
     evaluate: bool = True
     figures: bool = True
     threads: int | None = None
-
-
-class Observer:
-    """What is told of a run while it goes; the command line and notebooks show it."""
-
-    def on_start(self, training: Training) -> None:
-        """Training begins, or goes on."""
-
-    def on_progress(self, progress: Progress, training: Training) -> None:
-        """Some images were learned from."""
-
-    def on_count(self, what: str, done: int, total: int) -> None:
-        """Some images were shown with learning off."""
-
-    def on_figure(self, paths: list[Path]) -> None:
-        """A figure was drawn."""
+    strict: bool = False
 
 
 def start_run(folder: RunFolder, config: TrainingConfig, *, overwrite: bool) -> None:
@@ -94,7 +82,7 @@ def run_training(
     folder: RunFolder,
     training: Training,
     options: RunOptions | None = None,
-    observer: Observer | None = None,
+    callbacks: Iterable[Callback | Callable] = (),
 ) -> tuple[Model, dict]:
     """Train to the end, then label, test and draw.
 
@@ -105,7 +93,7 @@ def run_training(
     training : Training
         New, or restored from a checkpoint.
     options : RunOptions, optional
-    observer : Observer, optional
+    callbacks : iterable of Callback or callable
 
     Returns
     -------
@@ -117,24 +105,44 @@ def run_training(
     ------
     Interrupted
         After Ctrl-C, once the state is saved.
+    HealthError
+        If the options are strict and the network is ill; the state is saved.
+    RuleError
+        If the rule made weights that are not numbers; the last checkpoint stands.
+    RunFolderError
+        If the disk is full or the folder cannot be written; the last checkpoint stands, and the training in memory
+        can be saved elsewhere with ``save_model(training.model(), path)`` or go on.
     """
-    options, observer = options or RunOptions(), observer or Observer()
+    options, callbacks = options or RunOptions(), Callbacks(callbacks)
+    try:
+        return _run(folder, training, options, callbacks)
+    except (RuleError, HealthError):
+        folder.write_summary(summarize(training))
+        raise
+    finally:
+        callbacks.on_end(training)
+
+
+def _run(folder: RunFolder, training: Training, options: RunOptions, callbacks: Callbacks) -> tuple[Model, dict]:
     with deferred_interrupt() as interrupted:
         training.prepare()
         _compile_counting_meanwhile(training, options)
-        observer.on_start(training)
+        callbacks.on_start(training)
         last_save = time.monotonic()
         while not training.done:
             progress = training.learn_block()
-            observer.on_progress(progress, training)
+            callbacks.on_progress(progress, training)
+            ill = options.strict and training.health.findings
             due = time.monotonic() - last_save >= options.checkpoint_seconds
             every = options.checkpoint_examples
             due |= every is not None and progress.examples // every > (progress.examples - BLOCK) // every
-            if due or interrupted() or training.done:
+            if due or interrupted() or ill or training.done:
                 save_checkpoint(folder, training)
                 last_save = time.monotonic()
             if interrupted():
                 raise Interrupted
+            if ill:
+                raise HealthError(". ".join(map(str, training.health.findings)))
     model = training.model()
     summary = summarize(training)
     save_model(model, folder.model_file)
@@ -147,7 +155,7 @@ def run_training(
             training.dataset,
             training.config.label_examples,
             threads=options.threads,
-            on_progress=observer.on_count,
+            on_progress=callbacks.on_count,
         )
         model = replace(model, readout=readout)
         save_model(model, folder.model_file)
@@ -158,14 +166,14 @@ def run_training(
             training.dataset.test_images[:n_test],
             training.dataset.test_labels[:n_test],
             threads=options.threads,
-            on_progress=observer.on_count,
+            on_progress=callbacks.on_count,
         )
         summary |= {"evaluation": evaluation.to_dict(), "accuracy": evaluation.accuracy}
         folder.write_summary(summary)
     if options.figures:
         from engram.run_figures import draw_run
 
-        observer.on_figure(draw_run(folder, model, training.dataset, training.metrics, evaluation))
+        callbacks.on_figure(draw_run(folder, model, training.dataset, training.metrics, evaluation))
     return model, summary
 
 
@@ -186,13 +194,21 @@ def summarize(training: Training) -> dict:
         "presentations": simulator.presentations,
         "examples_per_second": training.examples / training.seconds if training.seconds else 0.0,
         "ms_per_example": 1000 * training.seconds / training.examples if training.examples else 0.0,
-        "l1_norm": {"mean": float(norm.mean()), "sd": float(norm.std())},
-        "theta": {"mean": float(simulator.state.theta.mean()), "sd": float(simulator.state.theta.std())},
+        "l1_norm": _mean_and_sd(norm),
+        "theta": _mean_and_sd(simulator.state.theta),
         "silent_images": training.silent_images,
+        "stopped": training.stop_reason or None,
+        "health": [finding.to_dict() for finding in training.health.findings],
         "euler_overshot": simulator.overshot,
         "input_gain": simulator.input_gain,
         "dataset": training.dataset.name,
     }
+
+
+def _mean_and_sd(values: np.ndarray) -> dict[str, float | None]:
+    """As JSON can hold them: None for what is not finite."""
+    pair = {"mean": float(values.mean()), "sd": float(values.std())}
+    return {name: value if np.isfinite(value) else None for name, value in pair.items()}
 
 
 @contextmanager

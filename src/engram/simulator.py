@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 from engram.errors import ConfigError, DataError, RuleError
 from engram.kernels import state as kernel_state
 from engram.networks import DiehlCook, Protocol
-from engram.plasticity.base import LearningRule
+from engram.plasticity.base import LearningRule, is_learning_rate
 from engram.randomness import Stream, content_counter, stream_key
 from engram.validation import check_choice, check_count
 
@@ -113,7 +114,7 @@ class Simulator:
         if learn:
             self._check_learning()
         counts = np.zeros(self.network.n_neurons, np.int32)
-        exc_spikes, inh_spikes, overshot = load_kernels(self.kernel, self.rule, self.network.dtype).run(
+        exc_spikes, inh_spikes, overshot = self._kernels.run(
             self.state,
             self.memory,
             self.rule_constants.parameters,
@@ -158,7 +159,7 @@ class Simulator:
         parameters = self._parameters_over(progress)
         counts = np.zeros((len(pixels), self.network.n_neurons), np.int32)
         attempts = np.zeros(len(pixels), np.int32)
-        overshot = load_kernels(self.kernel, self.rule, self.network.dtype).train(
+        overshot = self._kernels.train(
             self.state,
             self.memory,
             parameters,
@@ -210,7 +211,7 @@ class Simulator:
         real = np.dtype(self.network.dtype).type
         nothing = kernel_state.no_rule_state(self.network.dtype)
         no_constants = kernel_state.no_rule_constants(self.network.dtype)
-        count_images = load_kernels(self.kernel, None, self.network.dtype).count
+        count_images = self._frozen_kernels.count
 
         def count(start: int) -> int:
             part = slice(start, start + _IMAGES_PER_TASK)
@@ -245,12 +246,21 @@ class Simulator:
             pool.shutdown(cancel_futures=True)
         return counts, attempts
 
+    @functools.cached_property
+    def _kernels(self):
+        return load_kernels(self.kernel, self.rule, self.network.dtype)
+
+    @functools.cached_property
+    def _frozen_kernels(self):
+        return load_kernels(self.kernel, None, self.network.dtype)
+
     def _parameters_over(self, progress) -> np.ndarray:
         """The rule's parameters at each point of training; shape (len(progress), n_parameters)."""
-        if self.rule.eta_decay == 1:
-            return np.tile(self.rule_constants.parameters, (len(progress), 1))
-        rows = [kernel_state.rule_constants(self.rule.at_progress(p), self.network).parameters for p in progress]
-        return np.array(rows, self.network.dtype)
+        named = {**self.rule.parameters(), "n_inputs": self.network.n_inputs}
+        falls = np.array([is_learning_rate(name) for name in named])
+        factors = self.rule.eta_decay ** np.asarray(progress, np.float64)[:, np.newaxis]
+        rows = np.array([*named.values()], np.float64) * np.where(falls, factors, 1.0)
+        return np.ascontiguousarray(rows, self.network.dtype)
 
     def _pixels(self, images) -> np.ndarray:
         pixels = np.ascontiguousarray(images, np.float32)

@@ -7,6 +7,7 @@ an interrupted and resumed run computes the same bits as an uninterrupted one.
 from __future__ import annotations
 
 import functools
+import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from engram._version import __version__
 from engram.config import TrainingConfig
 from engram.datasets.base import Dataset
 from engram.encoders import auto_input_gain
-from engram.errors import ConfigError, ModelFileError
+from engram.errors import ConfigError, EngramError, ModelFileError, RuleError
+from engram.health import Health
 from engram.model import Model
+from engram.plasticity.base import LearningRule
 from engram.plasticity.records import rule_record
 from engram.randomness import Stream
 from engram.readout import RunningAccuracy
@@ -30,6 +33,7 @@ BLOCK = 25
 
 _CURVE_POINTS = 200
 _STATE_TENSORS = ("v", "g_exc", "g_inh", "hold")
+_RUNNING_TENSORS = ("responses", "seen", "hits")
 
 
 @dataclass(frozen=True)
@@ -42,21 +46,58 @@ class Progress:
         Images presented, and to be presented in all.
     presentations : int
         Presentations, repeats included.
-    accuracy : float
-        Of the neurons' answers to the last images before learning from them.
+    accuracy : float or None
+        Of the neurons' answers to the last images before learning from them; None without labels.
     l1_norm_mean, l1_norm_sd : float
         Over the neurons' incoming weights.
     spikes_per_image : float
-        Excitatory spikes of the images since the last report.
+        Excitatory spikes of the images since the last point of the learning curve.
+    health : tuple of str
+        What is wrong with the network now, see :mod:`engram.health`.
     """
 
     examples: int
     total: int
     presentations: int
-    accuracy: float
+    accuracy: float | None
     l1_norm_mean: float
     l1_norm_sd: float
     spikes_per_image: float
+    health: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Images to learn from where there is no :class:`engram.datasets.Dataset`: nothing to test on, perhaps no labels.
+
+    Attributes
+    ----------
+    train_images : ndarray of shape (n_images, n_inputs)
+        Pixel values 0-255.
+    train_labels : ndarray of shape (n_images,), int64, or None
+    classes : tuple of int
+        Every class that may occur.
+    image_shape : tuple of int or None
+    name : str
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray | None = None
+    classes: tuple[int, ...] = ()
+    image_shape: tuple[int, int] | None = None
+    name: str = "arrays"
+
+    @property
+    def n_inputs(self) -> int:
+        """Pixels per image."""
+        return self.train_images.shape[1]
+
+    def content_hash(self) -> str:
+        """SHA-256 over images and labels: tells a resumed run that its data are the same."""
+        digest = hashlib.sha256()
+        for array in (self.train_images, np.zeros(0) if self.train_labels is None else self.train_labels):
+            digest.update(f"{array.dtype.str} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
 
 class Training:
@@ -65,8 +106,15 @@ class Training:
     Parameters
     ----------
     config : TrainingConfig
-    dataset : Dataset
+    dataset : Dataset or TrainingSet
     kernel : {"compiled", "reference"}
+    rule : LearningRule, optional
+        Instead of the one that the configuration names.
+    start : Model, optional
+        Go on from its weights, thresholds, rule state and input gain instead of starting anew.
+    learning_rate_at : float, optional
+        Keep the learning rates where they stand at this share of a training, 0 to 1, instead of letting them fall:
+        for learning whose end is not known.
 
     Attributes
     ----------
@@ -81,25 +129,48 @@ class Training:
         Time spent presenting images, compilation excluded.
     silent_images : int
         Images that drew too few spikes at any intensity.
+    running : RunningAccuracy or None
+        None without labels.
+    health : Health
+    stop_reason : str
+        Why the run was asked to end before its time; empty if it was not.
     """
 
-    def __init__(self, config: TrainingConfig, dataset: Dataset, *, kernel: str = "compiled"):
+    def __init__(
+        self,
+        config: TrainingConfig,
+        dataset: Dataset | TrainingSet,
+        *,
+        kernel: str = "compiled",
+        rule: LearningRule | None = None,
+        start: Model | None = None,
+        learning_rate_at: float | None = None,
+    ):
         self.config, self.dataset = config, dataset
-        gain = config.input_gain
+        gain = config.input_gain if start is None else start.input_gain
         self.simulator = Simulator(
             config.make_network(dataset.n_inputs),
-            config.make_rule(),
+            rule or config.make_rule(),
             seed=config.seed,
             protocol=config.make_protocol(),
             input_gain=auto_input_gain(dataset.train_images) if gain == "auto" else float(gain),
             kernel=kernel,
+            weights=None if start is None else start.weights,
+            theta=None if start is None else start.theta,
         )
+        self._examples_before = 0
+        if start is not None:
+            self._start_from(start)
+        self.learning_rate_at = learning_rate_at
         self.total = config.total_examples(len(dataset.train_images))
         self.examples = 0
         self.silent_images = 0
         self.seconds = 0.0
         self.metrics: list[dict] = []
-        self.running = RunningAccuracy(np.unique(dataset.train_labels), config.neurons)
+        labelled = dataset.train_labels is not None
+        self.running = RunningAccuracy(np.array(dataset.classes), config.neurons) if labelled else None
+        self.health = Health(self.simulator.network, self.simulator.protocol, self.simulator.rule)
+        self.stop_reason = ""
         self._spikes = 0
         self._since = 0
         self._order = (-1, np.zeros(0, np.int64))
@@ -111,8 +182,12 @@ class Training:
 
     @property
     def done(self) -> bool:
-        """Whether all images were presented."""
-        return self.examples >= self.total
+        """Whether all images were presented, or the run was asked to stop."""
+        return self.examples >= self.total or bool(self.stop_reason)
+
+    def stop(self, reason: str) -> None:
+        """End the run after the present block."""
+        self.stop_reason = reason
 
     def prepare(self) -> None:
         """Compile the kernel, or read it from the cache, so that it does not count as training time."""
@@ -125,7 +200,7 @@ class Training:
         config = self.config.replace(neurons=1, protocol={"shown": self.config.dt, "blank": 0.0})
         return Simulator(
             config.make_network(1),
-            config.make_rule(),
+            self.simulator.rule,
             protocol=config.make_protocol(),
             kernel=self.simulator.kernel,
         )
@@ -141,14 +216,15 @@ class Training:
         begin = time.perf_counter()
         stop = min(self.examples + BLOCK - self.examples % BLOCK, self.total)
         chosen = np.array([self._image_at(e) for e in range(self.examples, stop)])
-        progress = np.arange(self.examples, stop) / self.total
-        counts, _ = self.simulator.train(self.dataset.train_images[chosen], progress)
+        counts = self._present(self.dataset.train_images[chosen], self._progress(stop))
         spikes = counts.sum(axis=1)
         self.silent_images += int(np.sum(spikes < self.simulator.protocol.min_spikes))
-        self.running.update(counts, self.dataset.train_labels[chosen])
+        if self.running is not None:
+            self.running.update(counts, self.dataset.train_labels[chosen])
         self.examples = stop
         self._spikes += int(spikes.sum())
         self._since += len(chosen)
+        self.health.update(self.examples, spikes, self.simulator.state)
         report = self._report()
         if self.examples % self._curve_step() == 0 or self.done:
             self._record(report)
@@ -171,7 +247,7 @@ class Training:
             image_shape=self.dataset.image_shape,
             ink_fill=ink_fill(self.dataset),
             dataset=self.dataset.name,
-            examples=self.examples,
+            examples=self._examples_before + self.examples,
             presentations=simulator.presentations,
             config=self.config.to_dict(),
             version=__version__,
@@ -184,12 +260,8 @@ class Training:
         for population, layer in (("exc", state.exc), ("inh", state.inh)):
             tensors |= {f"{population}.{name}": getattr(layer, name) for name in _STATE_TENSORS}
         tensors |= {f"memory.{name}": values for name, values in memory._asdict().items()}
-        running = self.running
-        tensors |= {
-            "running.responses": running.responses,
-            "running.seen": running.seen,
-            "running.hits": running.hits,
-        }
+        if self.running is not None:
+            tensors |= {f"running.{name}": getattr(self.running, name) for name in _RUNNING_TENSORS}
         metadata = {
             "version": __version__,
             "config": self.config.to_dict(),
@@ -202,6 +274,7 @@ class Training:
             "overshot": self.simulator.overshot,
             "metrics": self.metrics,
             "since": [self._spikes, self._since],
+            "health": self.health.to_dict(),
         }
         return tensors, metadata
 
@@ -211,10 +284,18 @@ class Training:
         Raises
         ------
         ModelFileError
-            If it is of another version of engram.
+            If it is of another version of engram, or lacks something.
         ConfigError
             If it is of another configuration or dataset.
         """
+        try:
+            self._restore(tensors, metadata, name)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            if isinstance(error, EngramError):
+                raise
+            raise ModelFileError(f"{name} is no checkpoint of this run ({error}); start again with --overwrite.") from None
+
+    def _restore(self, tensors: dict[str, np.ndarray], metadata: dict, name: str) -> None:
         if metadata.get("version") != __version__:
             raise ModelFileError(
                 f"{name} is of engram {metadata.get('version')}, this is {__version__}; resume with the version that"
@@ -231,20 +312,48 @@ class Training:
         for population, layer in (("exc", state.exc), ("inh", state.inh)):
             targets |= {f"{population}.{name}": getattr(layer, name) for name in _STATE_TENSORS}
         targets |= {f"memory.{key}": values for key, values in memory._asdict().items()}
+        if self.running is not None:
+            targets |= {"running.responses": self.running.responses, "running.seen": self.running.seen}
         for key, target in targets.items():
             if key not in tensors or tensors[key].shape != target.shape or tensors[key].dtype != target.dtype:
                 raise ModelFileError(f"{name} lacks a fitting {key!r}; start again with --overwrite.")
+        examples, presentations = (_count(metadata[key]) for key in ("examples", "presentations"))
+        spikes, since = (_count(value) for value in metadata["since"])
+        silent_images, seconds = _count(metadata["silent_images"]), float(metadata["seconds"])
+        metrics = [dict(record) for record in metadata["metrics"]]
+        self.health.restore(metadata["health"])
+        if self.running is not None:
+            hits = tensors["running.hits"]
+            if hits.dtype != np.bool_ or hits.ndim != 1 or len(hits) > RunningAccuracy.WINDOW:
+                raise ModelFileError(f"{name} lacks a fitting 'running.hits'; start again with --overwrite.")
+            self.running.hits = hits
+        for key, target in targets.items():
             target[...] = tensors[key]
-        self.running.responses = tensors["running.responses"]
-        self.running.seen = tensors["running.seen"]
-        self.running.hits = tensors["running.hits"]
-        self.examples = metadata["examples"]
-        self.simulator.presentations = metadata["presentations"]
-        self.simulator.overshot = metadata["overshot"]
-        self.silent_images = metadata["silent_images"]
-        self.seconds = metadata["seconds"]
-        self.metrics = list(metadata["metrics"])
-        self._spikes, self._since = metadata["since"]
+        self.simulator.presentations, self.simulator.overshot = presentations, bool(metadata["overshot"])
+        self.examples, self.silent_images, self.seconds, self.metrics = examples, silent_images, seconds, metrics
+        self._spikes, self._since = spikes, since
+
+    def _start_from(self, model: Model) -> None:
+        """Take over what a model learned besides weights and thresholds."""
+        self.simulator.presentations = model.presentations
+        self._examples_before = model.examples
+        for name, values in named_rule_state(self.simulator.rule, self.simulator.memory).items():
+            if name in model.rule_state and model.rule_state[name].shape == values.shape:
+                values[...] = model.rule_state[name]
+
+    def _present(self, images: np.ndarray, progress: np.ndarray) -> np.ndarray:
+        """Learn from images and return their counts."""
+        try:
+            return self.simulator.train(images, progress)[0]
+        except RuleError:
+            self.health.note_nan(self.examples)
+            raise
+
+    def _progress(self, stop: int) -> np.ndarray:
+        """How much of training is done at each image up to `stop`, as far as learning rates go."""
+        if self.learning_rate_at is not None:
+            return np.full(stop - self.examples, self.learning_rate_at)
+        return np.arange(self.examples, stop) / self.total
 
     def _image_at(self, example: int) -> int:
         """Which training image comes at a position of the run."""
@@ -266,10 +375,11 @@ class Training:
             examples=self.examples,
             total=self.total,
             presentations=self.simulator.presentations,
-            accuracy=self.running.value,
+            accuracy=None if self.running is None else self.running.value,
             l1_norm_mean=float(norm.mean()),
             l1_norm_sd=float(norm.std()),
             spikes_per_image=self._spikes / self._since,
+            health=self.health.active,
         )
 
     def _record(self, report: Progress) -> None:
@@ -289,7 +399,14 @@ class Training:
         self._spikes = self._since = 0
 
 
-def ink_fill(dataset: Dataset) -> float:
+def _count(value) -> int:
+    """A whole number from a file."""
+    if type(value) is not int or not 0 <= value < 2**62:
+        raise TypeError(f"expected a count, got {value!r}")
+    return value
+
+
+def ink_fill(dataset: Dataset | TrainingSet) -> float:
     """The share of the frame's longer side that an image's ink spans, on average over training images."""
     if dataset.image_shape is None:
         return 1.0

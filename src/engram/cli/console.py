@@ -53,24 +53,7 @@ def _escaped(text: str) -> str:
 @contextmanager
 def progress_bar(*columns, quiet: bool = False):
     """A progress display on standard error; nothing where quiet, or where no person is looking."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from engram.callbacks import terminal_bar
 
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        *(TextColumn(column) for column in columns),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=err,
-        disable=quiet or not err.is_terminal,
-        transient=False,
-    ) as progress:
+    with terminal_bar(*columns, console=err, quiet=quiet or not err.is_terminal) as progress:
         yield progress

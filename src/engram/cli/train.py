@@ -8,7 +8,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import err, out, print_json, progress_bar
+from engram.callbacks import ProgressBar
+from engram.cli.console import err, out, print_json
 
 _Config = "What is computed"
 _Keeping = "The run folder"
@@ -40,13 +41,14 @@ def train(
     no_evaluate: Annotated[bool, typer.Option("--no-evaluate", help="Do not label and test at the end.", rich_help_panel=_Keeping)] = False,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Do not draw figures at the end.", rich_help_panel=_Keeping)] = False,
     threads: Annotated[Optional[int], typer.Option(help="For labelling and testing.", rich_help_panel=_Keeping, show_default="all processors")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop, with the state saved, as soon as the network runs away, falls silent or saturates.", rich_help_panel=_Keeping)] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.", rich_help_panel=_Showing)] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=_Showing)] = False,
 ) -> None:  # fmt: skip
     """Train a network, label its neurons, test it, and draw what it learned."""
     from engram.config import TrainingConfig
     from engram.datasets import load
-    from engram.errors import ConfigError, Interrupted
+    from engram.errors import ConfigError, HealthError, Interrupted
     from engram.run_folder import RunFolder
     from engram.runs import RunOptions, run_training, start_run
     from engram.training import Training
@@ -89,75 +91,54 @@ def train(
         evaluate=not no_evaluate,
         figures=not no_figures,
         threads=threads,
+        strict=strict,
     )
-    observer = _Display(quiet=quiet or json)
+    display = _Display(quiet=quiet or json)
     try:
-        _, summary = run_training(folder, training, options, observer)
+        _, summary = run_training(folder, training, options, [display])
     except Interrupted:
         raise Interrupted(
             f"Stopped after {training.examples:,} of {training.total:,} images; everything is saved. Continue with"
             f"\n  engram train --resume {folder.path}"
         ) from None
+    except HealthError as error:
+        raise HealthError(
+            f"Stopped after {training.examples:,} of {training.total:,} images: {error}. Everything is saved; to go on"
+            f" all the same:\n  engram train --resume {folder.path}"
+        ) from None
     finally:
-        observer.close()
         folder.release()
     if json:
         print_json({"out": str(folder.path), **summary})
     elif not quiet:
-        _print_summary(folder, summary, observer)
+        _print_summary(folder, summary, display)
 
 
-class _Display:
-    """Shows a run's progress."""
+class _Display(ProgressBar):
+    """Shows a run's progress, where a person is looking."""
 
     def __init__(self, *, quiet: bool):
-        self.quiet = quiet
+        super().__init__(err, quiet=quiet or not err.is_terminal)
+        self.silent = quiet
         self.figures: list[Path] = []
-        self._context = progress_bar("{task.fields[note]}", quiet=quiet)
-        self._bar = None
-        self._tasks: dict[str, int] = {}
 
     def on_start(self, training) -> None:
         """Say what is trained, and open the bar."""
         network, rule = training.simulator.network, training.simulator.rule
-        if not self.quiet:
+        if not self.silent:
             done = f", {training.examples:,} of them done" if training.examples else ""
             err.print(
                 f"Training {network.n_neurons:,} neurons on {training.total:,} images of {training.dataset.name}{done},"
                 f" rule {rule.name}, dt {network.dt:g} ms"
             )
-        self._bar = self._context.__enter__()
-        self._tasks["training"] = self._bar.add_task(
-            "training", total=training.total, completed=training.examples, note=""
-        )
-
-    def on_progress(self, progress, training) -> None:
-        """Move the bar."""
-        rate = progress.examples / max(training.seconds, 1e-9)
-        note = (
-            f"{rate:,.0f} images/s, accuracy {100 * progress.accuracy:.1f} %,"
-            f" L1 norm {progress.l1_norm_mean:.1f} ± {progress.l1_norm_sd:.1f}"
-        )
-        self._bar.update(self._tasks["training"], completed=progress.examples, note=note)
-
-    def on_count(self, what: str, done: int, total: int) -> None:
-        """Move the bar of labelling or testing."""
-        if what not in self._tasks:
-            self._tasks[what] = self._bar.add_task(what, total=total, note="")
-        self._bar.update(self._tasks[what], completed=done)
+        super().on_start(training)
 
     def on_figure(self, paths: list[Path]) -> None:
         """Remember what was drawn."""
         self.figures = paths
 
-    def close(self) -> None:
-        """Close the bar."""
-        if self._bar is not None:
-            self._context.__exit__(None, None, None)
-            self._bar = None
 
-
-def _print_summary(folder, summary: dict, observer: _Display) -> None:
+def _print_summary(folder, summary: dict, display: _Display) -> None:
     norm = summary["l1_norm"]
     out.print(
         f"trained on {summary['examples']:,} images in {summary['seconds']:.1f} s"
@@ -177,7 +158,9 @@ def _print_summary(folder, summary: dict, observer: _Display) -> None:
             "[yellow]Warning:[/] forward Euler passed the bound beyond which it overshoots; use --integrator"
             " exponential_euler or a smaller --dt."
         )
-    for path in observer.figures:
+    for finding in summary["health"]:
+        err.print(f"[yellow]Warning:[/] {finding['what']} (first after {finding['first']:,} images); {finding['advice']}.")
+    for path in display.figures:
         if path.suffix == ".png":
             out.print(f"figure {path}")
     out.print(f"model  {folder.model_file}")

@@ -160,8 +160,8 @@ def _check_index(index, zip_name):
         raise DataError(f'{INDEX} in {zip_name} must hold {{"files": [names], "N": number of images}}; make it again.')
     if not names or not 0 < n_images <= MAX_IMAGES:
         raise DataError(
-            f"{INDEX} in {zip_name} must name at least one file and 1 to {MAX_IMAGES:,} images, got {len(names):,} files"
-            f" and N = {n_images:,}."
+            f"{INDEX} in {zip_name} must name at least one file and 1 to {MAX_IMAGES:,} images, got"
+            f" {len(names):,} files and N = {n_images:,}."
         )
     for name in names:
         parts = PurePosixPath(name).parts

@@ -66,7 +66,6 @@ def cache_folder() -> Path:
     return (Path(root) if root else user_cache_path("engram", appauthor=False)) / "kernels"
 
 
-@functools.cache
 def source_stamp() -> str:
     """A digest of every source file that a kernel is compiled from, and of the compiler's version.
 
@@ -77,23 +76,26 @@ def source_stamp() -> str:
     for name in _SOURCES:
         path = package / name
         for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
-            if file.exists():
-                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:20]
+
+
+_STAMP = source_stamp()
+"""Taken as the sources are imported: code compiled from them belongs to this stamp, whatever is edited later."""
 
 
 class _Locator(_CacheLocator):
     """Puts a kernel's code under the digest of its sources, so that it cannot go stale."""
 
     def __init__(self, name: str, identity: str):
-        self._folder = cache_folder() / source_stamp()
+        self._folder = cache_folder() / _STAMP
         self._name = f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
     def get_cache_path(self) -> str:
         return str(self._folder)
 
     def get_source_stamp(self) -> str:
-        return source_stamp()
+        return _STAMP
 
     def get_disambiguator(self) -> str:
         return self._name
@@ -123,6 +125,8 @@ class _KernelCache(FunctionCache):
             return None
 
     def save_overload(self, sig, data):
+        if source_stamp() != _STAMP:  # edited since they were imported
+            return
         try:
             super().save_overload(sig, data)
             _forget_old_caches()

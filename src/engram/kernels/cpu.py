@@ -9,6 +9,7 @@ inhibitory spikes counted, not added one by one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,18 +47,117 @@ def kernels_for(rule: LearningRule | None, dtype: str) -> Kernels:
 _BUILT: dict[tuple, Kernels] = {}
 
 
+class Awake(NamedTuple):
+    """The inhibitory neurons that are not at rest, packed so that their step runs in whole vectors."""
+
+    n: np.ndarray  # (1,) int64: how many
+    neuron: np.ndarray  # int32
+    place: np.ndarray  # (n_neurons,) int32: where a neuron stands here, -1 for one at rest
+    v: np.ndarray
+    g_exc: np.ndarray
+    g_inh: np.ndarray  # nothing inhibits them
+    hold: np.ndarray
+
+
+class Moving(NamedTuple):
+    """The excitatory neurons with a postsynaptic trace left, which presynaptic spikes can change."""
+
+    n: np.ndarray  # (1,) int64: how many
+    neuron: np.ndarray  # int32
+    place: np.ndarray  # (n_neurons,) int32: where a neuron stands here, -1 for one without traces
+    x: np.ndarray  # (n_traces, n_neurons): the traces that on_pre asks for, after the neuron's last spike
+    since: np.ndarray  # (n_neurons,) int32: the step of that spike
+    now: np.ndarray  # (n_traces, n_neurons): the traces at the present step
+
+
 def make_run(rule: RuleFunctions, dtype: str) -> Callable:
     """The function that advances a network by a number of steps, for a rule in a precision."""
     real = np.dtype(dtype).type
-    zero = real(0.0)
-    mark_input, on_pre, on_post, has_on_pre, pre_everywhere = rule
+    mark_input, on_pre, on_post, has_on_pre, pre_everywhere, _ = rule
+    asked = np.array(rule.asked, np.int64)
+    n_asked = len(asked)
 
     @compiled
-    def one_step(v, c):
-        """The potential of an inhibitory neuron one step later when nothing reaches it."""
-        if c.euler:
-            return membrane_euler(v, zero, zero, c.inh, c.exp2)
-        return membrane_exponential_euler(v, zero, zero, c.inh, c.exp2)
+    def start_moving(memory, n):
+        """The moving neurons at the beginning of a run."""
+        shape = (n_asked, n)
+        nowhere = np.full(n, -1, np.int32)
+        moving = Moving(
+            np.zeros(1, np.int64), np.zeros(n, np.int32), nowhere, np.zeros(shape, real), np.zeros(n, np.int32),
+            np.zeros(shape, real),
+        )  # fmt: skip
+        for j in range(n):
+            left = pre_everywhere
+            for k in range(n_asked):
+                left |= memory.x_post[asked[k], j] != 0
+            if left:
+                note_spike(moving, memory, j, np.int32(0))
+        return moving
+
+    @compiled
+    def note_spike(moving, memory, j, t):
+        """A neuron's traces were just set."""
+        m = moving.place[j]
+        if m < 0:
+            m = moving.n[0]
+            moving.n[0] += 1
+            moving.place[j] = m
+            moving.neuron[m] = j
+        moving.since[m] = t
+        for k in range(n_asked):
+            moving.x[k, m] = memory.x_post[asked[k], j]
+
+    @compiled
+    def evaluate_traces(moving, t, rule_c, coefficients):
+        """Traces at step t; neurons that have none left are dropped."""
+        n = moving.n[0]
+        for k in range(n_asked):
+            for m in range(n):
+                moving.now[k, m] = trace_now(
+                    moving.x[k, m], rule_c.post_rate[asked[k]], real(t - moving.since[m]), rule_c.trace_floor, coefficients
+                )
+        if pre_everywhere:
+            return
+        for m in range(n - 1, -1, -1):
+            left = False
+            for k in range(n_asked):
+                left |= moving.now[k, m] != 0
+            if not left:
+                last = moving.n[0] - 1
+                moving.n[0] = last
+                moving.place[moving.neuron[m]] = -1
+                if m < last:
+                    moving.neuron[m] = moving.neuron[last]
+                    moving.since[m] = moving.since[last]
+                    moving.place[moving.neuron[m]] = m
+                    for k in range(n_asked):
+                        moving.x[k, m] = moving.x[k, last]
+                        moving.now[k, m] = moving.now[k, last]
+
+    @compiled
+    def presynaptic_spikes(weights, moving, memory, parameters, rule_c, coefficients, index, first, last, t):
+        """The learning part of this step's input spikes."""
+        if has_on_pre and moving.n[0] > 0:
+            evaluate_traces(moving, t, rule_c, coefficients)
+        for s in range(first, last):
+            i = index[s]
+            mark_input(i, t, memory, rule_c)
+            if has_on_pre:
+                for m in range(moving.n[0]):
+                    on_pre(weights, i, moving.neuron[m], t, moving.now[:, m], memory, parameters, rule_c)
+
+    @compiled
+    def postsynaptic_spikes(weights, moving, memory, parameters, rule_c, coefficients, x_pre, fired, n_fired, t):
+        """The learning part of this step's excitatory spikes."""
+        for k in range(x_pre.shape[0]):
+            for i in range(x_pre.shape[1]):
+                x_pre[k, i] = trace_now(
+                    memory.x_pre[k, i], rule_c.pre_rate[k], real(t - memory.pre_step[i]), rule_c.trace_floor, coefficients
+                )
+        for f in range(n_fired):
+            on_post(weights, fired[f], t, x_pre, memory, parameters, rule_c)
+            if has_on_pre:
+                note_spike(moving, memory, fired[f], t)
 
     @compiled
     def settle_traces(x, since, rate, n_steps, floor, coefficients):
@@ -67,63 +167,40 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
                 x[k, j] = trace_now(x[k, j], rate[k], real(n_steps - since[j]), floor, coefficients)
             since[j] = 0
 
+    @compiled
+    def settle_memory(memory, rule_c, n_steps, coefficients):
+        """Bring all of a rule's traces to the end of the run."""
+        floor = rule_c.trace_floor
+        settle_traces(memory.x_pre, memory.pre_step, rule_c.pre_rate, n_steps, floor, coefficients)
+        settle_traces(memory.x_post, memory.post_step, rule_c.post_rate, n_steps, floor, coefficients)
+        if memory.synapse.shape[0] > 0:
+            for i in range(memory.synapse_step.shape[0]):
+                synapse, since = memory.synapse[:, i], memory.synapse_step[i]
+                settle_traces(synapse, since, rule_c.synapse_rate, n_steps, floor, coefficients)
+
     def run(state, memory, parameters, c, rule_c, index, offset, n_steps, learn, counts, n_counted, recorder):
         """Advance `state` and `memory` in place; return the recorded spikes and whether Euler overshot.
 
         Spikes of input at step t are ``index[offset[t]:offset[t + 1]]``; steps beyond `offset` are blank. Excitatory
         spikes of the first `n_counted` steps are added to `counts`.
         """
-        weights, delays = state.weights, state.delays
+        weights = state.weights
         n_inputs, n = weights.shape
         v, g_exc, g_inh, hold = state.exc.v, state.exc.g_exc, state.exc.g_inh, state.exc.hold
         n_slots = state.pending.shape[0]
-        pending = state.pending
-        pending_total = np.zeros(n_slots, np.int64)
-        for s in range(n_slots):
-            for k in range(n):
-                pending_total[s] += pending[s, k]
-        n_input_slots = state.input_pending.shape[0]
+        due_in_slot = count_pending(state.pending)
+        has_input_delays = state.input_pending.shape[0] > 0
 
         theta_decay = c.theta_decay if learn else 1.0
         theta_plus = c.theta_plus if learn else 0.0
-        theta_scale = 1.0  # theta at step t is theta_unscaled · theta_scale
-        theta_unscaled = state.theta
+        theta_scale = 1.0  # theta at step t is state.theta · theta_scale until the end of the run
         theta = np.empty(n, real)
         for j in range(n):
-            theta[j] = real(theta_unscaled[j])
+            theta[j] = real(state.theta[j])
 
-        place_inh = np.full(n, -1, np.int32)  # where an inhibitory neuron stands among the awake ones
-        room = (n + _LANES) // _LANES * _LANES
-        no_inhibition = np.zeros(room, real)
-        awake = np.empty(n, np.int32)
-        v_awake = np.full(room, c.inh.v_rest, real)
-        g_awake = np.zeros(room, real)
-        hold_awake = np.full(room, _NEVER, np.int32)
-        n_awake = 0
-        for j in range(n):
-            settled = state.inh.v[j] == one_step(state.inh.v[j], c)
-            if not (settled and state.inh.g_exc[j] == zero and state.inh.hold[j] == 0):
-                place_inh[j] = n_awake
-                awake[n_awake] = j
-                v_awake[n_awake] = state.inh.v[j]
-                g_awake[n_awake] = state.inh.g_exc[j]
-                hold_awake[n_awake] = state.inh.hold[j]
-                n_awake += 1
-
-        moving = np.empty(n, np.int32)  # neurons with a postsynaptic trace left
-        is_moving = np.zeros(n, np.bool_)
-        n_moving = 0
-        if learn and has_on_pre:
-            for j in range(n):
-                for k in range(memory.x_post.shape[0]):
-                    is_moving[j] |= memory.x_post[k, j] != zero
-                is_moving[j] |= pre_everywhere
-                if is_moving[j]:
-                    moving[n_moving] = j
-                    n_moving += 1
-        x_post = np.zeros((n, memory.x_post.shape[0]), real)
+        awake = start_awake(state.inh, c)
+        moving = start_moving(memory, n if learn and has_on_pre else 0)
         x_pre = np.zeros(memory.x_pre.shape, real)
-
         drive = np.zeros(n, real)
         fired = np.empty(n, np.int32)
         fired_inh = np.empty(n, np.int32)
@@ -142,160 +219,69 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
             scale = real(theta_scale)
 
             # 1. integrate
-            n_lanes = (n_awake + _LANES - 1) // _LANES * _LANES
             if c.euler:
                 overshot |= overshoots(g_exc, g_inh, c.exc)
                 advance_euler(v, g_exc, g_inh, hold, n, t, c.exc, c.exp2)
-                advance_euler(v_awake, g_awake, no_inhibition, hold_awake, n_lanes, t, c.inh, c.exp2)
+            elif quiet:
+                leak(v, hold, n, t, c.exc, c.exp2)
             else:
-                if quiet:
-                    leak(v, hold, n, t, c.exc, c.exp2)
-                else:
-                    advance(v, g_exc, g_inh, hold, n, t, c.exc, c.exp2)
-                    quiet = step % _LANES == 0 and all_closed(g_exc, g_inh)
-                advance(v_awake, g_awake, no_inhibition, hold_awake, n_lanes, t, c.inh, c.exp2)
-            event = any_above(v, theta, scale, c.exc.v_thresh)
-            event_inh = step % _LANES == 0
-            for a in range(n_awake):
-                event_inh |= (v_awake[a] > c.inh.v_thresh) & (hold_awake[a] <= t)
+                advance(v, g_exc, g_inh, hold, n, t, c.exc, c.exp2)
+                quiet = step % _LANES == 0 and all_closed(g_exc, g_inh)
+            if awake.n[0] > 0:
+                advance_awake(awake, t, c)
 
             # 2. thresholds
             n_fired = 0
-            if event:
+            if any_above(v, theta, scale, c.exc.v_thresh):
                 for j in range(n):
                     if hold[j] <= t and v[j] > theta[j] * scale + c.exc.v_thresh:
                         fired[n_fired] = j
                         n_fired += 1
-            n_fired_inh = 0
-            if event_inh:
-                for a in range(n_awake - 1, -1, -1):
-                    if hold_awake[a] > t:
-                        continue
-                    j = awake[a]
-                    if v_awake[a] > c.inh.v_thresh:
-                        fired_inh[n_fired_inh] = j
-                        n_fired_inh += 1
-                    elif g_awake[a] == zero and v_awake[a] == one_step(v_awake[a], c):
-                        state.inh.v[j] = v_awake[a]
-                        place_inh[j] = -1
-                        n_awake -= 1
-                        moved = awake[n_awake]
-                        awake[a] = moved
-                        v_awake[a] = v_awake[n_awake]
-                        g_awake[a] = g_awake[n_awake]
-                        hold_awake[a] = hold_awake[n_awake]
-                        if a < n_awake:
-                            place_inh[moved] = a
-                        hold_awake[n_awake] = _NEVER
+            n_fired_inh = inhibitory_spikes(awake, state.inh, t, c, fired_inh) if awake.n[0] > 0 else 0
 
             # 3. synapses: input, learning, excitatory to inhibitory, inhibitory to excitatory
             first = offset[step] if step < n_driven else 0
             last = offset[step + 1] if step < n_driven else 0
-            if last > first:
+            if last > first and learn:
+                presynaptic_spikes(weights, moving, memory, parameters, rule_c, c.exp2, index, first, last, t)
+            if has_input_delays:
+                delay_rows(state.input_pending, weights, state.input_delays, index, first, last, step, drive)
+            elif last > first:
+                add_rows(drive, weights, index, first, last)
+            if last > first or has_input_delays:
                 quiet = False
-                if learn and has_on_pre and n_moving > 0:
-                    n_left = 0
-                    for m in range(n_moving):
-                        j = moving[m]
-                        any_trace = pre_everywhere
-                        for k in range(memory.x_post.shape[0]):
-                            x_post[n_left, k] = trace_now(
-                                memory.x_post[k, j],
-                                rule_c.post_rate[k],
-                                real(t - memory.post_step[j]),
-                                rule_c.trace_floor,
-                                c.exp2,
-                            )
-                            any_trace |= x_post[n_left, k] != zero
-                        is_moving[j] = any_trace
-                        if any_trace:
-                            moving[n_left] = j
-                            n_left += 1
-                    n_moving = n_left
                 for j in range(n):
-                    drive[j] = zero
-                for s in range(first, last):
-                    i = index[s]
-                    if learn:
-                        mark_input(i, t, memory, rule_c)
-                        if has_on_pre:
-                            for m in range(n_moving):
-                                on_pre(weights, i, moving[m], t, x_post[m], memory, parameters, rule_c)
-                    if n_input_slots == 0:
-                        for j in range(n):
-                            drive[j] += weights[i, j]
-                    else:
-                        for j in range(n):
-                            due = (step + np.int64(state.input_delays[i, j])) % n_input_slots
-                            state.input_pending[due, j] += weights[i, j]
-                if n_input_slots == 0:
-                    for j in range(n):
-                        g_exc[j] = drive_conductance(g_exc[j], drive[j])
-            if n_input_slots > 0:
-                quiet = False
-                due = step % n_input_slots
-                for j in range(n):
-                    g_exc[j] = drive_conductance(g_exc[j], state.input_pending[due, j])
-                    state.input_pending[due, j] = zero
-
+                    g_exc[j] = drive_conductance(g_exc[j], drive[j])
             if n_fired > 0:
                 if learn:
-                    for k in range(memory.x_pre.shape[0]):
-                        for i in range(n_inputs):
-                            x_pre[k, i] = trace_now(
-                                memory.x_pre[k, i],
-                                rule_c.pre_rate[k],
-                                real(t - memory.pre_step[i]),
-                                rule_c.trace_floor,
-                                c.exp2,
-                            )
+                    postsynaptic_spikes(
+                        weights, moving, memory, parameters, rule_c, c.exp2, x_pre, fired, n_fired, t
+                    )
                 for f in range(n_fired):
-                    j = fired[f]
-                    if learn:
-                        on_post(weights, j, t, x_pre, memory, parameters, rule_c)
-                        if has_on_pre and not is_moving[j]:
-                            is_moving[j] = True
-                            moving[n_moving] = j
-                            n_moving += 1
+                    wake(awake, state.inh, fired[f])
+                    awake.g_exc[awake.place[fired[f]]] += c.w_exc_inh
                     if step < n_counted:
-                        counts[j] += 1
-                    if place_inh[j] < 0:
-                        place_inh[j] = n_awake
-                        awake[n_awake] = j
-                        v_awake[n_awake] = state.inh.v[j]
-                        g_awake[n_awake] = zero
-                        hold_awake[n_awake] = 0
-                        n_awake += 1
-                    g_awake[place_inh[j]] += c.w_exc_inh
+                        counts[fired[f]] += 1
             for f in range(n_fired_inh):
-                j = fired_inh[f]
-                for k in range(n):
-                    due = slot + np.int64(delays[j, k])
-                    due = due - n_slots if due >= n_slots else due
-                    pending[due, k] += 1
-                    pending_total[due] += 1
-                due = slot + np.int64(delays[j, j])
-                due = due - n_slots if due >= n_slots else due
-                pending[due, j] -= 1
-                pending_total[due] -= 1
-            if pending_total[slot] > 0:
+                send_inhibition(state.pending, due_in_slot, state.delays, fired_inh[f], slot)
+            if due_in_slot[slot] > 0:
                 quiet = False
+                due_in_slot[slot] = 0
                 for k in range(n):
-                    g_inh[k] += c.w_inh_exc * real(pending[slot, k])
-                    pending[slot, k] = 0
-                pending_total[slot] = 0
+                    g_inh[k] += c.w_inh_exc * real(state.pending[slot, k])
+                    state.pending[slot, k] = 0
 
             # 4. resets
             for f in range(n_fired):
                 j = fired[f]
                 v[j] = c.exc.v_reset
                 hold[j] = t + c.exc.t_ref
-                theta_unscaled[j] += theta_plus / theta_scale
-                theta[j] = real(theta_unscaled[j])
+                state.theta[j] += theta_plus / theta_scale
+                theta[j] = real(state.theta[j])
             for f in range(n_fired_inh):
-                a = place_inh[fired_inh[f]]
-                v_awake[a] = c.inh.v_reset
-                hold_awake[a] = t + c.inh.t_ref
+                a = awake.place[fired_inh[f]]
+                awake.v[a] = c.inh.v_reset
+                awake.hold[a] = t + c.inh.t_ref
 
             if recorder.spikes:
                 exc_spikes = append_spikes(exc_spikes, n_exc_spikes, fired, n_fired, t)
@@ -307,29 +293,16 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
                 recorder.values[0, step, r] = v[j]
                 recorder.values[1, step, r] = g_exc[j]
                 recorder.values[2, step, r] = g_inh[j]
-                recorder.values[3, step, r] = theta_unscaled[j] * theta_scale
+                recorder.values[3, step, r] = state.theta[j] * theta_scale
 
         for j in range(n):
-            theta_unscaled[j] *= theta_scale
+            state.theta[j] *= theta_scale
             hold[j] = max(hold[j] - n_steps, 0)
-        for a in range(n_awake):
-            j = awake[a]
-            state.inh.v[j] = v_awake[a]
-            state.inh.g_exc[j] = g_awake[a]
-            state.inh.hold[j] = max(hold_awake[a] - n_steps, 0)
-        for j in range(n):
-            if place_inh[j] < 0:
-                state.inh.g_exc[j] = zero
-                state.inh.hold[j] = 0
-        rotate(pending, n_steps)
+        end_awake(awake, state.inh, n_steps)
+        rotate(state.pending, n_steps)
         rotate(state.input_pending, n_steps)
         if learn:
-            settle_traces(memory.x_pre, memory.pre_step, rule_c.pre_rate, n_steps, rule_c.trace_floor, c.exp2)
-            settle_traces(memory.x_post, memory.post_step, rule_c.post_rate, n_steps, rule_c.trace_floor, c.exp2)
-            if memory.synapse.shape[0] > 0:
-                for i in range(n_inputs):
-                    synapse, step_of = memory.synapse[:, i], memory.synapse_step[i]
-                    settle_traces(synapse, step_of, rule_c.synapse_rate, n_steps, rule_c.trace_floor, c.exp2)
+            settle_memory(memory, rule_c, n_steps, c.exp2)
         return exc_spikes[:n_exc_spikes], inh_spikes[:n_inh_spikes], overshot
 
     return run
@@ -372,7 +345,8 @@ def all_closed(g_exc, g_inh):
 
 @compiled
 def any_above(v, theta, scale, v_thresh):
-    """Whether any neuron stands above its threshold, refractory or not."""
+    """Whether any neuron stands above its threshold, refractory or not; apart from the arithmetic, which would not
+    vectorise as well with it."""
     above = np.int32(0)
     for j in range(v.shape[0]):
         above |= np.int32(v[j] > theta[j] * scale + v_thresh)
@@ -386,6 +360,144 @@ def overshoots(g_exc, g_inh, p):
     for j in range(g_exc.shape[0]):
         largest = max(largest, p.g_leak + g_exc[j] + g_inh[j])
     return p.dt_over_tau * largest > p.g_leak
+
+
+@compiled
+def add_rows(drive, weights, index, first, last):
+    """The summed weights of the inputs that spike; two rows a pass, added one after the other."""
+    n = drive.shape[0]
+    row = weights[index[first]]
+    for j in range(n):
+        drive[j] = row[j]
+    s = first + 1
+    while s + 1 < last:
+        row, next_row = weights[index[s]], weights[index[s + 1]]
+        for j in range(n):
+            drive[j] = (drive[j] + row[j]) + next_row[j]
+        s += 2
+    if s < last:
+        row = weights[index[s]]
+        for j in range(n):
+            drive[j] += row[j]
+
+
+@compiled
+def delay_rows(slots, weights, delays, index, first, last, step, drive):
+    """As :func:`add_rows` with a delay per synapse: what is due now is the drive."""
+    n_slots, n = slots.shape
+    for s in range(first, last):
+        i = index[s]
+        for j in range(n):
+            slots[(step + np.int64(delays[i, j])) % n_slots, j] += weights[i, j]
+    for j in range(n):
+        drive[j] = slots[step % n_slots, j]
+        slots[step % n_slots, j] = 0
+
+
+@compiled
+def start_awake(inh, c):
+    """The inhibitory neurons that are not at rest at the beginning of a run."""
+    n = inh.v.shape[0]
+    room = (n + _LANES) // _LANES * _LANES
+    awake = Awake(
+        np.zeros(1, np.int64), np.zeros(n, np.int32), np.full(n, -1, np.int32), np.zeros(room, inh.v.dtype),
+        np.zeros(room, inh.v.dtype), np.zeros(room, inh.v.dtype), np.full(room, _NEVER, np.int32),
+    )  # fmt: skip
+    for j in range(n):
+        if inh.g_exc[j] > 0 or inh.hold[j] > 0 or leaked(inh.v[j], c) != inh.v[j]:
+            wake(awake, inh, j)
+    return awake
+
+
+@compiled
+def wake(awake, inh, j):
+    """Take an inhibitory neuron among the awake ones, if it is not."""
+    if awake.place[j] < 0:
+        a = awake.n[0]
+        awake.n[0] += 1
+        awake.place[j] = a
+        awake.neuron[a] = j
+        awake.v[a], awake.g_exc[a], awake.hold[a] = inh.v[j], inh.g_exc[j], inh.hold[j]
+
+
+@compiled
+def advance_awake(awake, t, c):
+    """One step of the awake inhibitory neurons, and of the empty places up to a whole vector."""
+    n = (awake.n[0] + _LANES - 1) // _LANES * _LANES
+    if c.euler:
+        advance_euler(awake.v, awake.g_exc, awake.g_inh, awake.hold, n, t, c.inh, c.exp2)
+    else:
+        advance(awake.v, awake.g_exc, awake.g_inh, awake.hold, n, t, c.inh, c.exp2)
+
+
+@compiled
+def leaked(v, c):
+    """The potential of an inhibitory neuron one step later when nothing reaches it."""
+    closed = c.inh.g_leak - c.inh.g_leak
+    if c.euler:
+        return membrane_euler(v, closed, closed, c.inh, c.exp2)
+    return membrane_exponential_euler(v, closed, closed, c.inh, c.exp2)
+
+
+@compiled
+def inhibitory_spikes(awake, inh, t, c, fired):
+    """Collect the inhibitory neurons that fire; now and then, lay down those that have come to rest."""
+    n_fired = 0
+    n = awake.n[0]
+    for a in range(n):
+        if awake.v[a] > c.inh.v_thresh and awake.hold[a] <= t:
+            fired[n_fired] = awake.neuron[a]
+            n_fired += 1
+    if t % _LANES == 0:
+        for a in range(n - 1, -1, -1):
+            moves = awake.g_exc[a] > 0 or awake.hold[a] > t or awake.v[a] > c.inh.v_thresh
+            if not moves and awake.v[a] == leaked(awake.v[a], c):
+                lay_down(awake, inh, a)
+    return n_fired
+
+
+@compiled
+def lay_down(awake, inh, a):
+    """Put the inhibitory neuron at place `a` to rest; the last one takes its place."""
+    j = awake.neuron[a]
+    inh.v[j], inh.g_exc[j], inh.hold[j] = awake.v[a], 0, 0
+    awake.place[j] = -1
+    last = awake.n[0] - 1
+    awake.n[0] = last
+    if a < last:
+        awake.neuron[a] = awake.neuron[last]
+        awake.place[awake.neuron[a]] = a
+        awake.v[a], awake.g_exc[a], awake.hold[a] = awake.v[last], awake.g_exc[last], awake.hold[last]
+    awake.hold[last] = _NEVER
+
+
+@compiled
+def end_awake(awake, inh, n_steps):
+    """Write the awake inhibitory neurons back at the end of a run."""
+    for a in range(awake.n[0]):
+        j = awake.neuron[a]
+        inh.v[j], inh.g_exc[j], inh.hold[j] = awake.v[a], awake.g_exc[a], max(awake.hold[a] - n_steps, 0)
+
+
+@compiled
+def count_pending(pending):
+    """How many inhibitory spikes are due in each slot."""
+    due = np.zeros(pending.shape[0], np.int64)
+    for s in range(pending.shape[0]):
+        for k in range(pending.shape[1]):
+            due[s] += pending[s, k]
+    return due
+
+
+@compiled
+def send_inhibition(pending, due_in_slot, delays, j, slot):
+    """Put a spike of inhibitory neuron j under way to every excitatory neuron but j."""
+    n_slots, n = pending.shape
+    for k in range(n):
+        due = slot + np.int64(delays[j, k])
+        due = due - n_slots if due >= n_slots else due
+        pending[due, k] += k != j
+        due_in_slot[due] += k != j
 
 
 @compiled

@@ -14,7 +14,9 @@ from engram.synapses import trace_now
 
 def forced_learning(rule: LearningRule, dtype: str) -> Callable:
     """The function that applies a rule at given spikes, and notes each neuron's sum of weights."""
-    mark_input, on_pre, on_post, has_on_pre, _ = rule_functions(rule, dtype)
+    functions = rule_functions(rule, dtype)
+    mark_input, on_pre, on_post, has_on_pre = functions[:4]
+    asked = np.array(functions.asked, np.int64)
     real = np.dtype(dtype).type
 
     def forced(weights, memory, c, exp2, index, offset, interval, sums):
@@ -24,16 +26,17 @@ def forced_learning(rule: LearningRule, dtype: str) -> Callable:
         """
         n_inputs, n = weights.shape
         x_pre = np.empty(memory.x_pre.shape, real)
-        x_post = np.empty(memory.x_post.shape[0], real)
+        x_post = np.empty(len(asked), real)
         for step in range(sums.shape[0] * interval):
             t = np.int32(step)
             for s in range(offset[step], offset[step + 1]):
                 mark_input(index[s], t, memory, c)
                 if has_on_pre:
                     for j in range(n):
-                        for k in range(x_post.shape[0]):
-                            age = real(t - memory.post_step[j])
-                            x_post[k] = trace_now(memory.x_post[k, j], c.post_rate[k], age, c.trace_floor, exp2)
+                        age = real(t - memory.post_step[j])
+                        for k in range(len(asked)):
+                            x = memory.x_post[asked[k], j]
+                            x_post[k] = trace_now(x, c.post_rate[asked[k]], age, c.trace_floor, exp2)
                         on_pre(weights, index[s], j, t, x_post, memory, c.parameters, c)
             if (step + 1) % interval:
                 continue

@@ -36,6 +36,7 @@ class RuleFunctions(NamedTuple):
     on_post: Callable  # (w, j, t, x_pre, memory, parameters, c): one column at a neuron's spike
     has_on_pre: bool
     pre_everywhere: bool
+    asked: tuple[int, ...]  # the postsynaptic traces that on_pre asks for, in the order it is given them
 
 
 def rule_functions(rule: LearningRule, dtype) -> RuleFunctions:
@@ -68,7 +69,14 @@ def rule_functions(rule: LearningRule, dtype) -> RuleFunctions:
         **functions,
         has_on_pre=rule.equations().on_pre is not None,
         pre_everywhere=changes_silent_synapses(rule),
+        asked=tuple(known_names(rule)["post"].index(name) for name in _asked_post(rule)),
     )
+
+
+def _asked_post(rule: LearningRule) -> tuple[str, ...]:
+    """The postsynaptic traces that on_pre asks for."""
+    on_pre = rule.equations().on_pre
+    return () if on_pre is None else tuple(n for n in known_names(rule)["post"] if n in arguments_of(on_pre))
 
 
 class _Writer:
@@ -99,7 +107,7 @@ class _Writer:
             return "\n".join([*lines, "    pass"])
         lines += self._parameters("on_pre") + self._state()
         lines += [f"    {name} = _memory.x_pre[{k}, _i]" for k, name in enumerate(self.names["pre"])]
-        lines += [f"    {name} = _x_post[{k}]" for k, name in enumerate(self.names["post"])]
+        lines += [f"    {name} = _x_post[{k}]" for k, name in enumerate(_asked_post(self.rule))]
         lines += self._change_synapse("on_pre", "    ")
         return "\n".join(lines)
 
@@ -200,5 +208,5 @@ def _no_on_post(w, j, t, x_pre, memory, parameters, c):
     pass
 
 
-NO_RULE = RuleFunctions(_no_mark_input, _no_on_pre, _no_on_post, has_on_pre=False, pre_everywhere=False)
+NO_RULE = RuleFunctions(_no_mark_input, _no_on_pre, _no_on_post, has_on_pre=False, pre_everywhere=False, asked=())
 """For kernels in which nothing learns."""

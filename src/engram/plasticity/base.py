@@ -15,13 +15,13 @@ function        when                                                        retu
 
 In the column functions ``w`` and the presynaptic traces are arrays of shape (n_inputs,); they may write
 ``w``, within whatever bounds they keep themselves, and cannot ask for per-synapse traces. A rule with several
-state variables returns them in the order of ``initial_state``; one with per-synapse traces returns ``(w,
-trace, ...)`` from ``on_pre`` and ``on_post``.
+state variables returns them in the order of ``initial_state``; one with per-synapse traces returns
+``(w, trace, ...)`` from ``on_pre`` and ``on_post``.
 
 Precision. Numbers written in an equation (``0.5 * w``) or beside it as a constant of the file take the
 precision of the simulation, in both kernels. Whole numbers do not: in single precision the compiled ``1 - w``
 is computed in double precision and rounded once at the end. Likewise a sum over a column may add in another
-order than NumPy's. Both cost a last bit, never more; ``1.0 - w`` and a loop cost none.
+order than NumPy's. Either moves a result by a rounding; ``1.0 - w`` and a loop keep the kernels equal to the bit.
 """
 
 from __future__ import annotations

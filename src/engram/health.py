@@ -1,0 +1,184 @@
+"""What ails a network while it learns: runaway spiking, silence, saturated weights, NaN."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+from engram.kernels.state import NetworkState
+from engram.networks import DiehlCook, Protocol
+from engram.plasticity.base import LearningRule
+
+SILENT_IMAGES = 25
+"""This many images in a row without an answer are silence."""
+
+RUNAWAY_SHARE = 0.1
+"""More than this share of the spikes that refractory neurons can fire at all is runaway spiking."""
+
+RUNAWAY_SPIKES = 200.0
+"""Fewer spikes an image than this are never runaway, however few the neurons."""
+
+SATURATED_SHARE = 0.5
+"""More than this share of the weights at their upper bound, ..."""
+
+EMPTY_SHARE = 0.99
+"""... or more than this at their lower one, is saturation."""
+
+ADVICE = {
+    "runaway": (
+        "lower input_gain or the learning rate, use integrator exponential_euler or a smaller dt, or strengthen"
+        " the inhibition (network.w_inh_exc)"
+    ),
+    "silence": (
+        "check that the images are not blank and pixels are on the scale 0-255, raise input_gain or"
+        " protocol.max_intensity, or lower the steps of the thresholds (network.theta_plus)"
+    ),
+    "saturation": (
+        "lower the learning rate, use a rule whose changes shrink towards the bounds (power_law, self_normalizing), or"
+        " normalise the weights (normalization=l1)"
+    ),
+    "nan": "lower the learning rate, or give the rule finite bounds w_min and w_max",
+}
+"""What usually helps, by kind."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a network.
+
+    Attributes
+    ----------
+    kind : {"runaway", "silence", "saturation", "nan"}
+    first, last : int
+        How many images had been learned from when it was first, and last, seen.
+    what : str
+        What was measured, in one sentence, when it was first seen.
+    advice : str
+        What usually helps.
+    """
+
+    kind: str
+    first: int
+    last: int
+    what: str
+    advice: str
+
+    def __str__(self):
+        """As told to a user."""
+        return f"{self.what}; {self.advice}"
+
+    def to_dict(self) -> dict:
+        """As JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> Finding:
+        """The finding that :meth:`to_dict` wrote."""
+        return cls(**{field.name: _typed(values[field.name], field.type) for field in fields(cls)})
+
+
+class Health:
+    """Watches a network from block to block; what it finds depends on nothing but the run itself.
+
+    Parameters
+    ----------
+    network : DiehlCook
+    protocol : Protocol
+    rule : LearningRule
+
+    Attributes
+    ----------
+    active : tuple of str
+        Kinds of what was wrong in the last block.
+    """
+
+    def __init__(self, network: DiehlCook, protocol: Protocol, rule: LearningRule):
+        most = network.n_neurons * protocol.shown / max(network.excitatory.t_ref, network.dt)
+        self._runaway = max(RUNAWAY_SPIKES, RUNAWAY_SHARE * most)
+        self._min_spikes = protocol.min_spikes
+        self._w_min, self._w_max = rule.w_min, rule.w_max
+        self._found: dict[str, Finding] = {}
+        self._silent = 0
+        self.active: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Everything found so far, in the order in which it was first seen."""
+        return list(self._found.values())
+
+    def update(self, examples: int, spikes: np.ndarray, state: NetworkState) -> list[Finding]:
+        """Look at a block; return what was not known before.
+
+        Parameters
+        ----------
+        examples : int
+            Images learned from so far.
+        spikes : ndarray of shape (n_images,)
+            Excitatory spikes of each of the block's images.
+        state : NetworkState
+        """
+        self.active = ()
+        new = [
+            self._note("runaway", examples, self._too_many(spikes)),
+            self._note("silence", examples, self._too_few(spikes)),
+            self._note("saturation", examples, self._stuck(state.weights)),
+        ]
+        return [finding for finding in new if finding is not None]
+
+    def note_nan(self, examples: int) -> None:
+        """Remember that weights stopped being numbers in the block after `examples` images."""
+        self.active = ()
+        self._note("nan", examples, "weights are not finite numbers any more")
+
+    def to_dict(self) -> dict:
+        """The state that a resumed run goes on from."""
+        return {"silent": self._silent, "found": [finding.to_dict() for finding in self._found.values()]}
+
+    def restore(self, values: dict) -> None:
+        """Go on from :meth:`to_dict`."""
+        self._silent = _typed(values["silent"], "int")
+        self._found = {values["kind"]: Finding.from_dict(values) for values in values["found"]}
+
+    def _note(self, kind: str, examples: int, what: str | None) -> Finding | None:
+        """Remember something found; return it if it is new."""
+        if what is None:
+            return None
+        self.active += (kind,)
+        known = self._found.get(kind)
+        first, what = (known.first, known.what) if known else (examples, what)
+        self._found[kind] = Finding(kind, first, examples, what, ADVICE[kind])
+        return None if known else self._found[kind]
+
+    def _too_many(self, spikes: np.ndarray) -> str | None:
+        mean = float(spikes.mean())
+        if mean <= self._runaway:
+            return None
+        return f"runaway spiking: {mean:,.0f} spikes an image, more than {self._runaway:,.0f}"
+
+    def _too_few(self, spikes: np.ndarray) -> str | None:
+        if self._min_spikes == 0:
+            return None
+        heard = np.flatnonzero(spikes >= self._min_spikes)
+        edges = np.concatenate(([-1 - self._silent], heard, [len(spikes)]))
+        longest = int(np.diff(edges).max()) - 1
+        self._silent = int(edges[-1] - edges[-2]) - 1
+        if longest < SILENT_IMAGES:
+            return None
+        return f"silence: {longest} images in a row drew fewer than {self._min_spikes} spikes at any intensity"
+
+    def _stuck(self, weights: np.ndarray) -> str | None:
+        for bound, name, limit in ((self._w_max, "upper", SATURATED_SHARE), (self._w_min, "lower", EMPTY_SHARE)):
+            if not np.isfinite(bound):
+                continue
+            share = float(np.mean(weights >= bound if name == "upper" else weights <= bound))
+            if share > limit:
+                return f"saturated weights: {100 * share:.0f} % of them are at their {name} bound {bound:g}"
+        return None
+
+
+def _typed(value, kind: str):
+    """A value from a file, of the type that it must have."""
+    if type(value) is not {"int": int, "str": str}[kind]:
+        raise TypeError(f"expected {kind}, got {value!r}")
+    return value

@@ -1,0 +1,227 @@
+"""A rule's equations before they are compiled: precision, identity, and what the compiler has against them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+
+import numba
+import numpy as np
+from numba import types
+
+from engram.errors import RuleError
+from engram.kernels.compile import cache_folder, compiled, source_stamp
+from engram.plasticity.base import (
+    EQUATIONS,
+    LearningRule,
+    arguments_of,
+    expected_numbers,
+    is_column,
+    known_names,
+    where,
+    wrong_return,
+)
+
+
+def in_precision(function: Callable, dtype) -> Callable:
+    """The function with its floating-point constants in a precision, and what it calls of its own file compiled so.
+
+    NumPy lets the Python number in ``0.5 * w`` take the precision of `w`; the compiler would do the sum in
+    double.
+    """
+    real = np.dtype(dtype).type
+    return _in_precision(function, real, {})
+
+
+def _in_precision(function: Callable, real: type, done: dict) -> Callable:
+    function = getattr(function, "py_func", function)
+    if function in done:
+        return done[function]
+    code = function.__code__
+    scope = dict(function.__globals__)
+    typed = FunctionType(
+        code.replace(co_consts=tuple(_typed(value, real) for value in code.co_consts)),
+        scope,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    typed.__qualname__, typed.__module__ = function.__qualname__, function.__module__
+    done[function] = typed
+    for name in code.co_names:
+        value = scope.get(name)
+        if type(value) is float:
+            scope[name] = real(value)
+        elif _is_own_helper(value, function) and value not in done:
+            scope[name] = compiled(_in_precision(value, real, done))
+    return typed
+
+
+def _typed(value, real: type):
+    if type(value) is float:
+        return real(value)
+    if type(value) is tuple:
+        return tuple(_typed(part, real) for part in value)
+    return value
+
+
+def _is_own_helper(value, function: Callable) -> bool:
+    """Whether an equation's global is a plain function that came with it, not the compiler's or engram's own."""
+    value = getattr(value, "py_func", value)
+    if not isinstance(value, FunctionType):
+        return False
+    library = str(value.__module__).partition(".")[0]
+    return value.__module__ == function.__module__ or library not in ("engram", "numba", "numpy", "math")
+
+
+def equation_digest(function: Callable | None) -> str:
+    """A digest of a function's code and of everything that it uses from outside: constants, helpers, modules."""
+    digest = hashlib.sha256()
+    for part in _reached(function, set()):
+        digest.update(part.encode() + b"\0")
+    return digest.hexdigest()
+
+
+def _reached(value, seen: set, names: tuple[str, ...] = ()):
+    value = getattr(value, "py_func", value)
+    if isinstance(value, (FunctionType, CodeType, ModuleType)):
+        if id(value) in seen:
+            return
+        seen.add(id(value))
+    if isinstance(value, FunctionType):
+        yield from _reached(value.__code__, seen)
+        for cell in value.__closure__ or ():
+            yield from _reached(cell.cell_contents, seen)
+        for name in _names_in(value.__code__):
+            if name in value.__globals__:
+                yield name
+                yield from _reached(value.__globals__[name], seen, _names_in(value.__code__))
+    elif isinstance(value, CodeType):
+        yield f"{value.co_code.hex()} {value.co_names} {value.co_varnames} {value.co_freevars}"
+        for constant in value.co_consts:
+            yield from _reached(constant, seen)
+    elif isinstance(value, ModuleType):
+        yield value.__name__
+        for name in names:
+            if isinstance(getattr(value, name, None), (FunctionType, int, float)):
+                yield name
+                yield from _reached(getattr(value, name), seen)
+    elif isinstance(value, np.ndarray):
+        yield f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    elif isinstance(value, (type, BuiltinFunctionType)):
+        yield f"{value.__module__}.{value.__qualname__}"
+    else:
+        yield f"{type(value).__qualname__} {value!r}"
+
+
+def _names_in(code: CodeType) -> tuple[str, ...]:
+    inner = (name for part in code.co_consts if isinstance(part, CodeType) for name in _names_in(part))
+    return (*code.co_names, *inner)
+
+
+def check_compiles(rule: LearningRule, dtype, identity: str) -> None:
+    """Compile each equation by itself and raise RuleError where one fails or may return the wrong thing.
+
+    That it went well is noted beside the compiled kernels, so that it is not done again in every session.
+    """
+    noted = hashlib.sha256(f"{np.dtype(dtype)} {identity}".encode()).hexdigest()[:16]
+    note = cache_folder() / source_stamp() / f"checked-{noted}"
+    if note.exists():
+        return
+    for equation, function in zip(EQUATIONS, rule.equations(), strict=True):
+        if function is not None:
+            _check_equation(rule, equation, function, dtype)
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.touch()
+    except OSError:
+        pass
+
+
+def _check_equation(rule: LearningRule, equation: str, function: Callable, dtype) -> None:
+    number = numba.from_dtype(np.dtype(dtype))
+    names = known_names(rule)
+    kinds = dict.fromkeys((name for kind in names.values() for name in kind), number)
+    if is_column(equation):
+        kinds["w"] = types.Array(number, 1, "A")
+        kinds |= dict.fromkeys(names["pre"], types.Array(number, 1, "C"))
+    dispatcher = compiled(in_precision(function, dtype))
+    signature = tuple(kinds[name] for name in arguments_of(function))
+    try:
+        dispatcher.compile(signature)
+    except Exception as error:  # the compiler lets some of Python's own errors through
+        raise _told(error, rule, equation, function) from error
+    returned = dispatcher.overloads[signature].signature.return_type
+    expected = expected_numbers(rule, equation)
+    if not expected:
+        return
+    parts = tuple(returned) if isinstance(returned, types.BaseTuple) else (returned,)
+    if len(parts) != len(expected) or (len(parts) == 1) == isinstance(returned, types.BaseTuple):
+        raise wrong_return(rule, equation, function, _kind(returned))
+    for part in parts:
+        if not isinstance(part, (types.Number, types.Boolean)):
+            raise wrong_return(rule, equation, function, _kind(part))
+
+
+_CAUSES = (
+    (r"NameError: name '(.*?)' is not defined", r"the name '\1' is not defined"),
+    (r"Unknown attribute '(.*?)' of type (\S+)", r"\2 has no '\1' that can be compiled"),
+    (r">>> (.*)", r"there is no compiled form of \1"),
+    (r"Cannot unify (.*?) and (.*?) for '(\w+)", r"'\3' would be \1 on one path and \2 on another"),
+    (r"Can't unify return type from the following types: (.*)", r"it would return one of these, by path: \1"),
+    (
+        r"Untyped global name '(.*?)'",
+        r"'\1' is nothing that can be compiled; use numbers, NumPy, math and functions",
+    ),
+    (r"unsupported opcode \(IMPORT_NAME\)", "an equation cannot import; import at the top of the file"),
+    (r"variable '(\w+)' referenced before assignment", r"'\1' may be used before it has a value"),
+)
+"""The compiler's words, and ours."""
+
+_KINDS = (
+    (r"Literal\[(\w+)\]\((.*?)\)", r"\1"),
+    (r"OptionalType\((\w+)\)", r"sometimes nothing, sometimes \1"),
+    (r"unicode_type|Literal\[str\]", "str"),
+    (r"\bnone\b", "nothing"),
+    (r"<iv=.*?>", ""),
+    (r"array\((\w+), 1d, \w+\)", r"array of \1"),
+    (r"<object type:(\w+)>", r"\1"),
+)
+"""The compiler's names of kinds, and ours."""
+
+
+def _told(error: Exception, rule: LearningRule, equation: str, function: Callable) -> RuleError:
+    """A compiler's error in terms of the equation, its file and its line."""
+    text = str(error)
+    cause = next((match.expand(ours) for theirs, ours in _CAUSES if (match := re.search(theirs, text))), None)
+    if cause is None:
+        lines = [line.strip() for line in text.splitlines()]
+        lines = [line for line in lines if line and not line.startswith(("Failed in", "During:", "File "))]
+        cause = lines[0] if lines else type(error).__name__
+    what = f"{equation} of {type(rule).__name__} does not compile"
+    return RuleError(f"{_line_of(error, function)}: {what}: {_plain(cause).rstrip('.')}.")
+
+
+def _line_of(error: Exception, function: Callable) -> str:
+    file = function.__code__.co_filename
+    place = getattr(error, "loc", None)
+    if place is not None and place.filename == file:
+        return f"{file}:{place.line}"
+    raised = re.search(re.escape(file) + r" \((\d+)\)", str(error))
+    return f"{file}:{raised.group(1)}" if raised else where(function)
+
+
+def _kind(returned) -> str:
+    if isinstance(returned, types.BaseTuple):
+        return f"{len(returned)} values"
+    if isinstance(returned, types.Number):
+        return "one number"
+    return _plain(str(returned))
+
+
+def _plain(text: str) -> str:
+    for theirs, ours in _KINDS:
+        text = re.sub(theirs, ours, text)
+    return text
