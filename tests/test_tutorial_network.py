@@ -51,7 +51,7 @@ def test_examples_in_the_documentation_run():
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_the_compiled_kernel_equals_the_reference_spike_by_spike(network):
     compiled, reference = reader(network), reader(network, kernel="reference")
-    for image in images(4):
+    for image in images(2):
         a, b = compiled.read(image, record=True), reference.read(image, record=True)
         assert (a.answer, a.leader, a.shown, a.repeats) == (b.answer, b.leader, b.shown, b.repeats)
         assert np.array_equal(a.counts, b.counts)
@@ -60,7 +60,7 @@ def test_the_compiled_kernel_equals_the_reference_spike_by_spike(network):
 
 
 def test_both_kernels_read_many_images_alike():
-    a, b = reader().read_all(images(6)), reader(kernel="reference").read_all(images(6))
+    a, b = reader().read_all(images(3)), reader(kernel="reference").read_all(images(3))
     for column in ("answers", "leaders", "counts", "shown", "repeats"):
         assert np.array_equal(getattr(a, column), getattr(b, column))
 

@@ -70,7 +70,7 @@ def polynomial(r, c):
 
 
 def polynomial_single(r, c):
-    """To the 6th order: relative error below 2e-8 before rounding."""
+    """To the 6th order: relative error below 2e-7."""
     return ((((((c.c6 * r + c.c5) * r + c.c4) * r + c.c3) * r + c.c2) * r) + c.c1) * r + c.c0
 
 

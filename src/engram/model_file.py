@@ -18,6 +18,7 @@ from engram._version import __version__
 from engram.errors import ConfigError, EngramError, ModelFileError
 from engram.files import write_atomically
 from engram.model import Model
+from engram.models import find_model
 from engram.networks import DiehlCook, Protocol
 from engram.neurons import ConductanceLIF
 from engram.plasticity.records import rule_from_record
@@ -36,6 +37,9 @@ _MAX_STEPS = 1 << 22
 
 _MAX_ATTEMPTS = 10_000
 _MAX_NEURONS_SQUARED = 1 << 34
+
+_HALVED = ("weights", "readout.profile", "readout.coefficients")
+"""What a compact file holds in half precision."""
 
 
 def encode(tensors: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
@@ -121,7 +125,9 @@ def model_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return tensors, metadata
 
 
-def save_model(model: Model, path: str | Path, *, extra: dict[str, np.ndarray] | None = None) -> None:
+def save_model(
+    model: Model, path: str | Path, *, extra: dict[str, np.ndarray] | None = None, compact: bool = False
+) -> None:
     """Write a model to one file, whole or not at all.
 
     Parameters
@@ -130,6 +136,9 @@ def save_model(model: Model, path: str | Path, *, extra: dict[str, np.ndarray] |
     path : str or Path
     extra : dict of str to ndarray, optional
         Further tensors to keep in the file; :func:`load_model` leaves them aside.
+    compact : bool, optional
+        Keep weights and readout in half precision, which rounds them to three digits, and leave out the rule's
+        traces: half the size, for reading rather than for going on learning.
 
     Raises
     ------
@@ -137,15 +146,18 @@ def save_model(model: Model, path: str | Path, *, extra: dict[str, np.ndarray] |
         If the file cannot be written.
     """
     tensors, metadata = model_content(model)
+    if compact:
+        tensors = _compacted(tensors)
     write_atomically(Path(path), encode({**(extra or {}), **tensors}, metadata))
 
 
 def load_model(path: str | Path, *, rule=None) -> Model:
-    """Read a model from its file or its run folder.
+    """Read a model from its file or its run folder, or one that comes with engram by its name.
 
     Parameters
     ----------
     path : str or Path
+        The name of a shipped model, see :mod:`engram.models`, counts where no such path exists.
     rule : type or str, optional
         The class, or ``file.py:Class``, of the user's rule that made the model; only needed to go on learning. Loading
         never runs code that the file names.
@@ -160,7 +172,7 @@ def load_model(path: str | Path, *, rule=None) -> Model:
 
 def read_model_file(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
     """The tensors and metadata of a model's file or run folder, and the file's name for messages."""
-    path = Path(path)
+    path = find_model(path)
     file = path / "model.safetensors" if path.is_dir() else path
     if path.is_dir() and not file.exists():
         raise ModelFileError(f"{path} holds no model.safetensors; train with 'engram train --out {path}'.")
@@ -171,6 +183,7 @@ def model_from(tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: s
     """A model from tensors and metadata whose digest was right; what they say is checked all the same."""
     try:
         network = _network(metadata["network"])
+        tensors = _widened(tensors, network.dtype)
         protocol = Protocol(**metadata["protocol"])
         _check_bounds(network, protocol)
         record = dict(metadata["rule"])
@@ -200,6 +213,19 @@ def model_from(tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: s
         if isinstance(error, EngramError) and not isinstance(error, ConfigError):
             raise
         raise ModelFileError(f"{name} is not a model that this engram ({__version__}) understands: {error}.") from None
+
+
+def _compacted(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same tensors in half precision where that is enough, without what only learning needs."""
+    kept = {name: values for name, values in tensors.items() if not name.startswith("rule.")}
+    return kept | {name: kept[name].astype(np.float16) for name in _HALVED if name in kept}
+
+
+def _widened(tensors: dict[str, np.ndarray], dtype: str) -> dict[str, np.ndarray]:
+    """The tensors of a compact file in the precision that they are computed with."""
+    wide = {name: dtype if name == "weights" else "float64" for name in _HALVED}
+    halved = [name for name in _HALVED if name in tensors and tensors[name].dtype == np.float16]
+    return tensors | {name: tensors[name].astype(wide[name]) for name in halved}
 
 
 def _digest_field(digest: str) -> bytes:

@@ -14,6 +14,9 @@ SCHEMES = ("mean", "proportion", "logistic")
 
 UNASSIGNED = -1
 
+_ROWS = 1024
+"""Images whose scores are computed together, to bound memory."""
+
 _NEVER = -1e6
 """The intercept of a class without images: lower than any other score, yet a number that JSON can hold."""
 
@@ -68,7 +71,11 @@ class Readout:
     def scores(self, counts, scheme: str = "proportion") -> np.ndarray:
         """Each class's score for each image, shape (n_images, n_classes); the highest is the answer."""
         check_choice("scheme", scheme, SCHEMES)
-        counts = np.asarray(counts, np.float64)
+        counts = np.asarray(counts)
+        if len(counts) > _ROWS:
+            parts = [self.scores(counts[k : k + _ROWS], scheme) for k in range(0, len(counts), _ROWS)]
+            return np.concatenate(parts)
+        counts = counts.astype(np.float64)
         if scheme == "logistic":
             return _weighted_sums(np.sqrt(counts), self.coefficients) + self.intercepts
         return _weighted_sums(counts, self._members() if scheme == "mean" else self._shares())
@@ -109,7 +116,7 @@ def fit_readout(counts, labels, classes=None) -> Readout:
     DataError
         If the images are of fewer than two classes, and no others are named.
     """
-    counts, labels = np.asarray(counts, np.float64), np.asarray(labels, np.int64)
+    counts, labels = np.asarray(counts), np.asarray(labels, np.int64)
     classes = np.unique(labels if classes is None else classes)
     if len(classes) < 2:
         raise DataError(
@@ -133,8 +140,8 @@ def _logistic(features, labels, classes) -> tuple[np.ndarray, np.ndarray]:
     rows = np.searchsorted(classes, present)
     intercepts[rows] = 0.0
     if len(present) > 1:
-        scale = float(features.std()) or 1.0
-        model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300).fit(features / scale, labels)
+        scale = float(features.std(dtype=np.float64)) or 1.0
+        model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300).fit(np.divide(features, scale, out=features), labels)
         if len(present) == 2:  # one row that speaks for the second
             rows = rows[1:]
         coefficients[rows], intercepts[rows] = model.coef_ / scale, model.intercept_

@@ -199,13 +199,14 @@ class Simulator:
 
         Returns
         -------
-        counts : ndarray of shape (n_images, n_neurons), int32
+        counts : ndarray of shape (n_images, n_neurons), uint16
         attempts : ndarray of shape (n_images,), int32
             Presentations of each image; more than one if it drew too few spikes.
         """
         check_count("threads", threads)
         images = np.asarray(images)
-        counts = np.zeros((len(images), self.network.n_neurons), np.int32)
+        dtype = np.uint16 if self.schedule.n_shown <= np.iinfo(np.uint16).max else np.int32
+        counts = np.zeros((len(images), self.network.n_neurons), dtype)
         attempts = np.zeros(len(images), np.int32)
         key = stream_key(self.seed, Stream.PREDICTION)
         real = np.dtype(self.network.dtype).type
@@ -217,6 +218,7 @@ class Simulator:
             part = slice(start, start + _IMAGES_PER_TASK)
             pixels = self._pixels(images[part])
             counters = np.array([content_counter(image) for image in pixels], np.uint64)
+            own_counts = np.zeros((len(pixels), self.network.n_neurons), np.int32)
             count_images(
                 self.state,
                 nothing,
@@ -229,9 +231,10 @@ class Simulator:
                 self.schedule,
                 real(self.network.excitatory.v_rest),
                 real(self.network.inhibitory.v_rest),
-                counts[part],
+                own_counts,
                 attempts[part],
             )
+            counts[part] = own_counts
             return len(pixels)
 
         starts = range(0, len(images), _IMAGES_PER_TASK)

@@ -293,7 +293,9 @@ class Training:
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             if isinstance(error, EngramError):
                 raise
-            raise ModelFileError(f"{name} is no checkpoint of this run ({error}); start again with --overwrite.") from None
+            raise ModelFileError(
+                f"{name} is no checkpoint of this run ({error}); start again with --overwrite."
+            ) from None
 
     def _restore(self, tensors: dict[str, np.ndarray], metadata: dict, name: str) -> None:
         if metadata.get("version") != __version__:

@@ -45,7 +45,9 @@ def test_evaluate_refuses_images_of_another_size(engram, trained_run, tmp_path):
     np.savez(tmp_path / "small.npz", images=np.full((10, 4, 4), 9), labels=np.arange(10) % 2)
     code, _, err = engram("evaluate", trained_run, "--dataset", tmp_path / "small.npz")
     assert code == 2
-    assert "The model reads images of 784 pixels, those of small.npz have 16" in err.replace("small have", "small.npz have")
+    assert "The model reads images of 784 pixels, those of small.npz have 16" in err.replace(
+        "small have", "small.npz have"
+    )
 
 
 def test_pictures_of_either_polarity_get_the_same_answer(engram, trained_run, tmp_path):
@@ -74,7 +76,9 @@ def test_prediction_depends_on_the_picture_alone(engram, trained_run, tmp_path):
 
 
 def test_predict_without_labels_says_what_to_do(engram, tmp_path):
-    engram("train", "--neurons", 3, "--examples", 25, "--no-evaluate", "--no-figures", "--quiet", "--out", tmp_path / "r")
+    engram(
+        "train", "--neurons", 3, "--examples", 25, "--no-evaluate", "--no-figures", "--quiet", "--out", tmp_path / "r"
+    )
     code, _, err = engram("predict", tmp_path / "r", draw_one(tmp_path / "one.png", ink=255, paper=0))
     assert code == 2
     assert "has no labels; train without --no-evaluate" in err
@@ -102,7 +106,12 @@ def test_figures_are_drawn_anew(engram, trained_run, tmp_path):
 def test_info_tells_the_network_its_rule_and_its_labels(engram, trained_run):
     code, out, _ = engram("info", trained_run)
     assert code == 0
-    for part in ("784 inputs, 16 neurons", "self_normalizing", "150 images of digits", "neurons by class, from 200 images"):
+    for part in (
+        "784 inputs, 16 neurons",
+        "self_normalizing",
+        "150 images of digits",
+        "neurons by class, from 200 images",
+    ):
         assert part in out
     facts = json.loads(engram("info", trained_run, "--json")[1])
     assert facts["tensors"]["weights"] == [784, 16]

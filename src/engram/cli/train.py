@@ -159,7 +159,9 @@ def _print_summary(folder, summary: dict, display: _Display) -> None:
             " exponential_euler or a smaller --dt."
         )
     for finding in summary["health"]:
-        err.print(f"[yellow]Warning:[/] {finding['what']} (first after {finding['first']:,} images); {finding['advice']}.")
+        err.print(
+            f"[yellow]Warning:[/] {finding['what']} (first after {finding['first']:,} images); {finding['advice']}."
+        )
     for path in display.figures:
         if path.suffix == ".png":
             out.print(f"figure {path}")

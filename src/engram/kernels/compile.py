@@ -28,6 +28,7 @@ _SOURCES = (
     "synapses.py",
     "encoders.py",
     "randomness.py",
+    "blocks",
     "plasticity",
     "kernels",
 )
@@ -38,7 +39,8 @@ def compiled(function: Callable, *, inline: bool = False, from_python: bool = Fa
     """Compile a plain function for use inside kernels, or to be called from Python as well.
 
     ``error_model="numpy"`` drops the zero-division test, which keeps loops from vectorising; ``nogil`` lets images
-    run on threads; no wrappers for Python unless asked for, which take seconds to compile. No ``fastmath``: bits must
+    run on threads; no wrappers for Python unless asked for, which take
+    seconds to compile; without them a call from Python crashes. No ``fastmath``: bits must
     not depend on how the machine groups a sum or fuses a product, and the reference kernel has to reach the same ones.
     """
     wrappers = {} if from_python else {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -153,7 +155,7 @@ def _polynomial(r, c):
     return arithmetic.polynomial_single
 
 
-def _compile_when_called(function: Callable) -> None:
+def compile_when_called(function: Callable) -> None:
     """Let kernels call a plain function as it is, with the options of :func:`compiled`."""
 
     def choose(*_, **__):
@@ -179,7 +181,7 @@ for _function in (
     protocol.scale,
     protocol.total,
 ):
-    _compile_when_called(_function)
+    compile_when_called(_function)
 
 
 @intrinsic

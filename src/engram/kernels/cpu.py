@@ -114,7 +114,11 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
         for k in range(n_asked):
             for m in range(n):
                 moving.now[k, m] = trace_now(
-                    moving.x[k, m], rule_c.post_rate[asked[k]], real(t - moving.since[m]), rule_c.trace_floor, coefficients
+                    moving.x[k, m],
+                    rule_c.post_rate[asked[k]],
+                    real(t - moving.since[m]),
+                    rule_c.trace_floor,
+                    coefficients,
                 )
         if pre_everywhere:
             return
@@ -152,7 +156,11 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
         for k in range(x_pre.shape[0]):
             for i in range(x_pre.shape[1]):
                 x_pre[k, i] = trace_now(
-                    memory.x_pre[k, i], rule_c.pre_rate[k], real(t - memory.pre_step[i]), rule_c.trace_floor, coefficients
+                    memory.x_pre[k, i],
+                    rule_c.pre_rate[k],
+                    real(t - memory.pre_step[i]),
+                    rule_c.trace_floor,
+                    coefficients,
                 )
         for f in range(n_fired):
             on_post(weights, fired[f], t, x_pre, memory, parameters, rule_c)
@@ -185,7 +193,7 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
         spikes of the first `n_counted` steps are added to `counts`.
         """
         weights = state.weights
-        n_inputs, n = weights.shape
+        n = weights.shape[1]
         v, g_exc, g_inh, hold = state.exc.v, state.exc.g_exc, state.exc.g_inh, state.exc.hold
         n_slots = state.pending.shape[0]
         due_in_slot = count_pending(state.pending)
@@ -254,9 +262,7 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
                     g_exc[j] = drive_conductance(g_exc[j], drive[j])
             if n_fired > 0:
                 if learn:
-                    postsynaptic_spikes(
-                        weights, moving, memory, parameters, rule_c, c.exp2, x_pre, fired, n_fired, t
-                    )
+                    postsynaptic_spikes(weights, moving, memory, parameters, rule_c, c.exp2, x_pre, fired, n_fired, t)
                 for f in range(n_fired):
                     wake(awake, state.inh, fired[f])
                     awake.g_exc[awake.place[fired[f]]] += c.w_exc_inh

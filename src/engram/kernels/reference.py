@@ -8,7 +8,7 @@ import numpy as np
 
 from engram.kernels.protocol import Kernels, make_count, make_train
 from engram.neurons import membrane_euler, membrane_exponential_euler
-from engram.plasticity.base import LearningRule, arguments_of, check_rule, known_names
+from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, check_rule, known_names
 from engram.synapses import clip_weight, conductance_decay, drive_conductance, trace_now
 
 
@@ -105,6 +105,8 @@ class Learner:
     def __init__(self, rule: LearningRule, state, memory, parameters, c, rule_c):
         self.equations = rule.equations()
         self.names = known_names(rule)
+        self.everywhere = changes_silent_synapses(rule)
+        self.asked = [name in arguments_of(self.equations.on_pre or _nothing) for name in self.names["post"]]
         self.added = {trace.name: trace.add for trace in rule.traces()}
         self.w, self.memory, self.c, self.rule_c = state.weights, memory, c, rule_c
         self.parameters = dict(zip(self.names["parameter"], parameters, strict=True))
@@ -118,7 +120,9 @@ class Learner:
         self.memory.pre_step[i] = t
         if self.equations.on_pre is not None:
             for j in range(self.w.shape[1]):
-                self._change_synapse(self.equations.on_pre, i, j, t, x_pre[:, i], self._post_traces(j, t))
+                x_post = self._post_traces(j, t)
+                if self.everywhere or np.any(x_post[self.asked] != 0):  # else the rule leaves the synapse as it is
+                    self._change_synapse(self.equations.on_pre, i, j, t, x_pre[:, i], x_post)
 
     def postsynaptic_spike(self, j: int, t: int) -> None:
         """Neuron j spikes: its column, then its traces."""
@@ -185,6 +189,10 @@ class Learner:
 
     def _after_spike(self, name, x):
         return self.w.dtype.type(1.0 if self.added[name] is None else x + self.w.dtype.type(self.added[name]))
+
+
+def _nothing():
+    """The equation of a rule without one."""
 
 
 def _spike_table(spikes) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from engram.blocks import equations
 from engram.blocks.draws import REPEAT_SHIFT, STREAM_BIT
-from engram.kernels.compile import _compile_when_called, compiled, entry_point
+from engram.kernels.compile import compile_when_called, compiled, entry_point
 from engram.randomness import philox4x32
 
 _active_time = compiled(equations.active_time)
@@ -22,7 +22,7 @@ _is_below = compiled(equations.is_below)
 _membrane_potential = compiled(equations.membrane_potential)
 _spike_probability = compiled(equations.spike_probability)
 
-_compile_when_called(equations.decay_over)
+compile_when_called(equations.decay_over)
 
 _MASK = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)

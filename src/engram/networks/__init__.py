@@ -1,5 +1,6 @@
 """Networks: parts put together."""
 
 from engram.networks.diehl_cook import DiehlCook, Protocol
+from engram.networks.tutorial import MORE_EVIDENCE, TEXT, TutorialNetwork, TutorialReader
 
-__all__ = ["DiehlCook", "Protocol"]
+__all__ = ["MORE_EVIDENCE", "TEXT", "DiehlCook", "Protocol", "TutorialNetwork", "TutorialReader"]

@@ -160,7 +160,7 @@ class DiehlCook:
             theta=np.full(n, self.theta_start) if theta is None else np.array(theta, np.float64),
             exc=resting_layer(n, self.excitatory.v_start, dtype),
             inh=resting_layer(n, self.inhibitory.v_start, dtype),
-            delays=delays,
+            delays=np.ascontiguousarray(delays, _steps_type(delays.max())),
             pending=np.zeros((n_slots, n), np.int32),
             input_delays=input_delays,
             input_pending=np.zeros((n_input_slots, n if n_input_slots else 0), dtype),
@@ -169,9 +169,13 @@ class DiehlCook:
 
 def _random_delays(seed: int, stream: Stream, shape, max_delay: float, dt: float) -> np.ndarray:
     """Uniform delays in [0, max_delay] ms, rounded to steps, in the smallest type that holds them."""
-    dtype = np.uint8 if round(max_delay / dt) < 256 else np.uint16
-    delays = np.empty(shape, dtype)
+    delays = np.empty(shape, _steps_type(round(max_delay / dt)))
     random = randomness.generator(seed, stream)
     for row in delays:
         row[:] = np.rint(random.random(shape[1]) * (max_delay / dt))
     return delays
+
+
+def _steps_type(largest: int) -> type:
+    """The smallest type that holds delays of that many steps."""
+    return np.uint8 if largest < 256 else np.uint16
