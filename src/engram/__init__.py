@@ -5,11 +5,14 @@ import importlib
 from engram._version import __version__
 
 _HOMES = {
+    "Callback": "engram.callbacks",
     "DiehlCook": "engram.networks",
     "LearningRule": "engram.plasticity",
     "Model": "engram.model",
     "Protocol": "engram.networks",
     "SelfNormalizing": "engram.plasticity",
+    "STDPClassifier": "engram.estimator",
+    "STDPFeatures": "engram.estimator",
     "Simulation": "engram.simulator",
     "Simulator": "engram.simulator",
     "Trace": "engram.plasticity",

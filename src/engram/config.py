@@ -95,7 +95,8 @@ class TrainingConfig:
         for name in ("constants", "network", "protocol"):
             if not isinstance(getattr(self, name), dict):
                 raise ConfigError(f"{name} must be a table of names and values, got {getattr(self, name)!r}.")
-        self.make_network(1)
+        if self.make_network(1).max_input_delay > 0:
+            raise ConfigError("Networks with input delays do not learn; use them with 'engram evaluate --input-delay'.")
         self.make_protocol()
 
     def make_network(self, n_inputs: int) -> DiehlCook:

@@ -108,7 +108,7 @@ def label_spikes(
     n_train = len(dataset.train_images)
     order = randomness.generator(simulator.seed, Stream.LABELS).permutation(n_train)
     chosen = np.sort(order[:n_images])
-    counts, _ = _count(simulator, dataset.train_images[chosen], "labelling", threads, on_progress)
+    counts, _ = count_images(simulator, dataset.train_images[chosen], "labelling", threads, on_progress)
     return counts, dataset.train_labels[chosen]
 
 
@@ -139,7 +139,7 @@ def test_model(
     if len(images) == 0:
         raise DataError("There are no test images; give a dataset with a test part, or train with --no-evaluate.")
     begin = time.perf_counter()
-    counts, _ = _count(simulator, images, "testing", threads, on_progress)
+    counts, _ = count_images(simulator, images, "testing", threads, on_progress)
     classes = np.union1d(readout.classes, labels)
     accuracy, per_class, confusion = {}, {}, {}
     for scheme in SCHEMES:
@@ -171,10 +171,21 @@ def evaluate(
     *,
     label_examples: int | None = None,
     test_examples: int | None = None,
+    input_delay: float = 0.0,
     threads: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> tuple[Model, Evaluation]:
     """Test a model, labelling its neurons first if it has no labels yet or a number of label images is given.
+
+    Parameters
+    ----------
+    model : Model
+    dataset : Dataset
+    label_examples, test_examples : int, optional
+    input_delay : float
+        Input synapses delay their spikes by up to this many ms, as in [DC15]'s testing.
+    threads : int, optional
+    on_progress : callable, optional
 
     Returns
     -------
@@ -183,7 +194,8 @@ def evaluate(
     evaluation : Evaluation
     """
     check_fits(model, dataset)
-    simulator = model.simulator()
+    network = replace(model.network, max_input_delay=input_delay)
+    simulator = replace(model, network=network).simulator()
     if model.readout is None or label_examples is not None:
         readout = label_neurons(simulator, dataset, label_examples or 10_000, threads=threads, on_progress=on_progress)
         model = replace(model, readout=readout)
@@ -205,7 +217,15 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _count(simulator, images, what: str, threads: int | None, on_progress: OnProgress | None):
+def count_images(
+    simulator: Simulator,
+    images,
+    what: str = "reading",
+    threads: int | None = None,
+    on_progress: OnProgress | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """:meth:`Simulator.count_spikes` on as many threads as there are processors, telling what it is for."""
+
     def report(done: int) -> None:
         if on_progress is not None:
             on_progress(what, done, len(images))

@@ -43,6 +43,10 @@ ADVICE = {
 """What usually helps, by kind."""
 
 
+class HealthWarning(UserWarning):
+    """A network that learned something, but not as it should have."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is wrong with a network.

@@ -75,7 +75,7 @@ def read_pictures(model: Model, paths: Sequence[Path], scheme: str = "proportion
     labels = model.readout.labels
     answers = []
     for path, picture, count, score in zip(paths, prepared, counts, scores, strict=True):
-        order = np.argsort(-count, kind="stable")[:WINNERS]
+        order = np.argsort(-count.astype(np.int64), kind="stable")[:WINNERS]
         answers.append(
             Answer(
                 path=Path(path),

@@ -41,6 +41,16 @@ def test_evaluate_labels_anew_when_asked(engram, trained_run):
     assert json.loads(out)["n_label"] == 50
 
 
+def test_evaluate_can_delay_the_input(engram, trained_run):
+    _, plain, _ = engram("evaluate", trained_run, "--test-examples", 40, "--json")
+    code, delayed, _ = engram("evaluate", trained_run, "--test-examples", 40, "--input-delay", 10, "--json")
+    assert code == 0
+    assert json.loads(delayed)["confusion"] != json.loads(plain)["confusion"]
+    code, _, err = engram("train", "--set", "network.max_input_delay=10")
+    assert code == 2
+    assert "Networks with input delays do not learn" in err
+
+
 def test_evaluate_refuses_images_of_another_size(engram, trained_run, tmp_path):
     np.savez(tmp_path / "small.npz", images=np.full((10, 4, 4), 9), labels=np.arange(10) % 2)
     code, _, err = engram("evaluate", trained_run, "--dataset", tmp_path / "small.npz")

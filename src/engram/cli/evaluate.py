@@ -15,6 +15,7 @@ def evaluate(
     dataset: Annotated[Optional[str], typer.Option(help="Images to test on.", show_default="what it was trained on")] = None,
     label_examples: Annotated[Optional[int], typer.Option(help="Label the neurons anew from this many training images.", show_default="the model's own labels")] = None,
     test_examples: Annotated[Optional[int], typer.Option(help="Test images.", show_default="all")] = None,
+    input_delay: Annotated[float, typer.Option(metavar="MS", help="Delay each input synapse's spikes by up to this much.")] = 0.0,
     threads: Annotated[Optional[int], typer.Option(help="Threads.", show_default="all processors")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the accuracies.")] = False,
@@ -47,6 +48,7 @@ def evaluate(
             data,
             label_examples=label_examples,
             test_examples=test_examples,
+            input_delay=input_delay,
             threads=threads,
             on_progress=show,
         )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from engram._version import __version__
-from engram.cli import data, evaluate, inspect, predict, train
+from engram.cli import data, evaluate, inspect, models, predict, read, rules, train
 from engram.cli.console import fail
 
 app = typer.Typer(
@@ -22,8 +22,12 @@ app = typer.Typer(
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("read")(read.read)
 app.command("figures")(inspect.figures)
 app.command("info")(inspect.info)
+app.command("models")(models.models)
+app.command("compare")(rules.compare)
+app.add_typer(rules.app, name="rules")
 app.add_typer(data.app, name="data")
 
 

@@ -11,13 +11,13 @@ from engram.cli.console import out, print_json
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or array files of any size.")],
+    files: Annotated[list[Path], typer.Argument(metavar="MODEL IMAGE", help="A run folder, a model file or a name of 'engram models' (left out with --model); then PNG, JPEG or array files of any size.", show_default=False)],
+    model: Annotated[Optional[Path], typer.Option("--model", metavar="RUN|MODEL", help="The model, instead of as the first argument.")] = None,
     scheme: Annotated[str, typer.Option(help="How spikes are read: mean, proportion or logistic.")] = "proportion",
     figures: Annotated[Optional[Path], typer.Option(help="Draw each answer into this folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the answers as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the labels.")] = False,
-) -> None:
+) -> None:  # fmt: skip
     """Read images: the label, each class's score, and the neurons that answered."""
     from engram.errors import ConfigError
     from engram.model_file import load_model
@@ -26,6 +26,10 @@ def predict(
     from engram.validation import check_choice
 
     check_choice("scheme", scheme, SCHEMES)
+    images = files if model is not None else files[1:]
+    model = model or files[0]
+    if not images:
+        raise typer.BadParameter("Give the images to read after the model.", param_hint="IMAGE...")
     trained = load_model(model)
     if trained.readout is None:
         raise ConfigError(f"{model} has no labels; train without --no-evaluate.")

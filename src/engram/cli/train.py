@@ -71,7 +71,7 @@ def train(
         chosen = folder.read_config()
     else:
         chosen = TrainingConfig() if config is None else TrainingConfig.from_toml(config)
-        chosen = TrainingConfig.from_dict(_with_settings({**_without_length(chosen, given), **given}, set_ or []))
+        chosen = TrainingConfig.from_dict(with_settings({**_without_length(chosen, given), **given}, set_ or []))
         folder = RunFolder(out_ or _next_folder(chosen.dataset))
 
     data = load(chosen.dataset)
@@ -93,7 +93,7 @@ def train(
         threads=threads,
         strict=strict,
     )
-    display = _Display(quiet=quiet or json)
+    display = Display(quiet=quiet or json)
     try:
         _, summary = run_training(folder, training, options, [display])
     except Interrupted:
@@ -114,7 +114,7 @@ def train(
         _print_summary(folder, summary, display)
 
 
-class _Display(ProgressBar):
+class Display(ProgressBar):
     """Shows a run's progress, where a person is looking."""
 
     def __init__(self, *, quiet: bool):
@@ -138,7 +138,7 @@ class _Display(ProgressBar):
         self.figures = paths
 
 
-def _print_summary(folder, summary: dict, display: _Display) -> None:
+def _print_summary(folder, summary: dict, display: Display) -> None:
     norm = summary["l1_norm"]
     out.print(
         f"trained on {summary['examples']:,} images in {summary['seconds']:.1f} s"
@@ -187,7 +187,7 @@ def _without_length(config, given: dict) -> dict:
     return options
 
 
-def _with_settings(options: dict, settings: list[str]) -> dict:
+def with_settings(options: dict, settings: list[str]) -> dict:
     """Options with ``--set`` applied: constants of the rule, or fields of the network and protocol."""
     from engram.errors import ConfigError
 

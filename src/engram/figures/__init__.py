@@ -6,7 +6,9 @@ Nothing here touches pyplot or needs a display, and matplotlib is imported when 
 from engram.figures.curves import learning_curve, weights_and_theta
 from engram.figures.fields import receptive_fields
 from engram.figures.files import save
+from engram.figures.reading import reading
 from engram.figures.results import confusion, prediction
+from engram.figures.rules import rule_comparison, stdp_window
 from engram.figures.spikes import raster
 
 __all__ = [
@@ -14,7 +16,10 @@ __all__ = [
     "learning_curve",
     "prediction",
     "raster",
+    "reading",
     "receptive_fields",
+    "rule_comparison",
     "save",
+    "stdp_window",
     "weights_and_theta",
 ]

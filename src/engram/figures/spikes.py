@@ -89,7 +89,7 @@ def raster(
     check_positive("blank_ms", blank_ms, "ms", or_zero=True)
     total_ms = shown_ms + blank_ms
     spikes = {"input_spikes": input_spikes, "exc_spikes": exc_spikes, "inh_spikes": inh_spikes}
-    spikes = {name: _check_spikes(name, pairs, dt, total_ms) for name, pairs in spikes.items()}
+    spikes = {name: check_spikes(name, pairs, dt, total_ms) for name, pairs in spikes.items()}
     if image is not None:
         image = check_image(image, image_shape)
         n_inputs = image.size if n_inputs is None else n_inputs
@@ -108,7 +108,7 @@ def raster(
     axes = None
     for row, ((name, size, colour), pairs) in enumerate(zip(panels, spikes.values(), strict=True)):
         axes = figure.add_subplot(grid[row, 0], sharex=axes)
-        _draw_spikes(axes, pairs, dt, size, colour, thin=name == "input")
+        draw_spikes(axes, pairs, dt, size, colour, thin=name == "input")
         if blank_ms:
             axes.axvspan(shown_ms, total_ms, color=SHADE, linewidth=0, zorder=0)
         axes.set_title(f"{name}: {plural(len(pairs), 'spike')}", fontsize=SMALL)
@@ -132,9 +132,10 @@ def raster(
     return figure
 
 
-def _check_spikes(name: str, pairs, dt: float, total_ms: float) -> np.ndarray:
+def check_spikes(name: str, pairs, dt: float, total_ms: float) -> np.ndarray:
+    """Return spikes as (neuron, step) rows that lie within the presentation."""
     pairs = np.asarray(pairs)
-    pairs = pairs.reshape(0, 2) if pairs.size == 0 else check_whole(name, pairs, 2)
+    pairs = np.zeros((0, 2), np.int64) if pairs.size == 0 else check_whole(name, pairs, 2)
     if pairs.shape[1] != 2:
         raise DataError(f"{name} must have two columns, neuron and step, got {pairs.shape[1]}.")
     if len(pairs) and pairs[:, 1].max() * dt > total_ms:
@@ -155,7 +156,8 @@ def _check_size(name: str, size: int | None, *spikes: np.ndarray) -> int:
     return size
 
 
-def _draw_spikes(axes, pairs: np.ndarray, dt: float, size: int, colour: str, *, thin: bool) -> None:
+def draw_spikes(axes, pairs: np.ndarray, dt: float, size: int, colour: str, *, thin: bool) -> None:
+    """Draw spikes of a population of that size as dots or, not `thin`, as strokes."""
     axes.plot(
         pairs[:, 1] * float(dt),
         pairs[:, 0],

@@ -49,6 +49,8 @@ class Exponential(LearningRule):
     normalization: str = "l1"
 
     name = "exponential"
+    equation = "w += eta (x_pre e^(−beta w) − x_tar e^(−beta (w_max − w))) on a neuron's spike"
+    source = "Diehl & Cook (2015)"
 
     def __post_init__(self):
         super().__post_init__()

@@ -46,6 +46,8 @@ class Pair(LearningRule):
     tau_post: float = 30.0
 
     name = "pair"
+    equation = "w += (w_max − w_min) y on an input spike; w += (w_max − w_min) x on a neuron's spike"
+    source = "pair-based STDP of the digit-reading tutorial"
 
     def __post_init__(self):
         super().__post_init__()

@@ -48,6 +48,8 @@ class PowerLaw(LearningRule):
     normalization: str = "l1"
 
     name = "power_law"
+    equation = "w += eta (x_pre − x_tar) (w_max − w)^mu on a neuron's spike"
+    source = "Diehl & Cook (2015)"
 
     def __post_init__(self):
         super().__post_init__()

@@ -74,6 +74,11 @@ class SelfNormalizing(LearningRule):
     eta_decay: float = 0.1
 
     name = "self_normalizing"
+    equation = (
+        "w += eta (s_max − w) where x_pre ≥ x_tar, w −= eta (w − s_min) elsewhere, on a neuron's spike;"
+        " L_0 s_max + (n − L_0) s_min = a_tar n"
+    )
+    source = "Fahey, Ippolito & Matthews (2026), doi:10.1016/j.neucom.2026.133419"
 
     def __post_init__(self):
         super().__post_init__()

@@ -50,6 +50,11 @@ class Symmetric(LearningRule):
     normalization: str = "l1"
 
     name = "symmetric"
+    equation = (
+        "w −= eta_pre · x_post · w^mu on an input spike;"
+        " w += eta_post (x_pre − x_tar) (w_max − w)^mu on a neuron's spike"
+    )
+    source = "Diehl & Cook (2015)"
 
     def __post_init__(self):
         super().__post_init__()

@@ -42,6 +42,8 @@ class Triplet(LearningRule):
     normalization: str = "l1"
 
     name = "triplet"
+    equation = "w −= eta_pre · x_post1 on an input spike; w += eta_post · x_pre · x_post2 on a neuron's spike"
+    source = "Diehl & Cook (2015), published code; Pfister & Gerstner (2006)"
 
     def traces(self) -> tuple[Trace, ...]:
         """One trace of the inputs' spikes, a fast and a slow one of the neurons' own."""

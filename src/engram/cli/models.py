@@ -1,0 +1,36 @@
+"""``engram models``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from engram.cli.console import out, print_json
+
+
+def models(json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+    """List the trained models that come with engram; their names stand wherever RUN|MODEL is asked for."""
+    from dataclasses import asdict
+
+    from engram.models import shipped_models
+
+    listed = shipped_models()
+    if json:
+        print_json([{**asdict(model), "bytes": model.size, "file": str(model.path)} for model in listed])
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "neurons", "test accuracy", "trained on", "size"):
+        table.add_column(column, justify="right" if column in ("neurons", "size") else "left")
+    for model in listed:
+        accuracy = ", ".join(f"{100 * value:.1f} % ({scheme})" for scheme, value in model.accuracy.items())
+        table.add_row(
+            model.name,
+            f"{model.neurons:,}",
+            accuracy,
+            f"{model.examples:,} images of {model.dataset}, {model.rule}",
+            f"{model.size / 1000:,.0f} kB",
+        )
+    out.print(table)

@@ -1,0 +1,49 @@
+"""``engram read``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engram.cli.console import out, print_json
+
+
+def read(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or array files of any size.")],
+    network: Annotated[str, typer.Option(help="Which network reads: tutorial or diehl-cook.")] = "tutorial",
+    model: Annotated[Path, typer.Option(metavar="RUN|MODEL", help="Whose weights: a run folder, a model file, or a name of 'engram models'.")] = Path("mnist-400"),
+    preset: Annotated[str, typer.Option(help="Constants of the tutorial's network: its text's, or ours that gather more-evidence.")] = "more-evidence",
+    folder: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the pictures are drawn.")] = Path("readings"),
+    json: Annotated[bool, typer.Option("--json", help="Print the answers as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answers.")] = False,
+) -> None:  # fmt: skip
+    """Read digits and draw how: the image, the neurons that knew it, and every spike on the way."""
+    from engram.model_file import load_model
+    from engram.reading import draw_reading, read_digit
+
+    trained = load_model(model)
+    told = []
+    for image in images:
+        reading = read_digit(trained, image, network=network, preset=preset.replace("-", "_"))
+        figure = draw_reading(trained, reading, folder)[0]
+        told.append({**reading.to_dict(), "figure": str(figure)})
+        if json:
+            continue
+        answer = "no answer" if reading.answer is None else str(reading.answer)
+        if quiet:
+            out.print(answer)
+            continue
+        out.print(f"[bold]{image}: {answer}[/]")
+        if reading.why_none:
+            out.print(f"  why:      {reading.why_none}", markup=False)
+        if reading.picture.steps:
+            out.print(f"  prepared: {'; '.join(reading.picture.steps)}", markup=False)
+        again = f", {reading.repeats} times before" if reading.repeats else ""
+        out.print(f"  shown:    {reading.shown:,.0f} ms{again}, {len(reading.input_spikes):,} input spikes")
+        winners = "  ".join(f"#{neuron} ({label}): {spikes} spikes" for neuron, label, spikes in reading.winners)
+        out.print(f"  neurons:  {winners or 'none fired'}", markup=False)
+        out.print(f"  figure:   {figure}", markup=False)
+    if json:
+        print_json(told)

@@ -1,0 +1,835 @@
+"""The networks as scikit-learn estimators, on the same training, simulator and readout as the command line."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
+from numbers import Real
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from engram.callbacks import Callback, Callbacks, ProgressBar
+from engram.config import TrainingConfig
+from engram.errors import ConfigError, DataError, EngramError, ModelFileError
+from engram.evaluation import count_images, label_spikes
+from engram.health import HealthWarning
+from engram.model import Model
+from engram.model_file import model_from, read_model_file, save_model
+from engram.plasticity.base import LearningRule, check_rule
+from engram.plasticity.records import recorded_name
+from engram.plasticity.registry import RULES, build_rule, make_rule
+from engram.readout import SCHEMES, Readout, fit_readout
+from engram.training import Training, TrainingSet
+from engram.validation import check_choice, check_count
+
+_LARGEST_LABEL = 2**62
+
+
+class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """What both estimators share: parameters of the rule, images of any scale and shape, learning, counting, files."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters, those of the learning rule as ``rule__NAME``.
+
+        Parameters
+        ----------
+        deep : bool
+            Whether to include the rule's.
+        """
+        params = super().get_params(deep=deep)
+        if deep:
+            try:
+                rule = self._make_rule()
+            except EngramError:
+                return params
+            params |= {f"rule__{f.name}": getattr(rule, f.name) for f in fields(rule) if f.init}
+        return params
+
+    def set_params(self, **params) -> Self:
+        """Set parameters; ``rule__NAME`` puts a rule with that constant changed in place of the present one.
+
+        Raises
+        ------
+        ConfigError
+            If the rule has no such constant, or the value cannot be used.
+        """
+        constants = {name[6:]: params.pop(name) for name in list(params) if name.startswith("rule__")}
+        super().set_params(**params)
+        if constants:
+            rule = self._make_rule()
+            present = {f.name: getattr(rule, f.name) for f in fields(rule) if f.init}
+            self.rule = build_rule(type(rule), {**present, **constants})
+        return self
+
+    def transform(self, X) -> np.ndarray:
+        """Count the spikes that images draw with learning off.
+
+        An image's counts depend on nothing but the image, the weights, the thresholds and the seed.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, n_features) or (n_images, height, width)
+
+        Returns
+        -------
+        ndarray of shape (n_images, n_neurons)
+            Spikes of each excitatory neuron.
+        """
+        return self._counts(X)
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted estimator to a model file, which the command line reads as well.
+
+        Of the parameters, callbacks and verbosity are not kept.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Raises
+        ------
+        RunFolderError
+            If the file cannot be written.
+        """
+        check_is_fitted(self)
+        model = replace(self.model_, config={**self.model_.config, "estimator": self._record()})
+        save_model(model, path, extra=self._extra_tensors())
+
+    @classmethod
+    def load(cls, path: str | Path, *, rule=None) -> Self:
+        """Read a fitted estimator from a model file or a run folder, whether an estimator or the command line wrote it.
+
+        Parameters
+        ----------
+        path : str or Path
+        rule : type or str, optional
+            The class, or ``file.py:Class``, of the user's rule that made the model; only needed to go on learning.
+
+        Raises
+        ------
+        ModelFileError
+            If there is no model, or it is damaged, of another version, or lacks what the estimator needs.
+        """
+        tensors, metadata, name = read_model_file(path)
+        model = model_from(tensors, metadata, name, rule=rule)
+        try:
+            return cls._loaded(model, tensors)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            if isinstance(error, ModelFileError):
+                raise
+            raise ModelFileError(f"{name} does not hold a {cls.__name__}: {error}") from None
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.model_.network.n_neurons
+
+    def _record(self) -> dict[str, Any]:
+        """What a model file keeps besides the model."""
+        return {
+            "value_range": list(self.value_range_),
+            "progress": self._progress,
+            "feature_names": [*getattr(self, "feature_names_in_", ())] or None,
+        }
+
+    def _extra_tensors(self) -> dict[str, np.ndarray]:
+        return {}
+
+    @classmethod
+    def _loaded(cls, model: Model, tensors: dict[str, np.ndarray]) -> Self:
+        """A fitted estimator from a model; what the file says of it is checked."""
+        options = dict(model.config)
+        record = dict(options.pop("estimator", {"value_range": [0.0, 255.0], "progress": 1.0}))
+        config = TrainingConfig.from_dict(options)
+        known = {
+            "n_neurons": model.network.n_neurons,
+            "rule": model.rule,
+            "epochs": config.epochs,
+            "dt": model.network.dt,
+            "scheme": record.get("scheme", "proportion"),
+            "value_range": tuple(record["value_range"]),
+            "image_shape": model.image_shape,
+            "input_gain": config.input_gain,
+            "label_examples": config.label_examples,
+            "order": config.order,
+            "integrator": model.network.integrator,
+            "dtype": model.network.dtype,
+            "network": config.network or None,
+            "protocol": config.protocol or None,
+            "random_state": model.seed,
+        }
+        wanted = inspect.signature(cls).parameters
+        estimator = cls(**{name: value for name, value in known.items() if name in wanted})
+        estimator.model_ = model
+        estimator.n_features_in_ = model.network.n_inputs
+        estimator.value_range_ = estimator._value_range(None)
+        estimator.image_shape_ = model.image_shape
+        estimator.history_, estimator.health_ = [], []
+        estimator._progress = float(record["progress"])
+        if not 0 <= estimator._progress <= 1:
+            raise ValueError(f"its progress is {record['progress']!r}")
+        names = record.get("feature_names")
+        if names is not None:
+            if len(names) != model.network.n_inputs or not all(isinstance(name, str) for name in names):
+                raise ValueError("its feature names do not fit")
+            estimator.feature_names_in_ = np.array(names, object)
+        return estimator
+
+    def _images(self, X, *, reset: bool):
+        """Images as they are in rows, and their shape where it is known."""
+        shape = None
+        three = getattr(X, "ndim", None) == 3 or (isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) == 2)
+        if three:
+            X = np.asarray(X)
+            shape = X.shape[1:]
+            X = X.reshape(len(X), math.prod(shape))
+        X = validate_data(self, X, reset=reset)
+        if not reset and shape is not None and self.image_shape_ is not None and shape != self.image_shape_:
+            raise DataError(
+                f"Images must have {self.image_shape_[0]}×{self.image_shape_[1]} pixels as in fit, got"
+                f" {shape[0]}×{shape[1]}; turn or scale them."
+            )
+        return X, shape
+
+    def _take_shape(self, X: np.ndarray, shape) -> None:
+        """Learn the images' shape and scale from the first ones met."""
+        n_features = X.shape[1]
+        side = math.isqrt(n_features)
+        if self.image_shape is not None:
+            shape = tuple(self.image_shape)
+            if len(shape) != 2 or math.prod(shape) != n_features:
+                raise DataError(f"image_shape must be (height, width) of {n_features:,} pixels, got {shape}.")
+        elif shape is None and side * side == n_features:
+            shape = (side, side)
+        self.image_shape_ = None if shape is None else (int(shape[0]), int(shape[1]))
+        self.value_range_ = self._value_range(X)
+
+    def _value_range(self, X: np.ndarray | None) -> tuple[float, float]:
+        """The values that become black and white."""
+        if isinstance(self.value_range, str) and self.value_range == "auto" and X is not None:
+            if X.dtype == np.uint8:
+                return 0.0, 255.0
+            low, high = min(0.0, float(X.min())), float(X.max())
+            return low, high if high > low else low + 1.0
+        try:
+            low, high = (float(value) for value in self.value_range)
+        except (TypeError, ValueError):
+            low = high = 0.0
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ConfigError(f"value_range must be 'auto' or a pair (low, high), got {self.value_range!r}.")
+        return low, high
+
+    def _pixels(self, X: np.ndarray) -> np.ndarray:
+        """Images on the scale 0-255; what lies outside the value range is clipped."""
+        low, high = self.value_range_
+        if X.dtype == np.uint8 and (low, high) == (0.0, 255.0):
+            return X
+        pixels = np.subtract(X, low, dtype=np.float64 if X.dtype != np.float32 else np.float32)
+        pixels *= 255.0 / (high - low)
+        return np.clip(pixels, 0.0, 255.0, out=pixels).astype(np.float32, copy=False)
+
+    def _make_rule(self) -> LearningRule:
+        """The learning rule that the parameter stands for."""
+        rule = self.rule
+        if isinstance(rule, type) and issubclass(rule, LearningRule):
+            rule = build_rule(rule)
+        if isinstance(rule, str):
+            return make_rule(rule)
+        if not isinstance(rule, LearningRule):
+            raise ConfigError(
+                f"rule must be a learning rule or its name, one of {', '.join(RULES)}, got {rule!r}; a model of a rule"
+                " of your own is loaded with rule=, to go on learning."
+            )
+        if type(rule) not in RULES.values():
+            check_rule(rule)
+        return rule
+
+    def _config(self, rule: LearningRule, start: Model | None, **fixed) -> TrainingConfig:
+        """The options as the command line has them."""
+        check_count("n_neurons", self.n_neurons)
+        if start is None:
+            seed = self.random_state
+            if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool):
+                seed = check_random_state(seed).randint(2**31 - 1)
+        else:
+            seed = start.seed
+        defaults = {f.name: f.default for f in fields(rule)}
+        constants = {f.name: getattr(rule, f.name) for f in fields(rule) if f.init}
+        options = {
+            "dataset": "arrays",
+            "rule": recorded_name(type(rule)),
+            "constants": {name: _plain(value) for name, value in constants.items() if value != defaults[name]},
+            "neurons": self.n_neurons,
+            "epochs": self.epochs,
+            "order": self.order,
+            "seed": seed,
+            "dt": self.dt,
+            "integrator": self.integrator,
+            "dtype": self.dtype,
+            "input_gain": self.input_gain,
+            "label_examples": getattr(self, "label_examples", 10_000),
+            "network": dict(self.network or {}),
+            "protocol": dict(self.protocol or {}),
+        }
+        return TrainingConfig(**{name: _plain(value) for name, value in (options | fixed).items()})
+
+    def _learn(self, X, codes, classes, *, start: Model | None, online: bool, label=None) -> None:
+        """Train on images that are validated; `label` is called in the end, with the training and the callbacks."""
+        rule = self._make_rule()
+        config = self._config(rule, start, **({"order": "file", "epochs": 1} if online else {}))
+        if start is not None and start.weights.shape != (X.shape[1], config.neurons):
+            raise ConfigError(
+                f"Learning goes on only in a network of the same size, {start.weights.shape[0]:,} inputs and"
+                f" {start.weights.shape[1]:,} neurons, got {X.shape[1]:,} and {config.neurons:,}; fit anew without"
+                " warm_start."
+            )
+        data = TrainingSet(self._pixels(X), codes, tuple(classes), self.image_shape_)
+        learning_rate_at = None if not online else 0.0 if start is None else self._progress
+        training = Training(config, data, rule=rule, start=start, learning_rate_at=learning_rate_at)
+        if online and codes is not None and getattr(self, "_running", None) is not None and start is not None:
+            training.running = self._running
+        callbacks = Callbacks([*_as_list(self.callbacks), *([ProgressBar()] if self.verbose else [])])
+        try:
+            training.prepare()
+            callbacks.on_start(training)
+            for progress in training.blocks():
+                callbacks.on_progress(progress, training)
+            model = training.model()
+            if label is not None:
+                model = replace(model, readout=label(training, callbacks))
+        finally:
+            callbacks.on_end(training)
+        self._progress = learning_rate_at if online else min(1.0, training.examples / training.total)
+        self._running = training.running
+        self.model_ = model
+        self.history_ = [*(self.history_ if online and start is not None else ()), *training.metrics]
+        self.health_ = [finding.to_dict() for finding in training.health.findings]
+        for finding in training.health.findings:
+            warnings.warn(f"{finding}.", HealthWarning, stacklevel=3)
+
+    def _counts(self, X) -> np.ndarray:
+        check_is_fitted(self)
+        X, _ = self._images(X, reset=False)
+        counts, _ = count_images(self.model_.simulator(), self._pixels(X), threads=self.threads)
+        return counts
+
+    def _start_of_fit(self) -> Model | None:
+        return self.model_ if self.warm_start and hasattr(self, "model_") else None
+
+
+class STDPClassifier(ClassifierMixin, _Network):
+    """Classifier that learns features without labels, by spike-timing-dependent plasticity, and then what they mean.
+
+    A network of spiking neurons [1]_ learns from the images alone. Afterwards its neurons are labelled: training images
+    are shown with learning off, and a readout of their spike counts is fitted to `y`.
+
+    Parameters
+    ----------
+    n_neurons : int
+        Excitatory neurons.
+    rule : LearningRule or str
+        A rule, a rule's name, or ``file.py:Class`` for one's own. Its constants are parameters of the estimator as
+        ``rule__eta`` and so on.
+    epochs : int, optional
+        Passes over the images; by default as many whole passes as show about 10,000 images.
+    dt : float
+        Time step, ms.
+    scheme : {"proportion", "mean", "logistic"}
+        How spike counts are read, see :class:`engram.readout.Readout`.
+    value_range : "auto" or pair of float
+        The values of `X` that stand for black and white; others are clipped. "auto" takes 0 and 255 for uint8, else the
+        largest value and the smallest (or zero, if none is negative) of the images given first.
+    image_shape : tuple of int, optional
+        Height and width; by default that of 3-D input, or a square where the number of features is one.
+    input_gain : float or "auto"
+        Factor on pixel values; "auto" gives the training images MNIST's mean ink.
+    label_examples : int
+        Training images from which the neurons' labels come, at most.
+    order : {"shuffled", "file"}
+        Whether each pass shuffles the images anew, from the seed.
+    integrator, dtype : str
+        See :class:`engram.networks.DiehlCook`.
+    network, protocol : dict, optional
+        Further fields of :class:`engram.networks.DiehlCook` and :class:`engram.networks.Protocol`.
+    random_state : int, RandomState instance or None
+        The seed from which everything random is drawn. None draws a new one for each fit.
+    threads : int, optional
+        For counting spikes; as many as there are processors by default. Results do not depend on it.
+    warm_start : bool
+        Whether `fit` goes on from the network that the last one left, with its scale and seed.
+    callbacks : Callback, callable or list of these, optional
+        See :mod:`engram.callbacks`.
+    verbose : int
+        Whether to show a progress bar.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    model_ : Model
+        Network, weights, thresholds and readout, see :class:`engram.Model`.
+    value_range_ : pair of float
+    image_shape_ : tuple of int or None
+    history_ : list of dict
+        The learning curve.
+    health_ : list of dict
+        What was wrong with the network while it learned, see :mod:`engram.health`; also warned of.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where `X` had names.
+
+    See Also
+    --------
+    STDPFeatures : The same network without labels.
+
+    Notes
+    -----
+    The prediction of an image depends on the image, the model and the seed alone, not on what else is in the batch.
+    An image for which no neuron fires is given the first class.
+
+    References
+    ----------
+    .. [1] P. U. Diehl, M. Cook, Front. Comput. Neurosci. 9:99 (2015).
+
+    Examples
+    --------
+    >>> from engram import STDPClassifier
+    >>> from engram.datasets import load
+    >>> digits = load("digits")
+    >>> classifier = STDPClassifier(n_neurons=50, epochs=1)
+    >>> classifier.fit(digits.train_images, digits.train_labels).score(digits.test_images, digits.test_labels) > 0.6
+    True
+    """
+
+    def __init__(
+        self,
+        n_neurons: int = 400,
+        *,
+        rule: LearningRule | str = "self_normalizing",
+        epochs: int | None = None,
+        dt: float = 0.5,
+        scheme: str = "proportion",
+        value_range: str | tuple[float, float] = "auto",
+        image_shape: tuple[int, int] | None = None,
+        input_gain: float | str = "auto",
+        label_examples: int = 10_000,
+        order: str = "shuffled",
+        integrator: str = "exponential_euler",
+        dtype: str = "float32",
+        network: dict | None = None,
+        protocol: dict | None = None,
+        random_state=0,
+        threads: int | None = None,
+        warm_start: bool = False,
+        callbacks: Callback | Callable | Iterable[Callback | Callable] | None = None,
+        verbose: int = 0,
+    ):
+        self.n_neurons = n_neurons
+        self.rule = rule
+        self.epochs = epochs
+        self.dt = dt
+        self.scheme = scheme
+        self.value_range = value_range
+        self.image_shape = image_shape
+        self.input_gain = input_gain
+        self.label_examples = label_examples
+        self.order = order
+        self.integrator = integrator
+        self.dtype = dtype
+        self.network = network
+        self.protocol = protocol
+        self.random_state = random_state
+        self.threads = threads
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.verbose = verbose
+
+    def fit(self, X, y) -> Self:
+        """Learn from images, then label the neurons.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, n_features) or (n_images, height, width)
+        y : array-like of shape (n_images,)
+            Classes, of any type.
+
+        Raises
+        ------
+        DataError
+            If there are fewer than two classes.
+        ConfigError
+            If a parameter cannot be used.
+        """
+        check_choice("scheme", self.scheme, SCHEMES)
+        start = self._start_of_fit()
+        X, shape, y = self._images_and_classes(X, y, reset=True)
+        classes = np.unique(y)
+        if len(classes) < 2:
+            raise DataError(f"A classifier needs images of two classes or more, got only the class {classes[0]!r}.")
+        codes = _codes(classes)
+        if start is None:
+            self._take_shape(X, shape)
+
+        def label(training: Training, callbacks: Callback) -> Readout:
+            counts, labels = label_spikes(
+                training.simulator,
+                training.dataset,
+                self.label_examples,
+                threads=self.threads,
+                on_progress=callbacks.on_count,
+            )
+            self._evidence = _Evidence.of(counts, labels)
+            return fit_readout(counts, labels, codes)
+
+        self._learn(X, codes[np.searchsorted(classes, y)], codes, start=start, online=False, label=label)
+        self.classes_ = classes
+        return self
+
+    def partial_fit(self, X, y, classes=None) -> Self:
+        """Go on learning from further images, each shown once, in the order given.
+
+        Learning rates stay where they are: at their beginning in a new network, since the end is not known, and where
+        `fit` let them fall to after it. The neurons' labels come from the latest images of each class, at most
+        `label_examples` in all, as they were read right after they were learned from.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, n_features) or (n_images, height, width)
+        y : array-like of shape (n_images,)
+        classes : array-like of shape (n_classes,), optional
+            Every class that will ever come. Needed in the first call of a new network.
+
+        Raises
+        ------
+        DataError
+            If `y` holds a class that is not among `classes`.
+
+        Notes
+        -----
+        In a model that the command line trained, the first call replaces the labels: its file does not tell what they
+        were made of.
+        """
+        check_choice("scheme", self.scheme, SCHEMES)
+        fitted = hasattr(self, "model_")
+        if not fitted and classes is None:
+            raise DataError("classes must be given on the first call to partial_fit.")
+        X, shape, y = self._images_and_classes(X, y, reset=not fitted)
+        if not fitted:
+            classes = np.unique(column_or_1d(classes))
+            if len(classes) < 2:
+                raise DataError(f"A classifier needs two classes or more, got {classes.tolist()!r}.")
+            self._take_shape(X, shape)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise DataError(
+                f"classes must stay those of the first call, {self.classes_.tolist()!r}, got {list(classes)!r}."
+            )
+        else:
+            classes = self.classes_
+        strangers = np.setdiff1d(y, classes)
+        if len(strangers):
+            raise DataError(f"y holds {strangers.tolist()!r}, which are not among the classes {classes.tolist()!r}.")
+        codes = _codes(classes)
+        before = self._evidence if fitted else None
+
+        def label(training: Training, callbacks: Callback) -> Readout:
+            data = training.dataset
+            counts, _ = count_images(
+                training.simulator, data.train_images, "labelling", self.threads, callbacks.on_count
+            )
+            evidence = _Evidence.of(counts, data.train_labels)
+            if before is not None:
+                evidence = before.followed_by(evidence)
+            self._evidence = evidence.latest(max(1, self.label_examples // len(codes)))
+            return self._evidence.readout(codes)
+
+        start = self.model_ if fitted else None
+        self._learn(X, codes[np.searchsorted(classes, y)], codes, start=start, online=True, label=label)
+        self.classes_ = classes
+        return self
+
+    def predict(self, X) -> np.ndarray:
+        """The class of each image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, n_features) or (n_images, height, width)
+
+        Returns
+        -------
+        ndarray of shape (n_images,)
+        """
+        return self.classes_[np.argmax(self._votes(X), axis=1)]
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Each class's share of the votes, or its probability by the logistic regression.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, n_features) or (n_images, height, width)
+
+        Returns
+        -------
+        ndarray of shape (n_images, n_classes)
+            Rows sum to 1; all classes are equal where no neuron fired.
+        """
+        votes = self._votes(X)
+        if self.scheme == "logistic":
+            votes = np.exp(votes - votes.max(axis=1, keepdims=True))
+        total = votes.sum(axis=1, keepdims=True)
+        return np.divide(votes, total, out=np.full_like(votes, 1 / votes.shape[1]), where=total > 0)
+
+    def decision_function(self, X) -> np.ndarray:
+        """Each class's score: its share of the votes, or what the logistic regression takes the exponential of.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, n_features) or (n_images, height, width)
+
+        Returns
+        -------
+        ndarray of shape (n_images, n_classes), or (n_images,) for two classes
+            The highest is the answer; of two classes, the second's score less the first's.
+        """
+        votes = self._votes(X)
+        return votes[:, 1] - votes[:, 0] if votes.shape[1] == 2 else votes
+
+    def _votes(self, X) -> np.ndarray:
+        """Scores by the scheme; those that count spikes as shares, all zero where no neuron fired."""
+        check_choice("scheme", self.scheme, SCHEMES)
+        scores = self.model_.readout.scores(self._counts(X), self.scheme)
+        if self.scheme == "logistic":
+            return scores
+        total = scores.sum(axis=1, keepdims=True)
+        return scores / np.where(total > 0, total, 1.0)
+
+    def _images_and_classes(self, X, y, *, reset: bool):
+        X, shape = self._images(X, reset=reset)
+        if y is None:
+            raise DataError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None; use STDPFeatures to learn"
+                " without labels."
+            )
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if len(y) != len(X):
+            raise DataError(f"y must hold one class per image, got {len(y):,} for {len(X):,} images.")
+        return X, shape, y
+
+    def _record(self) -> dict[str, Any]:
+        kind = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(self.classes_.dtype.kind, "str")
+        return {**super()._record(), "scheme": self.scheme, "classes": self.classes_.tolist(), "classes_are": kind}
+
+    def _extra_tensors(self) -> dict[str, np.ndarray]:
+        return {} if self._evidence is None else self._evidence.to_tensors()
+
+    @classmethod
+    def _loaded(cls, model: Model, tensors: dict[str, np.ndarray]) -> Self:
+        if model.readout is None:
+            raise ValueError("its neurons have no labels; load it with STDPFeatures.")
+        estimator = super()._loaded(model, tensors)
+        check_choice("scheme", estimator.scheme, SCHEMES)
+        record = model.config.get("estimator", {})
+        classes = record.get("classes", model.readout.classes.tolist())
+        kinds = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)}
+        kind = record.get("classes_are", "int")
+        if len(classes) != len(model.readout.classes) or not all(type(c) in kinds[kind] for c in classes):
+            raise ValueError("its classes do not fit its labels.")
+        estimator.classes_ = np.array(classes, None if kind == "str" else {"int": np.int64}.get(kind, kind))
+        estimator._evidence = _Evidence.from_tensors(tensors, model) if "evidence.labels" in tensors else None
+        return estimator
+
+
+class STDPFeatures(_Network):
+    """Transformer that learns features of images without labels, by spike-timing-dependent plasticity.
+
+    The features of an image are the spikes that it draws from each neuron, for any estimator to go on with.
+
+    Parameters
+    ----------
+    n_neurons : int
+        Excitatory neurons, each a feature.
+    rule, epochs, dt, value_range, image_shape, input_gain, order, integrator, dtype, network, protocol, \
+random_state, threads, warm_start, callbacks, verbose
+        See :class:`STDPClassifier`.
+
+    Attributes
+    ----------
+    model_ : Model
+        Network, weights and thresholds.
+    value_range_, image_shape_, history_, health_, n_features_in_, feature_names_in_
+        See :class:`STDPClassifier`.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import FunctionTransformer
+    >>> import numpy as np
+    >>> from engram import STDPFeatures
+    >>> from engram.datasets import load
+    >>> digits = load("digits")
+    >>> reader = make_pipeline(
+    ...     STDPFeatures(n_neurons=50, epochs=1), FunctionTransformer(np.sqrt), LogisticRegression(max_iter=500)
+    ... )
+    >>> reader.fit(digits.train_images, digits.train_labels).score(digits.test_images, digits.test_labels) > 0.7
+    True
+    """
+
+    def __init__(
+        self,
+        n_neurons: int = 400,
+        *,
+        rule: LearningRule | str = "self_normalizing",
+        epochs: int | None = None,
+        dt: float = 0.5,
+        value_range: str | tuple[float, float] = "auto",
+        image_shape: tuple[int, int] | None = None,
+        input_gain: float | str = "auto",
+        order: str = "shuffled",
+        integrator: str = "exponential_euler",
+        dtype: str = "float32",
+        network: dict | None = None,
+        protocol: dict | None = None,
+        random_state=0,
+        threads: int | None = None,
+        warm_start: bool = False,
+        callbacks: Callback | Callable | Iterable[Callback | Callable] | None = None,
+        verbose: int = 0,
+    ):
+        self.n_neurons = n_neurons
+        self.rule = rule
+        self.epochs = epochs
+        self.dt = dt
+        self.value_range = value_range
+        self.image_shape = image_shape
+        self.input_gain = input_gain
+        self.order = order
+        self.integrator = integrator
+        self.dtype = dtype
+        self.network = network
+        self.protocol = protocol
+        self.random_state = random_state
+        self.threads = threads
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.verbose = verbose
+
+    def fit(self, X, y=None) -> Self:
+        """Learn from images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, n_features) or (n_images, height, width)
+        y : Ignored
+        """
+        start = self._start_of_fit()
+        X, shape = self._images(X, reset=True)
+        if start is None:
+            self._take_shape(X, shape)
+        self._learn(X, None, (), start=start, online=False)
+        return self
+
+    def partial_fit(self, X, y=None) -> Self:
+        """Go on learning from further images, each shown once, in the order given; learning rates stay where they are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, n_features) or (n_images, height, width)
+        y : Ignored
+        """
+        fitted = hasattr(self, "model_")
+        X, shape = self._images(X, reset=not fitted)
+        if not fitted:
+            self._take_shape(X, shape)
+        self._learn(X, None, (), start=self.model_ if fitted else None, online=True)
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """What the neurons' labels were made of: the few spikes that each labelled image drew.
+
+    Attributes
+    ----------
+    counts : csr_matrix of shape (n_images, n_neurons)
+    labels : ndarray of shape (n_images,), int64
+    """
+
+    counts: sparse.csr_matrix
+    labels: np.ndarray
+
+    @classmethod
+    def of(cls, counts: np.ndarray, labels: np.ndarray) -> _Evidence:
+        """Counts as they come from the simulator."""
+        return cls(sparse.csr_matrix(counts), np.asarray(labels, np.int64))
+
+    def followed_by(self, later: _Evidence) -> _Evidence:
+        """This, and then what came later."""
+        counts = sparse.vstack((self.counts, later.counts), format="csr")
+        return _Evidence(counts, np.concatenate((self.labels, later.labels)))
+
+    def latest(self, n_images: int) -> _Evidence:
+        """The last images of each class."""
+        kept = [np.flatnonzero(self.labels == label)[-n_images:] for label in np.unique(self.labels)]
+        kept = np.sort(np.concatenate(kept))
+        return _Evidence(self.counts[kept], self.labels[kept])
+
+    def readout(self, codes: np.ndarray) -> Readout:
+        """What the spikes mean."""
+        return fit_readout(self.counts.toarray(), self.labels, codes)
+
+    def to_tensors(self) -> dict[str, np.ndarray]:
+        """As a model file holds it."""
+        parts = {name: getattr(self.counts, name) for name in ("data", "indices", "indptr")}
+        parts = {name: values.astype(np.int64 if name == "indptr" else np.int32) for name, values in parts.items()}
+        return {f"evidence.{name}": values for name, values in {**parts, "labels": self.labels}.items()}
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, np.ndarray], model: Model) -> _Evidence:
+        """What :meth:`to_tensors` wrote, checked."""
+        data, indices, indptr, labels = (
+            tensors[f"evidence.{name}"] for name in ("data", "indices", "indptr", "labels")
+        )
+        if any(part.ndim != 1 or part.dtype.kind != "i" for part in (data, indices, indptr, labels)):
+            raise ValueError("what its labels were made of is damaged")
+        if not np.isin(labels, model.readout.classes).all() or np.any(data < 0):
+            raise ValueError("what its labels were made of is damaged")
+        counts = sparse.csr_matrix((data, indices, indptr), shape=(len(labels), model.network.n_neurons))
+        counts.check_format(full_check=True)
+        return cls(counts, labels.astype(np.int64))
+
+
+def _codes(classes: np.ndarray) -> np.ndarray:
+    """Whole numbers for classes: the classes themselves where they are such, so that model files tell them."""
+    if classes.dtype.kind in "iu" and np.abs(classes.astype(np.float64)).max() < _LARGEST_LABEL:
+        return classes.astype(np.int64)
+    return np.arange(len(classes))
+
+
+def _as_list(callbacks) -> list:
+    if callbacks is None:
+        return []
+    return [callbacks] if isinstance(callbacks, Callback) or callable(callbacks) else list(callbacks)
+
+
+def _plain(value):
+    """A NumPy number as Python's own, which JSON can hold."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Real) and not isinstance(value, (bool, int)) and not math.isfinite(value):
+        return str(float(value))
+    return value

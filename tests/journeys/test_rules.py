@@ -1,0 +1,95 @@
+"""``engram rules`` and ``engram compare`` as a user meets them."""
+
+import json
+import shutil
+import textwrap
+
+import pytest
+
+from engram.plasticity import RULES
+
+
+def test_rules_are_listed_with_equation_constants_and_source(engram):
+    code, out, _ = engram("rules", "--json")
+    assert code == 0
+    listed = {record["name"]: record for record in json.loads(out)}
+    assert set(listed) == set(RULES)
+    for record in listed.values():
+        assert record["equation"]
+        assert record["source"]
+    assert "eta_post=0.01" in engram("rules")[1]
+
+
+def test_window_of_a_rule_is_drawn(engram, tmp_path):
+    code, out, _ = engram("rules", "show", "pair", "--weights", "0.5", "--out", tmp_path, "--json")
+    window = json.loads(out)["window"]
+    changes = dict(zip(window["delays_ms"], window["changes"][0], strict=True))
+    assert code == 0
+    assert changes[0.0] == pytest.approx(0.1)
+    assert changes[30.0] == pytest.approx(0.1 / 2.718281828459045)
+    assert changes[-30.0] == pytest.approx(-0.11 / 2.718281828459045)
+    assert (tmp_path / "rule-pair.svg").exists()
+
+
+def test_unknown_rule_is_told(engram, tmp_path):
+    code, _, err = engram("rules", "show", "hebb", "--out", tmp_path)
+    assert code == 2
+    assert "triplet" in err
+
+
+def test_rule_of_one_s_own_trains_and_is_remembered(engram, tmp_path):
+    file = tmp_path / "my_rule.py"
+    file.write_text(
+        textwrap.dedent("""
+        from dataclasses import dataclass
+        from engram import LearningRule, Trace
+
+        @dataclass(frozen=True, kw_only=True)
+        class Hebb(LearningRule):
+            eta: float = 0.01
+            normalization: str = "l1"
+
+            def traces(self):
+                return (Trace("x_pre", of="pre", tau=20.0),)
+
+            def on_post(w, x_pre, eta):
+                return w + eta * x_pre
+        """)
+    )
+    code, _, err = engram(
+        "train", "--rule", f"{file}:Hebb", "--neurons", 10, "--examples", 50, "--label-examples", 100,
+        "--test-examples", 20, "--set", "eta=0.02", "--out", tmp_path / "r", "--quiet", "--no-figures",
+    )  # fmt: skip
+    assert code == 0, err
+    file.unlink()  # reading a model needs no rule
+    facts = json.loads(engram("info", tmp_path / "r", "--json")[1])
+    assert facts["rule"]["rule"] == "my_rule.py:Hebb"
+    assert facts["rule"]["constants"]["eta"] == 0.02
+    assert engram("evaluate", tmp_path / "r", "--test-examples", 20)[0] == 0
+
+
+COMPARISON = ("compare", "--rules", "self_normalizing,triplet", "--neurons", 8, "--seeds", "0,1", "--examples", 50,
+              "--label-examples", 100, "--test-examples", 30)  # fmt: skip
+
+
+def test_comparison_writes_one_table_and_continues_where_it_was(engram, tmp_path):
+    code, out, _ = engram(*COMPARISON, "--out", tmp_path, "--json")
+    records = json.loads(out)
+    assert code == 0
+    assert [(r["rule"], r["neurons"], r["seeds"]) for r in records] == [("self_normalizing", 8, 2), ("triplet", 8, 2)]
+    assert {f"comparison.{s}" for s in ("md", "csv", "json", "png", "svg")} <= {p.name for p in tmp_path.iterdir()}
+    table = (tmp_path / "comparison.md").read_text()
+    shutil.rmtree(tmp_path / "triplet-8-seed1")
+    untouched = (tmp_path / "triplet-8-seed0/summary.json").stat().st_mtime_ns
+    code, out, _ = engram(*COMPARISON, "--out", tmp_path, "--quiet")
+    assert code == 0
+    assert (tmp_path / "triplet-8-seed0/summary.json").stat().st_mtime_ns == untouched
+    without_time = [line.split("|")[:7] for line in table.splitlines()]
+    assert [line.split("|")[:7] for line in out.splitlines()] == without_time
+
+
+def test_comparison_refuses_a_folder_with_other_options(engram, tmp_path):
+    engram(*COMPARISON, "--out", tmp_path, "--quiet")
+    code, _, err = engram(*COMPARISON[:-1], 31, "--out", tmp_path)
+    assert code == 2
+    assert "holds a run with other options; choose another folder with --out" in err
