@@ -1,7 +1,11 @@
-.PHONY: check format
+.PHONY: check docs format
 
 check:  ## what CI runs
 	bash .ci/run
+
+docs:  ## build the documentation, executing every page; open docs/_build/html/index.html
+	python3 -m venv .venv && .venv/bin/pip install --quiet '.[docs]'
+	.venv/bin/python -m sphinx -W --keep-going --color -b html docs docs/_build/html
 
 format:
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .

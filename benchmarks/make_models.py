@@ -31,8 +31,8 @@ def make_model(neurons: int, epochs: int, seed: int, mnist) -> dict:
     training = Training(config, mnist)
     for progress in training.blocks():
         if progress.examples % 10_000 == 0:
-            print(f"{neurons} neurons: {progress.examples:,} of {progress.total:,} images, "
-                  f"{training.seconds:.0f} s, running accuracy {100 * progress.accuracy:.1f} %", flush=True)  # fmt: skip
+            seconds, share = round(training.seconds), f"{100 * progress.accuracy:.1f} %"
+            print(f"{neurons} neurons: {progress.examples:,} images, {seconds} s, running accuracy {share}", flush=True)
     save_model(training.model(), file, compact=True)
     rounded = load_model(file)
     readout = label_neurons(rounded.simulator(), mnist, config.label_examples)

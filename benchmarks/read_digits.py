@@ -1,4 +1,4 @@
-"""Measure how well the tutorial's network reads MNIST's test images with a shipped model, and what makes the difference.
+"""Measure how well the tutorial's network reads MNIST with a shipped model, and what makes the difference.
 
 First the text's constants and ours on the first test images, over several seeds; then, on randomly drawn training
 images, each of the constants changed alone from one set towards the other. Writes one JSON file for the documentation.

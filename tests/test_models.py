@@ -1,5 +1,7 @@
 """The trained models that come with engram: there, small, whole, and as good as their list says."""
 
+import doctest
+import importlib
 import json
 import os
 from pathlib import Path
@@ -25,6 +27,11 @@ def mnist():
         return load("mnist")
     except DataError:
         pytest.skip("MNIST is not on this machine; engram data fetch mnist")
+
+
+@pytest.mark.parametrize("module", ["engram.models", "engram.reading", "engram.figures.reading"])
+def test_examples_in_the_documentation_run(module):
+    assert doctest.testmod(importlib.import_module(module)).failed == 0
 
 
 def test_every_listed_model_is_there_and_every_file_is_listed():

@@ -16,6 +16,11 @@ from engram.validation import check_choice, check_count, check_positive
 ORDERS = ("shuffled", "file")
 IMAGES_BY_DEFAULT = 10_000
 """Without a number of passes or images, a run makes as many whole passes as show about this many images."""
+
+MAX_NEURONS = 1 << 17
+"""More neurons than this need more memory for their delays alone than machines have."""
+
+_MAX_IMAGES = 10**12
 _MAX_CONFIG_BYTES = 1 << 20
 
 
@@ -80,12 +85,16 @@ class TrainingConfig:
 
     def __post_init__(self):
         check_count("neurons", self.neurons)
-        for name in ("epochs", "examples", "test_examples"):
-            if getattr(self, name) is not None:
-                check_count(name, getattr(self, name))
+        if self.neurons > MAX_NEURONS:
+            raise ConfigError(f"neurons must be at most {MAX_NEURONS:,}, got {self.neurons:,}: each inhibits each.")
+        for name in ("epochs", "examples", "label_examples", "test_examples"):
+            value = getattr(self, name)
+            if value is not None:
+                check_count(name, value)
+                if value > _MAX_IMAGES:
+                    raise ConfigError(f"{name} must be at most {_MAX_IMAGES:,}, got {value:,}.")
         if self.epochs is not None and self.examples is not None:
             raise ConfigError(f"Give epochs or examples, not both (epochs={self.epochs}, examples={self.examples}).")
-        check_count("label_examples", self.label_examples)
         check_choice("order", self.order, ORDERS)
         check_count("seed", self.seed, at_least=0)
         if self.seed >= 2**64:
@@ -145,7 +154,7 @@ class TrainingConfig:
             raise ConfigError(f"{path} is larger than 1 MiB and no configuration; check the path.")
         try:
             options = tomllib.loads(content.decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # tomllib passes on what int() says to very long numbers
             raise ConfigError(f"{path} is not valid TOML: {error}.") from None
         return cls.from_dict(options)
 

@@ -389,7 +389,7 @@ class STDPClassifier(ClassifierMixin, _Network):
     health_ : list of dict
         What was wrong with the network while it learned, see :mod:`engram.health`; also warned of.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Only where `X` had names.
 
     See Also
@@ -479,7 +479,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         X, shape, y = self._images_and_classes(X, y, reset=True)
         classes = np.unique(y)
         if len(classes) < 2:
-            raise DataError(f"A classifier needs images of two classes or more, got only the class {classes[0]!r}.")
+            raise DataError(f"A classifier needs images of two classes or more, got one class, {classes[0]}.")
         codes = _codes(classes)
         if start is None:
             self._take_shape(X, shape)
@@ -572,7 +572,8 @@ class STDPClassifier(ClassifierMixin, _Network):
         -------
         ndarray of shape (n_images,)
         """
-        return self.classes_[np.argmax(self._votes(X), axis=1)]
+        votes = self._votes(X)
+        return self.classes_[np.argmax(votes, axis=1)]
 
     def predict_proba(self, X) -> np.ndarray:
         """Each class's share of the votes, or its probability by the logistic regression.
@@ -607,8 +608,14 @@ class STDPClassifier(ClassifierMixin, _Network):
         votes = self._votes(X)
         return votes[:, 1] - votes[:, 0] if votes.shape[1] == 2 else votes
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True  # of blobs in two dimensions: a picture of two pixels has no shape
+        return tags
+
     def _votes(self, X) -> np.ndarray:
         """Scores by the scheme; those that count spikes as shares, all zero where no neuron fired."""
+        check_is_fitted(self)
         check_choice("scheme", self.scheme, SCHEMES)
         scores = self.model_.readout.scores(self._counts(X), self.scheme)
         if self.scheme == "logistic":

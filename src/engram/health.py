@@ -13,7 +13,7 @@ from engram.plasticity.base import LearningRule
 SILENT_IMAGES = 25
 """This many images in a row without an answer are silence."""
 
-RUNAWAY_SHARE = 0.1
+RUNAWAY_SHARE = 0.05
 """More than this share of the spikes that refractory neurons can fire at all is runaway spiking."""
 
 RUNAWAY_SPIKES = 200.0

@@ -36,7 +36,7 @@ _MAX_STEPS = 1 << 22
 """No file may ask for presentations longer than this: they would take hours, or more memory than there is."""
 
 _MAX_ATTEMPTS = 10_000
-_MAX_NEURONS_SQUARED = 1 << 34
+_MAX_DELAYS = 1 << 34
 
 _HALVED = ("weights", "readout.profile", "readout.coefficients")
 """What a compact file holds in half precision."""
@@ -240,14 +240,16 @@ def _network(values: dict[str, Any]) -> DiehlCook:
 
 def _check_bounds(network: DiehlCook, protocol: Protocol) -> None:
     """Raise ConfigError where a few bytes ask for more memory or time than any real network takes."""
-    if network.n_neurons**2 > _MAX_NEURONS_SQUARED:
+    if network.n_neurons**2 > _MAX_DELAYS:
         raise ConfigError(f"it claims {network.n_neurons:,} neurons")
-    if network.max_input_delay and network.n_inputs * network.n_neurons > _MAX_NEURONS_SQUARED:
+    if network.max_input_delay and network.n_inputs * network.n_neurons > _MAX_DELAYS:
         raise ConfigError(f"it claims {network.n_inputs * network.n_neurons:,} delayed synapses")
     if (protocol.shown + protocol.blank) / network.dt > _MAX_STEPS:
         raise ConfigError(f"it shows an image for {protocol.shown + protocol.blank:g} ms in steps of {network.dt:g} ms")
     if protocol.max_intensity - protocol.start_intensity > _MAX_ATTEMPTS or protocol.min_spikes >= 2**31:
         raise ConfigError("it shows an image without end")
+    if max(network.excitatory.t_ref, network.inhibitory.t_ref) / network.dt > _MAX_STEPS:
+        raise ConfigError("its neurons stay refractory without end")
 
 
 def _check_array(tensors, name: str, shape: tuple[int, ...], dtype: str, *, finite: bool = True) -> None:

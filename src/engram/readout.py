@@ -132,7 +132,11 @@ def fit_readout(counts, labels, classes=None) -> Readout:
 
 
 def _logistic(features, labels, classes) -> tuple[np.ndarray, np.ndarray]:
-    """One row of coefficients and one intercept for each class."""
+    """One row of coefficients and one intercept for each class.
+
+    On one thread: how sums are shared out among several would show in the last bits, and where others compute as well,
+    waiting for each other takes thirty times as long.
+    """
     from sklearn.linear_model import LogisticRegression
 
     coefficients, intercepts = np.zeros((len(classes), features.shape[1])), np.full(len(classes), _NEVER)

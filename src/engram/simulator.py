@@ -10,6 +10,7 @@ import numpy as np
 
 from engram.errors import ConfigError, DataError, RuleError
 from engram.kernels import state as kernel_state
+from engram.kernels.protocol import NEVER
 from engram.networks import DiehlCook, Protocol
 from engram.plasticity.base import LearningRule, is_learning_rate
 from engram.randomness import Stream, content_counter, stream_key
@@ -126,6 +127,7 @@ class Simulator:
             learn,
             counts,
             n_steps,
+            NEVER,
             recorder or kernel_state.new_recorder(False),
         )
         self.overshot |= bool(overshot)

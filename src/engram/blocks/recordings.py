@@ -43,6 +43,8 @@ class SpikeTrains:
         step, row = np.nonzero(self.spikes.reshape(len(self.time), -1))
         ax.plot(self.time[step], row, "|", color="black", markersize=4)
         ax.set(xlabel="time (ms)", ylabel="neuron or input", xlim=(0.0, self.time[-1]))
+        ax.set_ylim(-0.5, self.spikes[0].size - 0.5)
+        ax.yaxis.get_major_locator().set_params(integer=True)
         return ax
 
 
@@ -224,4 +226,7 @@ def _axes(ax):
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots(layout="constrained")[1]
+    from engram.figures.style import house_style
+
+    with house_style():
+        return plt.subplots(figsize=(6.4, 3.2), layout="constrained")[1]

@@ -22,15 +22,16 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print it as JSON."
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for column in ("name", "neurons", "test accuracy", "trained on", "size"):
+    schemes = list(listed[0].accuracy)
+    for column in ("name", "neurons", *schemes, "trained on", "size"):
         table.add_column(column, justify="right" if column in ("neurons", "size") else "left")
     for model in listed:
-        accuracy = ", ".join(f"{100 * value:.1f} % ({scheme})" for scheme, value in model.accuracy.items())
         table.add_row(
             model.name,
             f"{model.neurons:,}",
-            accuracy,
+            *(f"{100 * model.accuracy[scheme]:.1f} %" for scheme in schemes),
             f"{model.examples:,} images of {model.dataset}, {model.rule}",
             f"{model.size / 1000:,.0f} kB",
         )
     out.print(table)
+    out.print("Accuracy on all test images, by readout scheme.")

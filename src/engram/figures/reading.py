@@ -108,7 +108,8 @@ def reading(
     --------
     >>> import numpy as np
     >>> spikes = [[0, 12], [0, 15], [2, 15]]
-    >>> figure = reading(np.eye(4), (4, 4), np.ones((16, 3)), [2, 0, 1], spikes, [[5, 3]], np.ones(20), dt=1, shown_ms=20)
+    >>> weights, rate = np.ones((16, 3)), np.ones(20)
+    >>> figure = reading(np.eye(4), (4, 4), weights, [2, 0, 1], spikes, [[5, 3]], rate, dt=1, shown_ms=20)
     >>> figure.axes[1].get_title(loc="left")
     '2 neurons that fired'
     """

@@ -18,6 +18,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLoca
 from numba.extending import intrinsic, overload
 from platformdirs import user_cache_path
 
+import engram
 from engram import arithmetic, encoders, neurons, randomness, synapses
 from engram.kernels import protocol
 from engram.plasticity import normalization
@@ -73,17 +74,24 @@ def source_stamp() -> str:
 
     Numba's own stamp is that of one file: it would go on serving old code after an edit in another.
     """
-    package = Path(arithmetic.__file__).parent
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
-    for name in _SOURCES:
-        path = package / name
-        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    for file in _source_files():
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:20]
 
 
+def _source_files() -> list[Path]:
+    package = Path(arithmetic.__file__).parent
+    paths = [package / name for name in _SOURCES]
+    return [file for path in paths for file in (sorted(path.glob("*.py")) if path.is_dir() else [path])]
+
+
 _STAMP = source_stamp()
-"""Taken as the sources are imported: code compiled from them belongs to this stamp, whatever is edited later."""
+
+
+def _edited_since_import() -> bool:
+    """Whether a source was edited after this process began to import them: its code would get the wrong stamp."""
+    return any(file.stat().st_mtime > engram.IMPORTED_AT for file in _source_files())
 
 
 class _Locator(_CacheLocator):
@@ -121,13 +129,15 @@ class _KernelCache(FunctionCache):
         return sig, codegen.magic_tuple()
 
     def load_overload(self, sig, target_context):
+        if _edited_since_import():
+            return None
         try:
             return super().load_overload(sig, target_context)
         except (OSError, EOFError, pickle.PickleError, ValueError, RuntimeError, AttributeError, ImportError):
             return None
 
     def save_overload(self, sig, data):
-        if source_stamp() != _STAMP:  # edited since they were imported
+        if _edited_since_import():
             return
         try:
             super().save_overload(sig, data)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engram.kernels.compile import compiled, entry_point
-from engram.kernels.protocol import Kernels, make_count, make_train
+from engram.kernels.protocol import NEVER, Kernels, make_count, make_train
 from engram.kernels.rule_code import NO_RULE, RuleFunctions, rule_functions, rule_identity
 from engram.neurons import membrane_euler, membrane_exponential_euler
 from engram.plasticity.base import LearningRule
@@ -22,8 +22,6 @@ from engram.synapses import conductance_decay, drive_conductance, trace_now
 
 _LANES = 32
 """Inhibitory neurons are kept in groups of this many, so that their loop runs in whole vectors."""
-
-_NEVER = np.int32(2**31 - 1)
 
 
 def kernels_for(rule: LearningRule | None, dtype: str) -> Kernels:
@@ -186,11 +184,12 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
                 synapse, since = memory.synapse[:, i], memory.synapse_step[i]
                 settle_traces(synapse, since, rule_c.synapse_rate, n_steps, floor, coefficients)
 
-    def run(state, memory, parameters, c, rule_c, index, offset, n_steps, learn, counts, n_counted, recorder):
+    def run(state, memory, parameters, c, rule_c, index, offset, n_steps, learn, counts, n_counted, stop, recorder):
         """Advance `state` and `memory` in place; return the recorded spikes and whether Euler overshot.
 
         Spikes of input at step t are ``index[offset[t]:offset[t + 1]]``; steps beyond `offset` are blank. Excitatory
-        spikes of the first `n_counted` steps are added to `counts`.
+        spikes of the first `n_counted` steps are added to `counts`; as soon as they are `stop`, the rest of those
+        steps is left out and the blank ones follow.
         """
         weights = state.weights
         n = weights.shape[1]
@@ -219,8 +218,12 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
         overshot = False
         quiet = False  # whether no conductance is open, so that membranes only leak
         n_driven = offset.shape[0] - 1
+        n_spikes = 0
+        end = n_steps
 
         for step in range(n_steps):
+            if step == end:
+                break
             t = np.int32(step)
             slot = step % n_slots
             theta_scale *= theta_decay
@@ -268,6 +271,7 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
                     awake.g_exc[awake.place[fired[f]]] += c.w_exc_inh
                     if step < n_counted:
                         counts[fired[f]] += 1
+                        n_spikes += 1
             for f in range(n_fired_inh):
                 send_inhibition(state.pending, due_in_slot, state.delays, fired_inh[f], slot)
             if due_in_slot[slot] > 0:
@@ -276,6 +280,10 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
                 for k in range(n):
                     g_inh[k] += c.w_inh_exc * real(state.pending[slot, k])
                     state.pending[slot, k] = 0
+
+            if n_spikes >= stop and step < n_counted:
+                end = step + 1 + n_steps - n_counted
+                n_driven = n_counted = step + 1
 
             # 4. resets
             for f in range(n_fired):
@@ -303,12 +311,12 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
 
         for j in range(n):
             state.theta[j] *= theta_scale
-            hold[j] = max(hold[j] - n_steps, 0)
-        end_awake(awake, state.inh, n_steps)
-        rotate(state.pending, n_steps)
-        rotate(state.input_pending, n_steps)
+            hold[j] = max(hold[j] - end, 0)
+        end_awake(awake, state.inh, end)
+        rotate(state.pending, end)
+        rotate(state.input_pending, end)
         if learn:
-            settle_memory(memory, rule_c, n_steps, c.exp2)
+            settle_memory(memory, rule_c, end, c.exp2)
         return exc_spikes[:n_exc_spikes], inh_spikes[:n_inh_spikes], overshot
 
     return run
@@ -407,7 +415,7 @@ def start_awake(inh, c):
     room = (n + _LANES) // _LANES * _LANES
     awake = Awake(
         np.zeros(1, np.int64), np.zeros(n, np.int32), np.full(n, -1, np.int32), np.zeros(room, inh.v.dtype),
-        np.zeros(room, inh.v.dtype), np.zeros(room, inh.v.dtype), np.full(room, _NEVER, np.int32),
+        np.zeros(room, inh.v.dtype), np.zeros(room, inh.v.dtype), np.full(room, NEVER, np.int32),
     )  # fmt: skip
     for j in range(n):
         if inh.g_exc[j] > 0 or inh.hold[j] > 0 or leaked(inh.v[j], c) != inh.v[j]:
@@ -474,7 +482,7 @@ def lay_down(awake, inh, a):
         awake.neuron[a] = awake.neuron[last]
         awake.place[awake.neuron[a]] = a
         awake.v[a], awake.g_exc[a], awake.hold[a] = awake.v[last], awake.g_exc[last], awake.hold[last]
-    awake.hold[last] = _NEVER
+    awake.hold[last] = NEVER
 
 
 @compiled

@@ -11,6 +11,9 @@ from engram.encoders import poisson_spikes
 from engram.kernels.state import Layer, NetworkState, Recorder
 from engram.plasticity.normalization import normalize
 
+NEVER = np.int32(2**31 - 1)
+"""A number of steps or spikes that is not reached."""
+
 
 class Kernels(NamedTuple):
     """What the simulator calls: a kernel for one rule and precision."""
@@ -46,7 +49,7 @@ def make_train(run: Callable) -> Callable:
                 fill(counts[m], 0)
                 overshot |= run(
                     state, memory, parameters[m], c, rule_c, index, offset, schedule.n_shown + schedule.n_blank, True,
-                    counts[m], schedule.n_shown, recorder,
+                    counts[m], schedule.n_shown, schedule.stop_spikes, recorder,
                 )[2]  # fmt: skip
                 intensity += 1.0
                 heard = total(counts[m]) >= schedule.min_spikes or intensity > schedule.max_intensity
@@ -86,7 +89,7 @@ def make_count(run: Callable) -> Callable:
                 fill(counts[m], 0)
                 overshot |= run(
                     own, memory, rule_c.parameters, c, rule_c, index, offset, schedule.n_shown, False, counts[m],
-                    schedule.n_shown, recorder,
+                    schedule.n_shown, NEVER, recorder,
                 )[2]  # fmt: skip
                 intensity += 1.0
                 heard = total(counts[m]) >= schedule.min_spikes or intensity > schedule.max_intensity

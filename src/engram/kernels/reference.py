@@ -20,7 +20,9 @@ def kernels_for(rule: LearningRule | None, dtype: str) -> Kernels:
     return Kernels(run=run, train=make_train(run), count=make_count(run))
 
 
-def run_network(rule, state, memory, parameters, c, rule_c, index, offset, n_steps, learn, counts, n_counted, recorder):
+def run_network(
+    rule, state, memory, parameters, c, rule_c, index, offset, n_steps, learn, counts, n_counted, stop, recorder
+):
     """Advance `state` and `memory` in place by `n_steps`; see :func:`engram.kernels.cpu.make_run`."""
     w, exc, inh = state.weights, state.exc, state.inh
     membrane = membrane_euler if c.euler else membrane_exponential_euler
@@ -30,7 +32,10 @@ def run_network(rule, state, memory, parameters, c, rule_c, index, offset, n_ste
     real = w.dtype.type
     exc_spikes, inh_spikes, overshot = [], [], False
 
+    end, n_driven = n_steps, len(offset) - 1
     for t in range(n_steps):
+        if t == end:
+            break
         # 1. integrate all neuron state with the values at t; v is held while refractory
         theta_scale *= theta_decay
         theta = state.theta.astype(w.dtype) * real(theta_scale)
@@ -44,7 +49,7 @@ def run_network(rule, state, memory, parameters, c, rule_c, index, offset, n_ste
         # 2. thresholds
         fired = np.flatnonzero((exc.hold <= t) & (exc.v > theta + c.exc.v_thresh))
         fired_inh = np.flatnonzero((inh.hold <= t) & (inh.v > c.inh.v_thresh))
-        spiking_inputs = index[offset[t] : offset[t + 1]] if t + 1 < len(offset) else index[:0]
+        spiking_inputs = index[offset[t] : offset[t + 1]] if t < n_driven else index[:0]
 
         # 3. synapses: presynaptic events, postsynaptic events, excitatory to inhibitory, inhibitory to excitatory
         drive = np.zeros_like(exc.v)
@@ -78,6 +83,9 @@ def run_network(rule, state, memory, parameters, c, rule_c, index, offset, n_ste
 
         if t < n_counted:
             counts[fired] += 1
+            if counts.sum() >= stop:  # leave out the rest of what is shown; the blank follows
+                end = t + 1 + n_steps - n_counted
+                n_driven = n_counted = t + 1
         exc_spikes += [(j, t) for j in fired]
         inh_spikes += [(j, t) for j in fired_inh]
         seen = recorder.neurons
@@ -91,11 +99,11 @@ def run_network(rule, state, memory, parameters, c, rule_c, index, offset, n_ste
 
     state.theta[:] *= theta_scale
     for layer in (exc, inh):
-        layer.hold[:] = np.maximum(layer.hold - n_steps, 0)
-    state.pending[:] = np.roll(state.pending, -n_steps, axis=0)
-    state.input_pending[:] = np.roll(state.input_pending, -n_steps, axis=0)
+        layer.hold[:] = np.maximum(layer.hold - end, 0)
+    state.pending[:] = np.roll(state.pending, -end, axis=0)
+    state.input_pending[:] = np.roll(state.input_pending, -end, axis=0)
     if learn:
-        learner.settle(n_steps)
+        learner.settle(end)
     return _spike_table(exc_spikes), _spike_table(inh_spikes), overshot
 
 

@@ -89,6 +89,7 @@ class Schedule(NamedTuple):
     start_intensity: float
     max_intensity: float
     min_spikes: int
+    stop_spikes: int
 
 
 class Recorder(NamedTuple):
@@ -179,6 +180,7 @@ def schedule_steps(protocol, dt: float) -> Schedule:
         start_intensity=float(protocol.start_intensity),
         max_intensity=float(protocol.max_intensity),
         min_spikes=protocol.min_spikes,
+        stop_spikes=protocol.stop_spikes or 2**31 - 1,
     )
 
 

@@ -30,6 +30,9 @@ class Protocol:
         an intensity greater by 1, at most `max_intensity`; then it counts as silent.
     min_spikes : int
         Excitatory spikes that an image must draw.
+    stop_spikes : int
+        In training, an image that has drawn this many excitatory spikes is not shown any longer, so that no image
+        teaches more than another; 0 shows each for its full time, as [DC15] does.
     """
 
     shown: float = 350.0
@@ -37,12 +40,18 @@ class Protocol:
     start_intensity: float = 2.0
     max_intensity: float = 32.0
     min_spikes: int = 5
+    stop_spikes: int = 0
 
     def __post_init__(self):
         check_positive("shown", self.shown, "ms")
         check_positive("blank", self.blank, "ms", or_zero=True)
         check_positive("start_intensity", self.start_intensity)
         check_count("min_spikes", self.min_spikes, at_least=0)
+        check_count("stop_spikes", self.stop_spikes, at_least=0)
+        if 0 < self.stop_spikes < self.min_spikes:
+            raise ConfigError(
+                f"stop_spikes must be 0 or at least min_spikes ({self.min_spikes}), got {self.stop_spikes}."
+            )
         check_finite("max_intensity", self.max_intensity)
         if self.max_intensity < self.start_intensity:
             raise ConfigError(

@@ -31,7 +31,7 @@ class Pair(LearningRule):
     References
     ----------
     .. [1] *Research Replication: Unsupervised Learning of Digit Recognition Using STDP*, tutorial, parts 1
-    and 2.
+       and 2.
 
     Examples
     --------

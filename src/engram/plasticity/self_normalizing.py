@@ -51,8 +51,7 @@ class SelfNormalizing(LearningRule):
 
     References
     ----------
-    .. [1] Fahey, Ippolito, Matthews, A linear self-normalizing spike-timing-dependent plasticity rule for
-    online
+    .. [1] Fahey, Ippolito, Matthews, A linear self-normalizing spike-timing-dependent plasticity rule for online
        learning in spiking neural networks, Neurocomputing (2026), doi:10.1016/j.neucom.2026.133419.
 
     Examples

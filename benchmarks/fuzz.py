@@ -1,0 +1,411 @@
+"""Feed damaged and hostile files to every reader: only engram's own errors may come out.
+
+Half of the inputs are valid files with a few mutations; where a format carries a digest, most of these are signed
+anew, or nothing behind the digest would ever be met. The rest are random bytes behind the right first ones. A reader
+may refuse or accept; anything but an `EngramError`, more than 2 GiB of memory, or ten seconds is a failure.
+
+    python benchmarks/fuzz.py                     100,000 inputs for each reader
+    python benchmarks/fuzz.py --inputs 2000 idx   fewer, for one of them
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import gzip
+import io
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tomli_w
+
+from engram import STDPClassifier, Training, TrainingConfig
+from engram.datasets.idx import idx_bytes, parse_idx
+from engram.datasets.npy import read_npy, read_npz
+from engram.datasets.zip_json import load_zip, write_zip
+from engram.errors import EngramError
+from engram.model_file import decode, encode, model_content, model_from
+from engram.readout import SCHEMES
+from engram.training import TrainingSet
+
+ODD_NUMBERS = (0, 1, -1, 2, 127, 128, 255, 256, 2**15, 2**16, 2**31 - 1, 2**31, 2**32, 2**53, 2**63, 2**64, 10**30)
+ODD_VALUES = (
+    *ODD_NUMBERS, None, True, False, 0.5, -0.0, 1e-320, 1e308, float("inf"), float("nan"), "", "x", "inf", "a:b",
+    "\0", "é" * 9, [], {}, [[]], {"a": {}}, [1, 2], ["x"], "9" * 400, [None] * 50,
+)  # fmt: skip
+MAX_SECONDS = 10.0
+MAX_MEMORY = 2 << 30
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader and where its inputs come from.
+
+    Attributes
+    ----------
+    make : callable
+        From a source of randomness to the bytes of one input.
+    read : callable
+        Reads bytes.
+    """
+
+    make: Callable[[random.Random], bytes]
+    read: Callable[[bytes], object]
+
+
+@dataclass
+class Outcome:
+    """What became of the inputs of one reader."""
+
+    inputs: int = 0
+    accepted: int = 0
+    refused: int = 0
+    slowest: float = 0.0
+    failures: list[tuple[bytes, str]] = None
+
+
+def fuzz(reader: Reader, inputs: int, seed: int = 0, *, seconds: float = float("inf")) -> Outcome:
+    """Try a reader on a number of inputs, or for some seconds."""
+    outcome, begin = Outcome(failures=[]), time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        while outcome.inputs < inputs and time.perf_counter() - begin < seconds:
+            _try(reader, reader.make(random.Random(f"{seed} {outcome.inputs}")), outcome)
+    return outcome
+
+
+def _try(reader: Reader, content: bytes, outcome: Outcome) -> None:
+    outcome.inputs += 1
+    start = time.perf_counter()
+    try:
+        reader.read(content)
+        outcome.accepted += 1
+    except EngramError:
+        outcome.refused += 1
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        outcome.failures.append((content, traceback.format_exc()))
+    took = time.perf_counter() - start
+    outcome.slowest = max(outcome.slowest, took)
+    if took > MAX_SECONDS:
+        outcome.failures.append((content, f"took {took:.1f} s"))
+
+
+def readers(folder: Path) -> dict[str, Reader]:
+    """Every reader by name; `folder` is for those that read from files."""
+    return {
+        "idx": _idx(),
+        "idx.gz": _idx_gz(),
+        "npy": _npy(folder),
+        "npz": _npz(folder),
+        "zip-json": _zip_json(folder),
+        "toml": _toml(folder),
+        "model": _model(),
+        "checkpoint": _checkpoint(),
+        "estimator": _estimator(folder),
+    }
+
+
+def mutated(content: bytes, dice: random.Random) -> bytes:
+    """A file with one to eight damages."""
+    content = bytearray(content)
+    for _ in range(dice.choice((1, 1, 1, 2, 3, 8))):
+        if not content:
+            break
+        at = dice.randrange(min(len(content), dice.choice((16, 128, 1 << 30))))
+        match dice.randrange(7):
+            case 0:
+                content[at] ^= 1 << dice.randrange(8)
+            case 1:
+                content[at] = dice.choice((0, 1, 0x7F, 0x80, 0xFF, dice.randrange(256)))
+            case 2:
+                width = dice.choice((2, 4, 8))
+                number = (dice.choice(ODD_NUMBERS) % (1 << (8 * width))).to_bytes(width, dice.choice(("big", "little")))
+                content[at : at + width] = number
+            case 3:
+                del content[at:]
+            case 4:
+                del content[at : at + dice.randrange(1, 40)]
+            case 5:
+                content[at:at] = dice.randbytes(dice.randrange(1, 40))
+            case 6:
+                start = dice.randrange(len(content))
+                content[at:at] = content[start : start + dice.randrange(1, 200)]
+    return bytes(content)
+
+
+def random_bytes(dice: random.Random, beginning: bytes) -> bytes:
+    """Random bytes, mostly behind the right first ones."""
+    return (beginning if dice.random() < 0.8 else b"") + dice.randbytes(dice.randrange(200))
+
+
+def with_odd_values(value, dice: random.Random):
+    """A copy of nested dicts and lists in which one to three things are not as they should be."""
+    value = copy.deepcopy(value)
+    for _ in range(dice.choice((1, 1, 2, 3))):
+        places = list(_places(value))
+        if not places:
+            break
+        parent, key = dice.choice(places)
+        match dice.randrange(4):
+            case 0 if isinstance(parent, dict):
+                del parent[key]
+            case 1 if isinstance(parent, dict):
+                parent[dice.choice(("", "x", "n_neurons", "excitatory", str(key)))] = dice.choice(ODD_VALUES)
+            case _:
+                parent[key] = copy.deepcopy(dice.choice(ODD_VALUES))
+    return value
+
+
+def with_odd_tensors(tensors: dict[str, np.ndarray], dice: random.Random) -> dict[str, np.ndarray]:
+    """The same tensors, one of them of another shape, type or content, or gone."""
+    tensors = dict(tensors)
+    name = dice.choice(sorted(tensors))
+    array = tensors[name]
+    match dice.randrange(7):
+        case 0:
+            del tensors[name]
+        case 1:
+            tensors[name] = array[: dice.randrange(len(array) + 1)]
+        case 2:
+            tensors[name] = array.reshape(-1)
+        case 3:
+            tensors[name] = array.astype(dice.choice(("bool", "int8", "uint64", "int32", "float16", "float64")))
+        case 4:
+            tensors[name] = np.zeros((0,) * dice.randrange(4), array.dtype)
+        case 5 if array.size:
+            array = array.copy()
+            whole = array.dtype.kind in "iub"
+            odd = dice.choice((0, 1, -1, 2**31 - 1, -(2**31), 255) if whole else (np.nan, np.inf, -1e30))
+            array.reshape(-1)[dice.randrange(array.size)] = np.array(odd).astype(array.dtype)
+            tensors[name] = array
+        case _:
+            tensors[dice.choice(("x", "rule.x", "evidence.labels", "readout.classes", "weights"))] = array
+    return tensors
+
+
+def _places(value):
+    """Every place in nested dicts and lists as (parent, key)."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in items:
+        yield value, key
+        yield from _places(child)
+
+
+def _from_file(folder: Path, name: str, read: Callable[[Path], object]) -> Callable[[bytes], object]:
+    path = folder / name
+
+    def read_bytes(content: bytes):
+        path.write_bytes(content)
+        return read(path)
+
+    return read_bytes
+
+
+def _bytes_reader(valid: list[bytes], beginning: bytes, read: Callable[[bytes], object]) -> Reader:
+    def make(dice: random.Random) -> bytes:
+        return mutated(dice.choice(valid), dice) if dice.random() < 0.8 else random_bytes(dice, beginning)
+
+    return Reader(make, read)
+
+
+def _idx() -> Reader:
+    arrays = (np.arange(24, dtype=np.uint8).reshape(2, 3, 4), np.arange(5, dtype=np.uint8), np.ones((2, 2)))
+    valid = [idx_bytes(array) for array in arrays]
+    return _bytes_reader(valid, valid[0][:4], lambda content: parse_idx(io.BytesIO(content), len(content), name="x"))
+
+
+def _idx_gz() -> Reader:
+    """Half of the damages are done before packing, half after."""
+    plain = _idx()
+
+    def make(dice: random.Random) -> bytes:
+        content = gzip.compress(plain.make(dice), mtime=0)
+        return content if dice.random() < 0.5 else mutated(content, dice)
+
+    return Reader(make, plain.read)
+
+
+def _npy(folder: Path) -> Reader:
+    valid = []
+    for array in (np.arange(12.0).reshape(3, 4), np.arange(5, dtype=np.uint8), np.asfortranarray(np.ones((2, 3)))):
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        valid.append(buffer.getvalue())
+    return _bytes_reader(valid, b"\x93NUMPY\x01\x00", _from_file(folder, "fuzz.npy", read_npy))
+
+
+def _npz(folder: Path) -> Reader:
+    valid = []
+    for save in (np.savez, np.savez_compressed):
+        buffer = io.BytesIO()
+        save(buffer, images=np.arange(32, dtype=np.uint8).reshape(2, 16), labels=np.arange(2))
+        valid.append(buffer.getvalue())
+    return _bytes_reader(valid, b"PK\x03\x04", _from_file(folder, "fuzz.npz", read_npz))
+
+
+def _zip_json(folder: Path) -> Reader:
+    """Half are damaged archives, half sound archives of damaged JSON."""
+    import zipfile
+
+    path = folder / "valid.zip"
+    write_zip(path, np.arange(64, dtype=np.uint8).reshape(16, 4), np.arange(16) % 2, images_per_file=8)
+    valid = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        members = {name: json.loads(archive.read(name)) for name in archive.namelist()}
+
+    def make(dice: random.Random) -> bytes:
+        if dice.random() < 0.5:
+            return mutated(valid, dice) if dice.random() < 0.8 else random_bytes(dice, b"PK\x03\x04")
+        buffer = io.BytesIO()
+        damaged = dice.choice(sorted(members))
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, content in members.items():
+                if name == damaged and dice.random() < 0.5:
+                    text = mutated(json.dumps(content).encode(), dice)
+                else:
+                    text = json.dumps(with_odd_values(content, dice) if name == damaged else content).encode()
+                archive.writestr(name, text)
+        return buffer.getvalue()
+
+    return Reader(make, _from_file(folder, "fuzz.zip", load_zip))
+
+
+def _toml(folder: Path) -> Reader:
+    options = {
+        "dataset": "digits", "rule": "triplet", "neurons": 30, "epochs": 2, "order": "file", "seed": 7, "dt": 0.5,
+        "integrator": "euler", "dtype": "float64", "input_gain": 0.4, "label_examples": 10, "test_examples": 5,
+        "constants": {"eta_pre": 1e-3, "w_max": 2.0}, "network": {"w_inh_exc": 12.0, "max_delay": 1.0},
+        "protocol": {"shown": 100.0, "min_spikes": 3},
+    }  # fmt: skip
+    valid = tomli_w.dumps(options).encode()
+
+    def make(dice: random.Random) -> bytes:
+        if dice.random() < 0.5:
+            try:
+                return tomli_w.dumps(with_odd_values(options, dice)).encode()
+            except (TypeError, ValueError):  # None, which TOML does not have
+                return b"neurons = "
+        if dice.random() < 0.7:
+            return mutated(valid, dice)
+        words = (
+            b"neurons", b"=", b"[", b"]", b"{", b"}", b"[[", b'"', b"'''", b"\n", b"1e9", b"0x", b"inf", b"1979-05-27",
+            b".", b",", b"#", b"\\u", b"9" * 5000,
+        )  # fmt: skip
+        return b" ".join(dice.choice(words) for _ in range(dice.randrange(30)))
+
+    def read(path: Path):
+        config = TrainingConfig.from_toml(path)
+        if ":" not in config.rule:
+            config.make_rule()
+        return config.to_toml()
+
+    return Reader(make, _from_file(folder, "fuzz.toml", read))
+
+
+def _small_training() -> Training:
+    images = np.random.default_rng(0).integers(0, 255, (30, 9)).astype(np.uint8)
+    data = TrainingSet(images, np.arange(30) % 2, (0, 1), (3, 3))
+    training = Training(TrainingConfig(neurons=4, epochs=1, dataset="arrays"), data, kernel="reference")
+    training.learn_block()
+    return training
+
+
+def _signed_reader(tensors: dict, metadata: dict, read: Callable[[bytes], object]) -> Reader:
+    """Inputs of a format with a digest: damaged, or hostile and signed."""
+    valid = encode(tensors, metadata)
+
+    def make(dice: random.Random) -> bytes:
+        choice = dice.random()
+        if choice < 0.2:
+            return mutated(valid, dice)
+        if choice < 0.3:
+            return random_bytes(dice, valid[:60])
+        odd_tensors = with_odd_tensors(tensors, dice) if choice < 0.6 else tensors
+        odd = metadata if 0.3 < choice < 0.5 else with_odd_values(metadata, dice)
+        try:
+            return encode(odd_tensors, odd)
+        except ValueError:  # NaN, which the writer refuses
+            return mutated(valid, dice)
+
+    return Reader(make, read)
+
+
+def _model() -> Reader:
+    classifier = STDPClassifier(4, epochs=1, protocol={"max_intensity": 2.0})
+    model = classifier.fit(np.arange(90).reshape(10, 9) % 17, np.arange(10) % 2).model_
+
+    def read(content: bytes):
+        model = model_from(*decode(content, "x"), "x")
+        model.simulator()
+        if model.readout is not None:
+            for scheme in SCHEMES:
+                model.readout.predict(np.ones((1, model.network.n_neurons)), scheme)
+
+    return _signed_reader(*model_content(model), read)
+
+
+def _checkpoint() -> Reader:
+    training = _small_training()
+
+    def read(content: bytes):
+        training.restore(*decode(content, "x"))
+        training.model()
+
+    return _signed_reader(*training.snapshot(), read)
+
+
+def _estimator(folder: Path) -> Reader:
+    classifier = STDPClassifier(4, epochs=1, protocol={"max_intensity": 2.0})
+    classifier.fit(np.arange(90).reshape(10, 9) % 17, np.array(["a", "b"] * 5)).save(folder / "valid.safetensors")
+    content = decode((folder / "valid.safetensors").read_bytes(), "x")
+    return _signed_reader(*content, _from_file(folder, "fuzz.safetensors", STDPClassifier.load))
+
+
+def main() -> int:
+    """Fuzz and print a table; 1 if anything but an EngramError came out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("readers", nargs="*", help="which; all by default")
+    parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    status = 0
+    with tempfile.TemporaryDirectory() as folder:
+        known = readers(Path(folder))
+        _limit_memory()
+        print(f"{'reader':<12} {'inputs':>8} {'refused':>8} {'accepted':>8} {'failures':>8} {'slowest':>9} {'time':>7}")
+        for name in options.readers or known:
+            begin = time.perf_counter()
+            outcome = fuzz(known[name], options.inputs, options.seed)
+            took = time.perf_counter() - begin
+            print(
+                f"{name:<12} {outcome.inputs:>8,} {outcome.refused:>8,} {outcome.accepted:>8,}"
+                f" {len(outcome.failures):>8,} {1000 * outcome.slowest:>6.0f} ms {took:>5.0f} s",
+                flush=True,
+            )
+            for content, report in outcome.failures[:3]:
+                status = 1
+                print(f"\n{content[:300]!r}\n{report}", file=sys.stderr)
+    return status
+
+
+def _limit_memory() -> None:
+    """No more address space than is in use now and MAX_MEMORY."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + MAX_MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""How the documentation is built: every notebook page is executed, nothing is fetched."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from engram import __version__
+
+project = "engram"
+copyright = "the engram authors"
+release = version = __version__
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx_design",
+]
+exclude_patterns = ["_build", "examples", "measured", "_static/mathjax"]
+templates_path = ["_templates"]
+root_doc = "index"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "engram"
+html_static_path = ["_static"]
+html_css_files = ["engram.css"]
+html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
+html_show_sourcelink = False
+html_sidebars = {"changelog": []}
+
+mathjax_path = "mathjax/tex-svg.js"  # lies in _static, so that readers fetch nothing from elsewhere
+mathjax3_config = {"options": {"enableMenu": False}}
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+
+nb_execution_mode = "force"
+nb_execution_timeout = 170
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+nb_render_markdown_format = "myst"
+nb_execution_show_tb = True
+
+autosummary_generate = True
+autodoc_default_options = {"member-order": "bysource"}
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+# What pages write lies apart from the sources; figures look the same on every machine.
+os.environ["ENGRAM_DOCS"] = str(Path(__file__).parent)
+os.environ["MPLCONFIGDIR"] = tempfile.mkdtemp(prefix="engram-docs-")

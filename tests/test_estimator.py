@@ -1,0 +1,484 @@
+"""The estimators: scikit-learn's own checks, and what its users do with them."""
+
+import inspect
+import json
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from engram import (
+    STDPClassifier,
+    STDPFeatures,
+    SelfNormalizing,
+    Training,
+    TrainingConfig,
+    Triplet,
+    load_model,
+)
+from engram.callbacks import Callback, EarlyStopping, Metrics, ProgressBar, Snapshot
+from engram.datasets import load
+from engram.errors import ConfigError, DataError, ModelFileError
+from engram.evaluation import label_neurons
+from engram.health import HealthWarning
+
+QUICK = {"max_intensity": 4.0}
+"""The checks' images are noise of few pixels: shown again and again they only cost time."""
+
+EXPECTED_FAILURES = {}
+"""None: both estimators pass every check."""
+
+
+@parametrize_with_checks(
+    [STDPClassifier(10, epochs=1, protocol=QUICK), STDPFeatures(8, epochs=1, protocol=QUICK)],
+    expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
+)
+@pytest.mark.filterwarnings("ignore::engram.health.HealthWarning")
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("digits", n_train=300, n_test=100)
+
+
+@pytest.fixture(scope="module")
+def classifier(digits):
+    return STDPClassifier(30, epochs=2).fit(digits.train_images, digits.train_labels)
+
+
+def test_fit_is_what_the_command_line_computes(digits, classifier):
+    training = Training(TrainingConfig(neurons=30, epochs=2), digits)
+    for _ in training.blocks():
+        pass
+    model = classifier.model_
+    np.testing.assert_array_equal(model.weights, training.simulator.state.weights)
+    np.testing.assert_array_equal(model.theta, training.simulator.state.theta)
+    readout = label_neurons(training.simulator, digits, 10_000)
+    np.testing.assert_array_equal(model.readout.coefficients, readout.coefficients)
+    assert [r["accuracy"] for r in classifier.history_] == [r["accuracy"] for r in training.metrics]
+
+
+def test_digits_are_learned(digits, classifier):
+    assert classifier.score(digits.test_images, digits.test_labels) > 0.7
+
+
+@pytest.mark.parametrize("scheme", ["mean", "proportion", "logistic"])
+def test_probabilities_scores_and_answers_agree(digits, classifier, scheme):
+    reader = clone(classifier).set_params(scheme=scheme)
+    reader.__dict__.update({name: value for name, value in vars(classifier).items() if name.endswith("_")})
+    probability = reader.predict_proba(digits.test_images)
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    answers = reader.predict(digits.test_images)
+    np.testing.assert_array_equal(answers, reader.classes_[np.argmax(probability, axis=1)])
+    np.testing.assert_array_equal(
+        answers, reader.classes_[np.argmax(reader.decision_function(digits.test_images), axis=1)]
+    )
+    np.testing.assert_array_equal(answers, classifier.model_.readout.predict(reader.transform(digits.test_images), scheme))
+
+
+def test_prediction_depends_on_image_model_and_seed_alone(digits, classifier):
+    together = classifier.transform(digits.test_images)
+    backwards = classifier.transform(digits.test_images[::-1])[::-1]
+    alone = classifier.transform(digits.test_images[7:8])
+    other_threads = clone(classifier).set_params(threads=1)
+    other_threads.__dict__.update({name: value for name, value in vars(classifier).items() if name.endswith("_")})
+    np.testing.assert_array_equal(together, backwards)
+    np.testing.assert_array_equal(together[7:8], alone)
+    np.testing.assert_array_equal(together, other_threads.transform(digits.test_images))
+
+
+def test_images_of_any_scale_and_shape_are_the_same_images(digits):
+    images, labels = digits.train_images[:60], digits.train_labels[:60]
+    expected = STDPFeatures(8, epochs=1).fit(images).transform(images)
+    whole = images.reshape(-1, 28, 28)
+    features = STDPFeatures(8, epochs=1).fit(whole)
+    np.testing.assert_array_equal(features.transform(whole), expected)
+    assert features.image_shape_ == (28, 28)
+    np.testing.assert_array_equal(features.transform(list(whole)), expected)
+    for scaled, value_range in ((images / 255.0, (0, 1)), (images / 255.0 - 0.5, (-0.5, 0.5)), (images * 1000, "auto")):
+        features = STDPFeatures(8, epochs=1, value_range=value_range).fit(scaled)
+        pixels = features._pixels(np.asarray(scaled))
+        np.testing.assert_allclose(pixels, images, atol=1e-4)
+        assert np.mean(features.transform(scaled) == expected) > 0.8
+    del labels
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        (np.array([[0, 17]], np.uint8), (0, 255)),
+        (np.array([[0.0, 16.0]]), (0, 16)),
+        (np.array([[3.0, 16.0]]), (0, 16)),
+        (np.array([[-2.0, 1.0]]), (-2, 1)),
+        (np.zeros((2, 2)), (0, 1)),
+    ],
+)
+def test_the_value_range_is_found_out(images, expected):
+    assert STDPFeatures()._value_range(images) == expected
+
+
+def test_values_outside_the_range_are_clipped():
+    features = STDPFeatures(2, epochs=1, value_range=(0, 1)).fit(np.full((2, 4), 0.5))
+    assert features._pixels(np.array([[-1.0, 0.0, 0.5, 7.0]])).tolist() == [[0, 0, 127.5, 255]]
+
+
+def test_images_of_another_shape_are_refused(digits):
+    features = STDPFeatures(2, epochs=1, image_shape=(14, 56)).fit(digits.train_images[:2])
+    assert features.model_.image_shape == (14, 56)
+    with pytest.raises(DataError, match="Images must have 14×56 pixels as in fit, got 28×28"):
+        features.transform(digits.train_images[:2].reshape(2, 28, 28))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_neurons": 0}, "n_neurons must be a whole number of at least 1, got 0."),
+        ({"rule": "hebb"}, "There is no learning rule 'hebb'"),
+        ({"rule": 3}, "rule must be a learning rule or its name"),
+        ({"scheme": "loudest"}, "scheme must be one of mean, proportion, logistic, got 'loudest'."),
+        ({"value_range": (1, 1)}, r"value_range must be 'auto' or a pair \(low, high\), got \(1, 1\)."),
+        ({"value_range": "wide"}, "value_range must be 'auto' or a pair"),
+        ({"image_shape": (3, 3)}, r"image_shape must be \(height, width\) of 784 pixels, got \(3, 3\)."),
+        ({"dt": -1.0}, "dt must be positive"),
+        ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0."),
+        ({"network": {"volume": 3}}, "The network has no option 'volume'"),
+        ({"callbacks": 3}, "'int' object is not iterable"),
+        ({"callbacks": [3]}, "callbacks must be engram.Callback objects or functions, got 3."),
+    ],
+)
+def test_bad_parameter_is_told_in_fit(digits, parameters, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        STDPClassifier(**parameters).fit(digits.train_images[:20], digits.train_labels[:20])
+
+
+def test_constants_of_the_rule_are_parameters():
+    classifier = STDPClassifier()
+    assert classifier.get_params()["rule__eta"] == SelfNormalizing().eta
+    assert "rule__eta" not in classifier.get_params(deep=False)
+    assert classifier.set_params(rule__eta=0.01).rule == SelfNormalizing(eta=0.01)
+    changed = classifier.set_params(rule__x_tar=0.3)
+    assert changed is classifier
+    assert changed.rule == SelfNormalizing(eta=0.01, x_tar=0.3)
+    assert classifier.set_params(rule="triplet", rule__eta_post=0.02).rule == Triplet(eta_post=0.02)
+    with pytest.raises(ConfigError, match="Triplet has no constant 'eta'; it has"):
+        classifier.set_params(rule__eta=0.1)
+    assert clone(classifier).rule == classifier.rule
+    assert STDPClassifier(rule=None).get_params()["rule"] is None
+
+
+def test_grid_search_over_a_rule_s_constant(digits):
+    search = GridSearchCV(STDPClassifier(10, epochs=1), {"rule__eta": [0.002, 0.02]}, cv=2)
+    search.fit(digits.train_images[:100], digits.train_labels[:100])
+    assert search.best_estimator_.rule.eta == search.best_params_["rule__eta"]
+    assert len(search.cv_results_["mean_test_score"]) == 2
+
+
+def test_pipeline_and_cross_validation(digits):
+    pipeline = make_pipeline(
+        STDPFeatures(20, epochs=1), FunctionTransformer(np.sqrt), StandardScaler(), LogisticRegression(max_iter=300)
+    )
+    scores = cross_val_score(pipeline, digits.train_images, digits.train_labels, cv=2)
+    assert scores.min() > 0.4
+    assert cross_val_score(STDPClassifier(10, epochs=1), digits.train_images, digits.train_labels, cv=2).min() > 0.2
+
+
+def test_pandas_output_and_feature_names(digits):
+    features = STDPFeatures(5, epochs=1).set_output(transform="pandas")
+    table = features.fit_transform(digits.train_images[:10])
+    names = [f"stdpfeatures{k}" for k in range(5)]
+    assert table.columns.tolist() == names == features.get_feature_names_out().tolist()
+    classifier = STDPClassifier(5, epochs=1).set_output(transform="pandas")
+    named = table.add_prefix("pixel ")
+    classifier.fit(named, digits.train_labels[:10])
+    assert classifier.feature_names_in_.tolist() == named.columns.tolist()
+    assert classifier.predict(named).shape == (10,)
+
+
+def test_classes_of_any_type(digits):
+    names = np.array(["nought", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
+    words = STDPClassifier(10, epochs=1).fit(digits.train_images, names[digits.train_labels])
+    assert set(words.predict(digits.test_images)) <= set(names)
+    numbers = STDPClassifier(10, epochs=1).fit(digits.train_images, digits.train_labels)
+    np.testing.assert_array_equal(words.transform(digits.test_images), numbers.transform(digits.test_images))
+
+
+def test_notebooks_are_shown_a_diagram(classifier):
+    assert "STDPClassifier" in classifier._repr_html_()
+
+
+# Going on
+
+
+def test_partial_fit_learns_online_without_lowering_the_rates(digits):
+    classifier = STDPClassifier(20, scheme="logistic")
+    for start in range(0, 300, 75):
+        part = slice(start, start + 75)
+        classifier.partial_fit(digits.train_images[part], digits.train_labels[part], classes=range(10))
+    assert classifier.model_.examples == 300
+    assert classifier._progress == 0.0
+    assert len(classifier.history_) == 4
+    assert classifier.score(digits.test_images, digits.test_labels) > 0.5
+
+
+def test_partial_fit_after_fit_keeps_the_rates_at_which_fit_ended(digits, classifier):
+    continued = pickle.loads(pickle.dumps(classifier))
+    continued.partial_fit(digits.train_images[:25], digits.train_labels[:25])
+    assert continued._progress == 1.0
+    moved = np.abs(continued.model_.weights - classifier.model_.weights).sum()
+    anew = pickle.loads(pickle.dumps(classifier))
+    anew._progress = 0.0
+    anew.partial_fit(digits.train_images[:25], digits.train_labels[:25])
+    assert 0 < moved < 0.5 * np.abs(anew.model_.weights - classifier.model_.weights).sum()
+    assert continued.score(digits.test_images, digits.test_labels) > 0.7
+
+
+def test_classes_that_have_not_come_yet_are_never_answered(digits):
+    few = digits.train_labels < 2
+    classifier = STDPClassifier(10, scheme="logistic")
+    classifier.partial_fit(digits.train_images[few], digits.train_labels[few], classes=range(10))
+    assert set(classifier.predict(digits.test_images)) <= {0, 1}
+    assert classifier.predict_proba(digits.test_images).shape == (100, 10)
+    classifier.partial_fit(digits.train_images[~few], digits.train_labels[~few])
+    assert len(set(classifier.predict(digits.test_images))) > 2
+    only_one = digits.train_labels == 3
+    classifier = STDPClassifier(10).partial_fit(digits.train_images[only_one], digits.train_labels[only_one], range(10))
+    assert set(classifier.predict(digits.test_images)) <= {0, 3}
+
+
+def test_partial_fit_forgets_the_oldest_images_of_each_class(digits):
+    classifier = STDPClassifier(10, label_examples=50)
+    for start in (0, 100, 200):
+        part = slice(start, start + 100)
+        classifier.partial_fit(digits.train_images[part], digits.train_labels[part], classes=range(10))
+    assert np.bincount(classifier._evidence.labels).max() == 5
+    assert classifier.model_.readout.n_label <= 50
+
+
+def test_partial_fit_wants_to_know_the_classes(digits, classifier):
+    images, labels = digits.train_images[:10], digits.train_labels[:10]
+    with pytest.raises(DataError, match="classes must be given on the first call to partial_fit"):
+        STDPClassifier().partial_fit(images, labels)
+    with pytest.raises(DataError, match="y holds .* which are not among the classes"):
+        STDPClassifier().partial_fit(images, labels, classes=[0, 1])
+    with pytest.raises(DataError, match="classes must stay those of the first call"):
+        clone_of(classifier).partial_fit(images, labels, classes=[0, 1])
+
+
+def clone_of(estimator):
+    return pickle.loads(pickle.dumps(estimator))
+
+
+def test_partial_fit_of_parts_that_were_pickled_in_between_is_the_same(digits):
+    one, other = STDPFeatures(8), STDPFeatures(8)
+    for start in (0, 50, 100):
+        one.partial_fit(digits.train_images[start : start + 50])
+        other = clone_of(other).partial_fit(digits.train_images[start : start + 50])
+    np.testing.assert_array_equal(one.model_.weights, other.model_.weights)
+
+
+def test_warm_start_goes_on_from_what_was_learned(digits):
+    images, labels = digits.train_images, digits.train_labels
+    classifier = STDPClassifier(10, epochs=1, warm_start=True).fit(images, labels)
+    first = classifier.model_
+    classifier.fit(images, labels)
+    assert classifier.model_.presentations > first.presentations
+    assert classifier.model_.examples == 600
+    classifier.set_params(n_neurons=11)
+    with pytest.raises(ConfigError, match="Learning goes on only in a network of the same size, 784 inputs and 10"):
+        classifier.fit(images, labels)
+    assert classifier.set_params(warm_start=False).fit(images, labels).model_.examples == 300
+
+
+def test_random_state_none_draws_a_seed():
+    images = np.arange(40.0).reshape(10, 4)
+    seeds = {STDPFeatures(2, epochs=1, random_state=None).fit(images).model_.seed for _ in range(3)}
+    assert len(seeds) == 3
+    state = np.random.RandomState(5)
+    assert STDPFeatures(2, epochs=1, random_state=state).fit(images).model_.seed < 2**31
+
+
+# Callbacks
+
+
+class Spy(Callback):
+    def __init__(self):
+        self.called = []
+
+    def on_start(self, training):
+        self.called.append("start")
+
+    def on_progress(self, progress, training):
+        self.called.append(progress.examples)
+
+    def on_count(self, what, done, total):
+        self.called.append(what)
+
+    def on_end(self, training):
+        self.called.append("end")
+
+
+def test_callbacks_follow_a_fit(digits):
+    spy, every = Spy(), []
+    STDPClassifier(4, epochs=1, callbacks=[spy, lambda progress, _: every.append(progress.examples)]).fit(
+        digits.train_images[:60], digits.train_labels[:60]
+    )
+    assert spy.called[:4] == ["start", 25, 50, 60]
+    assert spy.called[-2:] == ["labelling", "end"]
+    assert every == [25, 50, 60]
+
+
+def test_metrics_are_kept_every_so_often(digits):
+    metrics = Metrics(every=50, measure=lambda training: {"largest": float(training.simulator.state.weights.max())})
+    STDPFeatures(4, epochs=1, callbacks=metrics).fit(digits.train_images[:120])
+    assert [record["examples"] for record in metrics.records] == [50, 100, 120]
+    assert metrics.records[0]["accuracy"] is None
+    assert 0 < metrics.records[0]["largest"] < 2
+
+
+def test_early_stopping_ends_a_fit(digits):
+    stop = EarlyStopping(every=25, patience=2, min_rise=1.0)
+    classifier = STDPClassifier(4, epochs=5, callbacks=stop).fit(digits.train_images, digits.train_labels)
+    assert classifier.model_.examples == 75
+    assert classifier._progress == pytest.approx(75 / 1500)
+    with pytest.raises(ConfigError, match="EarlyStopping watches the accuracy, which needs labels"):
+        STDPFeatures(4, epochs=1, callbacks=EarlyStopping(every=25)).fit(digits.train_images)
+
+
+def test_snapshots_are_models(digits, tmp_path):
+    snapshot = Snapshot(tmp_path / "kept" / "{examples}.safetensors", every=50)
+    features = STDPFeatures(4, epochs=1, callbacks=snapshot).fit(digits.train_images[:100])
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["100.safetensors", "50.safetensors"]
+    last = load_model(tmp_path / "kept" / "100.safetensors")
+    np.testing.assert_array_equal(last.weights, features.model_.weights)
+
+
+def test_verbose_shows_a_bar_on_standard_error(digits, capfd):
+    STDPClassifier(4, epochs=1, verbose=1).fit(digits.train_images[:50], digits.train_labels[:50])
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "training" in err
+    assert "50/50" in err
+    STDPClassifier(4, epochs=1).fit(digits.train_images[:50], digits.train_labels[:50])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_notebooks_show_a_bar_of_html(digits, monkeypatch):
+    from types import ModuleType, SimpleNamespace
+
+    from engram import callbacks
+
+    shown = []
+    display = ModuleType("IPython.display")
+    display.HTML = str
+    display.display = lambda first, display_id: SimpleNamespace(update=shown.append)
+    monkeypatch.setitem(__import__("sys").modules, "IPython", ModuleType("IPython"))
+    monkeypatch.setitem(__import__("sys").modules, "IPython.display", display)
+    monkeypatch.setattr(callbacks, "_in_notebook", lambda: True)
+    STDPClassifier(4, epochs=1, callbacks=ProgressBar()).fit(digits.train_images[:50], digits.train_labels[:50])
+    assert "<progress value='50' max='50'" in shown[-1]
+    assert "labelling" in shown[-1]
+    assert "accuracy" in shown[-1]
+
+
+def test_illness_is_warned_of_and_kept():
+    with pytest.warns(HealthWarning, match="silence: 30 images in a row drew fewer than 5 spikes"):
+        features = STDPFeatures(4, epochs=1, protocol=QUICK).fit(np.zeros((30, 9)))
+    assert [finding["kind"] for finding in features.health_] == ["silence"]
+
+
+# Files
+
+
+@pytest.mark.parametrize("kind", ["words", "numbers", "truth"])
+def test_saved_and_loaded_estimator_is_the_same(digits, tmp_path, kind):
+    names = np.array([f"<{k}>" for k in range(10)])
+    labels = {"words": names[digits.train_labels], "numbers": digits.train_labels, "truth": digits.train_labels > 4}
+    classifier = STDPClassifier(12, epochs=1, rule=Triplet(eta_post=0.02), scheme="logistic", value_range=(0, 200))
+    classifier.fit(digits.train_images, labels[kind])
+    classifier.save(tmp_path / "model.safetensors")
+    loaded = STDPClassifier.load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(
+        loaded.predict_proba(digits.test_images), classifier.predict_proba(digits.test_images)
+    )
+    np.testing.assert_array_equal(loaded.predict(digits.test_images), classifier.predict(digits.test_images))
+    assert loaded.get_params() == {**classifier.get_params(), "image_shape": (28, 28), "protocol": None}
+    more = digits.train_images[:50], labels[kind][:50]
+    loaded.partial_fit(*more)
+    classifier.partial_fit(*more)
+    np.testing.assert_array_equal(loaded.model_.weights, classifier.model_.weights)
+    np.testing.assert_array_equal(loaded.model_.readout.profile, classifier.model_.readout.profile)
+
+
+def test_feature_names_are_saved(tmp_path):
+    import pandas as pd
+
+    table = pd.DataFrame(np.arange(40.0).reshape(10, 4), columns=list("abcd"))
+    STDPFeatures(2, epochs=1).fit(table).save(tmp_path / "m")
+    loaded = STDPFeatures.load(tmp_path / "m")
+    assert loaded.feature_names_in_.tolist() == list("abcd")
+    loaded.transform(table)
+
+
+def test_models_of_the_command_line_are_loaded(digits, tmp_path):
+    from engram.cli import main
+
+    options = ("--neurons", "12", "--examples", "100", "--test-examples", "50", "--no-figures", "--quiet")
+    with pytest.raises(SystemExit):
+        main(["train", *options, "--out", str(tmp_path / "run")])
+    loaded = STDPClassifier.load(tmp_path / "run")
+    accuracy = json.loads((tmp_path / "run/summary.json").read_text())["accuracy"]["proportion"]
+    whole = load("digits", n_test=50)
+    assert loaded.score(whole.test_images, whole.test_labels) == pytest.approx(accuracy)
+    assert STDPFeatures.load(tmp_path / "run").transform(whole.test_images).shape == (50, 12)
+    loaded.partial_fit(digits.train_images[:50], digits.train_labels[:50])
+
+
+def test_what_does_not_hold_a_classifier_is_told(tmp_path):
+    STDPFeatures(2, epochs=1).fit(np.arange(40.0).reshape(10, 4)).save(tmp_path / "m")
+    with pytest.raises(ModelFileError, match="does not hold a STDPClassifier: its neurons have no labels"):
+        STDPClassifier.load(tmp_path / "m")
+
+
+def test_model_of_a_user_s_rule_is_read_without_it_and_goes_on_with_it(digits, tmp_path, monkeypatch):
+    from engram.plasticity.user_rules import load_rule_class
+
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from dataclasses import dataclass\nfrom engram import LearningRule, Trace\n"
+        "@dataclass(frozen=True, kw_only=True)\nclass Mine(LearningRule):\n    eta: float = 0.01\n"
+        "    def traces(self):\n        return (Trace('x', of='pre', tau=20.0),)\n"
+        "    def on_post(w, x, eta):\n        return w + eta * (x - 0.3)\n"
+    )
+    mine = load_rule_class(f"{file}:Mine")
+    images, labels = digits.train_images[:50], digits.train_labels[:50]
+    classifier = STDPClassifier(5, epochs=1, rule=mine()).fit(images, labels)
+    classifier.save(tmp_path / "m")
+    monkeypatch.setattr("engram.plasticity.user_rules._run_file", lambda path: pytest.fail("ran a user's file"))
+    loaded = STDPClassifier.load(tmp_path / "m")
+    np.testing.assert_array_equal(loaded.predict(images), classifier.predict(images))
+    with pytest.raises(ConfigError, match="a model of a rule of your own is loaded with rule="):
+        loaded.partial_fit(images, labels)
+    STDPClassifier.load(tmp_path / "m", rule=mine).partial_fit(images, labels)
+
+
+def test_both_classes_document_the_same_parameters():
+    for kind in (STDPClassifier, STDPFeatures):
+        documented = kind.__doc__[kind.__doc__.index("Parameters") : kind.__doc__.index("Attributes")]
+        assert all(name in documented for name in inspect.signature(kind).parameters)
+    shared = set(inspect.signature(STDPClassifier).parameters) - {"scheme", "label_examples"}
+    assert set(inspect.signature(STDPFeatures).parameters) == shared
+
+
+def test_a_healthy_fit_warns_of_nothing(digits):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        STDPClassifier(10, epochs=1).fit(digits.train_images, digits.train_labels)

@@ -1,0 +1,114 @@
+"""How images are presented: retries, normalisation, early stops, and what results may not depend on."""
+
+import numpy as np
+import pytest
+
+from engram import DiehlCook, Protocol, SelfNormalizing, Simulator, Triplet
+from engram.datasets import load
+from engram.errors import ConfigError, DataError
+
+DIGITS = load("digits").train_images
+NETWORK = DiehlCook(n_neurons=12)
+
+
+def simulator(rule=None, kernel="compiled", network=NETWORK, **protocol):
+    return Simulator(network, rule or SelfNormalizing(), protocol=Protocol(**protocol), input_gain=0.4, kernel=kernel)
+
+
+@pytest.mark.parametrize("rule", [SelfNormalizing(), Triplet()], ids=lambda rule: rule.name)
+@pytest.mark.parametrize("protocol", [{"min_spikes": 12}, {"stop_spikes": 6}], ids=["retries", "stops"])
+def test_kernels_train_alike(rule, protocol):
+    results = []
+    for kernel in ("compiled", "reference"):
+        trained = simulator(rule, kernel, shown=60.0, blank=20.0, **protocol)
+        counts, attempts = trained.train(DIGITS[:3], np.array([0.0, 0.3, 0.6]))
+        results.append((counts, attempts, trained.state.weights, trained.state.theta, trained.state.pending))
+    for ours, reference in zip(*results, strict=True):
+        assert np.array_equal(ours, reference)
+
+
+def test_kernels_count_alike():
+    counts = [simulator(kernel=k, shown=60.0).count_spikes(DIGITS[:3])[0] for k in ("compiled", "reference")]
+    assert np.array_equal(*counts)
+    assert counts[0].any()
+
+
+def test_training_in_parts_equals_training_at_once():
+    whole, parts = simulator(), simulator()
+    whole.train(DIGITS[:20])
+    for part in np.split(DIGITS[:20], [1, 7, 15]):
+        parts.train(part)
+    assert np.array_equal(whole.state.weights, parts.state.weights)
+    assert np.array_equal(whole.state.theta, parts.state.theta)
+    assert whole.presentations == parts.presentations
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_counts_depend_on_image_model_and_seed_alone(threads):
+    order = np.random.default_rng(0).permutation(70)
+    straight, _ = simulator().count_spikes(DIGITS[:70])
+    shuffled, _ = simulator().count_spikes(DIGITS[:70][order], threads=threads)
+    assert np.array_equal(straight[order], shuffled)
+    assert np.array_equal(simulator().count_spikes(DIGITS[33:34])[0], straight[33:34])
+
+
+def test_counting_leaves_the_network_as_it_is():
+    trained = simulator()
+    trained.train(DIGITS[:5])
+    before = [values.copy() for values in (trained.state.weights, trained.state.theta, trained.state.exc.v)]
+    trained.count_spikes(DIGITS[:10])
+    for old, new in zip(before, (trained.state.weights, trained.state.theta, trained.state.exc.v), strict=True):
+        assert np.array_equal(old, new)
+
+
+def test_silent_image_is_shown_up_to_the_last_intensity():
+    counts, attempts = simulator().train(np.zeros((1, 784)))
+    assert counts.sum() == 0
+    assert attempts[0] == 31  # intensities 2 to 32
+
+
+def test_image_with_few_spikes_is_shown_again():
+    faint = DIGITS[:4] * 0.02
+    _, attempts = simulator().train(faint)
+    assert np.all(attempts > 1)
+    assert np.all(attempts < 31)
+
+
+def test_early_stop_bounds_the_spikes_of_an_image():
+    counts, _ = simulator(stop_spikes=8).train(DIGITS[:20])
+    assert np.all(counts.sum(axis=1) >= 8)
+    assert np.all(counts.sum(axis=1) <= 8 + NETWORK.n_neurons)
+    full, _ = simulator().train(DIGITS[:20])
+    assert full.sum() > 2 * counts.sum()
+
+
+def test_theta_rises_with_each_spike_and_decays_otherwise():
+    trained = simulator(network=DiehlCook(n_neurons=12, tau_theta=1e5))
+    counts, attempts = trained.train(DIGITS[:1])
+    assert attempts[0] == 1
+    decay = np.exp(-500.0 / 1e5)
+    assert np.all(trained.state.theta >= 20.0 * decay + 0.05 * counts[0] * decay - 1e-9)
+    assert np.all(trained.state.theta <= 20.0 * decay + 0.05 * counts[0] + 1e-9)
+
+
+def test_frozen_network_refuses_to_learn():
+    with pytest.raises(ConfigError, match="has no learning rule"):
+        Simulator(NETWORK, None).train(DIGITS[:1])
+
+
+def test_images_of_another_size_are_told():
+    with pytest.raises(DataError, match=r"Images must have 784 pixels for this network, got an array of shape \(2, 9\)"):
+        simulator().train(np.ones((2, 9)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shown": 0.0}, "shown must be positive, got 0.0 ms"),
+        ({"max_intensity": 1.0}, "max_intensity must be at least start_intensity"),
+        ({"stop_spikes": 3}, r"stop_spikes must be 0 or at least min_spikes \(5\), got 3"),
+    ],
+)
+def test_impossible_protocols_are_told(options, message):
+    with pytest.raises(ConfigError, match=message):
+        Protocol(**options)
