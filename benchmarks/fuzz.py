@@ -317,7 +317,8 @@ def _toml(folder: Path) -> Reader:
 def _small_training() -> Training:
     images = np.random.default_rng(0).integers(0, 255, (30, 9)).astype(np.uint8)
     data = TrainingSet(images, np.arange(30) % 2, (0, 1), (3, 3))
-    training = Training(TrainingConfig(neurons=4, epochs=1, dataset="arrays"), data, kernel="reference")
+    config = TrainingConfig(neurons=4, epochs=1, protocol={"shown": 20.0, "blank": 5.0, "max_intensity": 2.0})
+    training = Training(config, data, kernel="reference")
     training.learn_block()
     return training
 

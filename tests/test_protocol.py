@@ -97,7 +97,9 @@ def test_frozen_network_refuses_to_learn():
 
 
 def test_images_of_another_size_are_told():
-    with pytest.raises(DataError, match=r"Images must have 784 pixels for this network, got an array of shape \(2, 9\)"):
+    with pytest.raises(
+        DataError, match=r"Images must have 784 pixels for this network, got an array of shape \(2, 9\)"
+    ):
         simulator().train(np.ones((2, 9)))
 
 

@@ -317,7 +317,10 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         self._progress = learning_rate_at if online else min(1.0, training.examples / training.total)
         self._running = training.running
         self.model_ = model
-        self.history_ = [*(self.history_ if online and start is not None else ()), *training.metrics]
+        if not online:
+            self.history_ = training.metrics
+        else:
+            self.history_ = [*(self.history_ if start is not None else ()), *training.metrics[-1:]]
         self.health_ = [finding.to_dict() for finding in training.health.findings]
         for finding in training.health.findings:
             warnings.warn(f"{finding}.", HealthWarning, stacklevel=3)
@@ -385,7 +388,7 @@ class STDPClassifier(ClassifierMixin, _Network):
     value_range_ : pair of float
     image_shape_ : tuple of int or None
     history_ : list of dict
-        The learning curve.
+        The learning curve; `partial_fit` adds one point per call.
     health_ : list of dict
         What was wrong with the network while it learned, see :mod:`engram.health`; also warned of.
     n_features_in_ : int

@@ -212,6 +212,25 @@ def check_fits(model: Model, dataset: Dataset) -> None:
         )
 
 
+def all_as_test(model: Model, dataset: Dataset) -> Dataset:
+    """A dataset with all of its images to test on.
+
+    Raises
+    ------
+    ConfigError
+        If the model was trained on it.
+    """
+    if dataset.name in (model.dataset, model.config.get("dataset")):
+        raise ConfigError(
+            f"The model was trained on {dataset.name}; test on its held-out images, without --all-images."
+        )
+    return replace(
+        dataset,
+        test_images=np.concatenate((dataset.train_images, dataset.test_images)),
+        test_labels=np.concatenate((dataset.train_labels, dataset.test_labels)),
+    )
+
+
 def default_threads() -> int:
     """As many threads as this process may use processors."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

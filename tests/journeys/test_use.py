@@ -51,6 +51,16 @@ def test_evaluate_can_delay_the_input(engram, trained_run):
     assert "Networks with input delays do not learn" in err
 
 
+def test_evaluate_can_use_all_images_of_another_set(engram, trained_run, tmp_path):
+    digits = load("digits")
+    np.savez(tmp_path / "other.npz", images=digits.test_images[:90].reshape(-1, 28, 28), labels=digits.test_labels[:90])
+    _, out, _ = engram("evaluate", trained_run, "--dataset", tmp_path / "other.npz", "--all-images", "--json")
+    assert json.loads(out)["n_test"] == 90
+    code, _, err = engram("evaluate", trained_run, "--all-images")
+    assert code == 2
+    assert "The model was trained on digits; test on its held-out images" in err
+
+
 def test_evaluate_refuses_images_of_another_size(engram, trained_run, tmp_path):
     np.savez(tmp_path / "small.npz", images=np.full((10, 4, 4), 9), labels=np.arange(10) % 2)
     code, _, err = engram("evaluate", trained_run, "--dataset", tmp_path / "small.npz")

@@ -15,6 +15,7 @@ def evaluate(
     dataset: Annotated[Optional[str], typer.Option(help="Images to test on.", show_default="what it was trained on")] = None,
     label_examples: Annotated[Optional[int], typer.Option(help="Label the neurons anew from this many training images.", show_default="the model's own labels")] = None,
     test_examples: Annotated[Optional[int], typer.Option(help="Test images.", show_default="all")] = None,
+    all_images: Annotated[bool, typer.Option("--all-images", help="Test on the dataset's training part, too; for images that the model was not trained on.")] = False,
     input_delay: Annotated[float, typer.Option(metavar="MS", help="Delay each input synapse's spikes by up to this much.")] = 0.0,
     threads: Annotated[Optional[int], typer.Option(help="Threads.", show_default="all processors")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -22,6 +23,7 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Test a trained network; test images never take part in weights or labels."""
     from engram.datasets import load
+    from engram.evaluation import all_as_test
     from engram.evaluation import evaluate as evaluate_model
     from engram.model_file import load_model
     from engram.validation import check_count
@@ -35,6 +37,8 @@ def evaluate(
             check_count(name, value)
     trained = load_model(model)
     data = load(dataset or trained.config.get("dataset", trained.dataset))
+    if all_images:
+        data = all_as_test(trained, data)
     tasks: dict[str, int] = {}
     with progress_bar(quiet=quiet or json) as bar:
 

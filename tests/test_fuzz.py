@@ -1,0 +1,62 @@
+"""A short round of benchmarks/fuzz.py: whatever a reader is fed, only engram's own errors come out."""
+
+import importlib.util
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engram.errors import DataError
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "fuzz.py"
+SECONDS = 1.5
+
+
+@pytest.fixture(scope="module")
+def script():
+    specification = importlib.util.spec_from_file_location("fuzz_script", SCRIPT)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["fuzz_script"] = module  # dataclasses look their module up there
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def readers(script, tmp_path_factory):
+    return script.readers(tmp_path_factory.mktemp("fuzz"))
+
+
+NAMES = ("idx", "idx.gz", "npy", "npz", "zip-json", "toml", "model", "checkpoint", "estimator")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_engram_s_errors_come_out(script, readers, name):
+    outcome = script.fuzz(readers[name], inputs=1500, seed=1, seconds=SECONDS)
+    assert not outcome.failures, outcome.failures[0][1]
+    assert outcome.inputs > 50
+    assert outcome.refused > outcome.accepted
+
+
+def test_every_reader_is_tried(readers):
+    assert set(readers) == set(NAMES)
+
+
+def test_the_fuzzer_finds_what_is_wrong(script):
+    def careless(content):
+        if content[0] == 255:
+            raise KeyError("oops")
+        raise DataError("refused")
+
+    outcome = script.fuzz(script.Reader(lambda dice: dice.randbytes(2), careless), 3000)
+    assert 0 < len(outcome.failures) < 60
+    assert "oops" in outcome.failures[0][1]
+    assert outcome.inputs == outcome.refused + len(outcome.failures)
+
+
+def test_mutations_are_repeatable_and_damage(script):
+    content = bytes(range(200))
+    some = [script.mutated(content, random.Random(k)) for k in range(200)]
+    assert some == [script.mutated(content, random.Random(k)) for k in range(200)]
+    assert np.mean([other != content for other in some]) > 0.95
