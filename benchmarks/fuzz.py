@@ -16,7 +16,6 @@ import gzip
 import io
 import json
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -162,7 +161,9 @@ def with_odd_values(value, dice: random.Random):
             case 0 if isinstance(parent, dict):
                 del parent[key]
             case 1 if isinstance(parent, dict):
-                parent[dice.choice(("", "x", "n_neurons", "excitatory", str(key)))] = dice.choice(ODD_VALUES)
+                parent[dice.choice(("", "x", "n_neurons", "excitatory", str(key)))] = copy.deepcopy(
+                    dice.choice(ODD_VALUES)
+                )
             case _:
                 parent[key] = copy.deepcopy(dice.choice(ODD_VALUES))
     return value
@@ -403,6 +404,8 @@ def main() -> int:
 
 def _limit_memory() -> None:
     """No more address space than is in use now and MAX_MEMORY."""
+    import resource
+
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + MAX_MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from engram.config import TrainingConfig
 from engram.datasets import Dataset, load
-from engram.evaluation import label_neurons, test_model
+from engram.evaluation import label_neurons, measure_accuracy
 from engram.training import Training
 
 N_VALIDATION = 10_000
@@ -51,7 +51,7 @@ def try_candidate(candidate: dict, data: Dataset, options: argparse.Namespace) -
     *_, progress = training.blocks()
     readout = label_neurons(training.simulator, data, options.labels, threads=1)
     n_test = options.validate
-    result = test_model(training.simulator, readout, data.test_images[:n_test], data.test_labels[:n_test], threads=1)
+    result = measure_accuracy(training.simulator, readout, data.test_images[:n_test], data.test_labels[:n_test], threads=1)
     return {
         **result.accuracy,
         "ms": round(1000 * training.seconds / training.examples, 3),

@@ -42,6 +42,7 @@ EXPECTED_FAILURES = {}
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
 )
 @pytest.mark.filterwarnings("ignore::engram.health.HealthWarning")
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")  # scikit-learn's own data
 def test_scikit_learn_check(estimator, check):
     check(estimator)
 

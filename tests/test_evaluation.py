@@ -7,7 +7,7 @@ from engram import Training, TrainingConfig
 from engram.datasets import Dataset, load
 from engram.errors import ConfigError, DataError
 from engram.evaluation import Evaluation, evaluate, label_neurons, label_spikes
-from engram.evaluation import test_model as measure
+from engram.evaluation import measure_accuracy as measure
 from engram.readout import SCHEMES
 
 

@@ -1,14 +1,18 @@
 """A short round of benchmarks/fuzz.py: whatever a reader is fed, only engram's own errors come out."""
 
 import importlib.util
+import json
 import random
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engram.errors import DataError
+from engram import TrainingConfig
+from engram.errors import ConfigError, DataError, ModelFileError
+from engram.model_file import decode, encode
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "fuzz.py"
 SECONDS = 1.5
@@ -41,6 +45,28 @@ def test_only_engram_s_errors_come_out(script, readers, name):
 
 def test_every_reader_is_tried(readers):
     assert set(readers) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", ["neurons", "epochs", "examples", "label_examples", "test_examples"])
+def test_a_configuration_that_claims_more_than_there_can_be_is_refused(tmp_path, name):
+    (tmp_path / "c.toml").write_text(f"{name} = {10**15}")
+    with pytest.raises(ConfigError, match=f"{name} must be at most"):
+        TrainingConfig.from_toml(tmp_path / "c.toml")
+
+
+def test_a_checkpoint_that_claims_a_trillion_weights_takes_no_memory(script):
+    training = script._small_training()
+    content = encode(*training.snapshot())
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["weights"]["shape"] = [10**6, 10**6]
+    claim = json.dumps(header).encode()
+    tracemalloc.start()
+    with pytest.raises(ModelFileError):
+        training.restore(*decode(len(claim).to_bytes(8, "little") + claim + content[8 + size :], "c"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
 
 
 def test_the_fuzzer_finds_what_is_wrong(script):

@@ -112,7 +112,7 @@ def label_spikes(
     return counts, dataset.train_labels[chosen]
 
 
-def test_model(
+def measure_accuracy(
     simulator: Simulator,
     readout: Readout,
     images,
@@ -200,7 +200,7 @@ def evaluate(
         readout = label_neurons(simulator, dataset, label_examples or 10_000, threads=threads, on_progress=on_progress)
         model = replace(model, readout=readout)
     images, labels = dataset.test_images[:test_examples], dataset.test_labels[:test_examples]
-    return model, test_model(simulator, model.readout, images, labels, threads=threads, on_progress=on_progress)
+    return model, measure_accuracy(simulator, model.readout, images, labels, threads=threads, on_progress=on_progress)
 
 
 def check_fits(model: Model, dataset: Dataset) -> None:

@@ -16,7 +16,7 @@ from engram._version import __version__
 from engram.callbacks import Callback, Callbacks
 from engram.config import TrainingConfig
 from engram.errors import HealthError, Interrupted, RuleError, RunFolderError
-from engram.evaluation import label_neurons, test_model
+from engram.evaluation import label_neurons, measure_accuracy
 from engram.model import Model
 from engram.model_file import save_model
 from engram.run_folder import RunFolder
@@ -160,7 +160,7 @@ def _run(folder: RunFolder, training: Training, options: RunOptions, callbacks: 
         model = replace(model, readout=readout)
         save_model(model, folder.model_file)
         n_test = training.config.test_examples
-        evaluation = test_model(
+        evaluation = measure_accuracy(
             simulator,
             readout,
             training.dataset.test_images[:n_test],

@@ -158,7 +158,7 @@ class Training:
             weights=None if start is None else start.weights,
             theta=None if start is None else start.theta,
         )
-        self._examples_before = 0
+        self._examples_before, self._ink_fill = 0, None
         if start is not None:
             self._start_from(start)
         self.learning_rate_at = learning_rate_at
@@ -245,7 +245,7 @@ class Training:
             theta=simulator.state.theta,
             rule_state=named_rule_state(simulator.rule, simulator.memory),
             image_shape=self.dataset.image_shape,
-            ink_fill=ink_fill(self.dataset),
+            ink_fill=ink_fill(self.dataset) if self._ink_fill is None else self._ink_fill,
             dataset=self.dataset.name,
             examples=self._examples_before + self.examples,
             presentations=simulator.presentations,
@@ -338,7 +338,7 @@ class Training:
     def _start_from(self, model: Model) -> None:
         """Take over what a model learned besides weights and thresholds."""
         self.simulator.presentations = model.presentations
-        self._examples_before = model.examples
+        self._examples_before, self._ink_fill = model.examples, model.ink_fill
         for name, values in named_rule_state(self.simulator.rule, self.simulator.memory).items():
             if name in model.rule_state and model.rule_state[name].shape == values.shape:
                 values[...] = model.rule_state[name]
