@@ -51,7 +51,9 @@ def try_candidate(candidate: dict, data: Dataset, options: argparse.Namespace) -
     *_, progress = training.blocks()
     readout = label_neurons(training.simulator, data, options.labels, threads=1)
     n_test = options.validate
-    result = measure_accuracy(training.simulator, readout, data.test_images[:n_test], data.test_labels[:n_test], threads=1)
+    result = measure_accuracy(
+        training.simulator, readout, data.test_images[:n_test], data.test_labels[:n_test], threads=1
+    )
     return {
         **result.accuracy,
         "ms": round(1000 * training.seconds / training.examples, 3),

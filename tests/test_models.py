@@ -12,7 +12,7 @@ import pytest
 from engram import load_model, save_model
 from engram.datasets import load
 from engram.errors import DataError, ModelFileError
-from engram.evaluation import test_model as measure
+from engram.evaluation import measure_accuracy as measure
 from engram.models import FOLDER, find_model, shipped_models
 from engram.networks.tutorial import MORE_EVIDENCE, TEXT
 from engram.reading import tutorial_reader
