@@ -83,7 +83,7 @@ def test_a_path_comes_before_a_shipped_models_name(tmp_path, monkeypatch):
     assert find_model("mnist-100") == FOLDER / "mnist-100.safetensors"
     assert find_model("somewhere/mnist-100") == Path("somewhere/mnist-100")
     assert find_model("mnist-101") == Path("mnist-101")
-    Path("mnist-100").mkdir()
+    Path("mnist-100").write_bytes(b"a file of that name")
     assert find_model("mnist-100") == Path("mnist-100")
     with pytest.raises(ModelFileError, match=r"mnist-100 holds no model\.safetensors"):
         load_model("mnist-100")

@@ -39,9 +39,8 @@ def comparison_runs(
     """
     if not (rules and neurons and seeds):
         raise ConfigError("A comparison needs at least one rule, one number of neurons and one seed.")
-    configs = [
-        base.replace(rule=rule, neurons=n, seed=seed) for n, rule, seed in itertools.product(neurons, rules, seeds)
-    ]
+    once = (dict.fromkeys(neurons), dict.fromkeys(rules), dict.fromkeys(seeds))
+    configs = [base.replace(rule=rule, neurons=n, seed=seed) for n, rule, seed in itertools.product(*once)]
     for config in configs:
         config.make_rule()
     return configs
@@ -78,6 +77,8 @@ def compare(
         If the folder holds runs with other options.
     """
     folder = Path(folder)
+    if RunFolder(folder).holds_run:
+        raise ConfigError(f"{folder} is the folder of a single run; choose another for the comparison with --out.")
     data = load(configs[0].dataset)
     summaries = []
     for number, config in enumerate(configs, start=1):

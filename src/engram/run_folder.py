@@ -109,6 +109,8 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.path} holds no run to resume; start one with 'engram train --out {self.path}'."
             )
+        if self.config_file.stat().st_size == 0:
+            raise RunFolderError(f"{self.config_file} is empty; start again with 'engram train --overwrite'.")
         return TrainingConfig.from_toml(self.config_file)
 
     def write_summary(self, summary: dict) -> None:

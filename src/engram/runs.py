@@ -66,6 +66,8 @@ def start_run(folder: RunFolder, config: TrainingConfig, *, overwrite: bool) -> 
             " another folder with --out."
         )
     existed = folder.path.exists()
+    if not folder.holds_run and folder.path.is_dir() and any(p.name[0] != "." for p in folder.path.iterdir()):
+        raise RunFolderError(f"{folder.path} holds other files and no run; choose an empty or new folder with --out.")
     folder.acquire()
     try:
         if folder.holds_run:

@@ -20,15 +20,15 @@ KERNELS = ("compiled", "reference")
 _IMAGES_PER_TASK = 32
 
 
-def load_kernels(kernel: str, rule: LearningRule | None, dtype: str):
+def load_kernels(kernel: str, rule: LearningRule | None, dtype: str, integrator: str):
     """The functions of a kernel for a rule, or for none; Numba is imported only for the compiled one."""
     if kernel == "reference":
         from engram.kernels import reference
 
-        return reference.kernels_for(rule, dtype)
+        return reference.kernels_for(rule, dtype, integrator)
     from engram.kernels import cpu
 
-    return cpu.kernels_for(rule, dtype)
+    return cpu.kernels_for(rule, dtype, integrator)
 
 
 class Simulator:
@@ -115,7 +115,8 @@ class Simulator:
         if learn:
             self._check_learning()
         counts = np.zeros(self.network.n_neurons, np.int32)
-        exc_spikes, inh_spikes, overshot = self._kernels.run(
+        kernels = self._kernels if learn else self._frozen_kernels
+        exc_spikes, inh_spikes, overshot = kernels.run(
             self.state,
             self.memory,
             self.rule_constants.parameters,
@@ -253,11 +254,11 @@ class Simulator:
 
     @functools.cached_property
     def _kernels(self):
-        return load_kernels(self.kernel, self.rule, self.network.dtype)
+        return load_kernels(self.kernel, self.rule, self.network.dtype, self.network.integrator)
 
     @functools.cached_property
     def _frozen_kernels(self):
-        return load_kernels(self.kernel, None, self.network.dtype)
+        return load_kernels(self.kernel, None, self.network.dtype, self.network.integrator)
 
     def _parameters_over(self, progress) -> np.ndarray:
         """The rule's parameters at each point of training; shape (len(progress), n_parameters)."""

@@ -73,7 +73,8 @@ COMPARISON = ("compare", "--rules", "self_normalizing,triplet", "--neurons", 8, 
 
 
 def test_comparison_writes_one_table_and_continues_where_it_was(engram, tmp_path):
-    code, out, _ = engram(*COMPARISON, "--out", tmp_path, "--json")
+    doubled = [*COMPARISON[:2], COMPARISON[2] + ",triplet", *COMPARISON[3:]]
+    code, out, _ = engram(*doubled, "--out", tmp_path, "--json")
     records = json.loads(out)
     assert code == 0
     assert [(r["rule"], r["neurons"], r["seeds"]) for r in records] == [("self_normalizing", 8, 2), ("triplet", 8, 2)]

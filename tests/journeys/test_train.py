@@ -292,3 +292,24 @@ def test_help_answers_without_the_heavy_libraries():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip().endswith("[]")
+
+
+def test_folder_with_other_files_is_refused(engram, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    code, _, err = engram("train", *SMALL, "--out", tmp_path, "--overwrite")
+    assert code == 1
+    assert "holds other files and no run; choose an empty or new folder with --out" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_checkpoint_without_resume_is_told(engram, tmp_path):
+    code, _, err = engram("train", "--checkpoint", "c.safetensors", "--out", tmp_path / "r")
+    assert code == 2
+    assert "--checkpoint is for resuming; give --resume RUN with it" in err
+
+
+def test_endless_presentations_are_told(engram, tmp_path):
+    code, _, err = engram("train", "--set", "protocol.shown=1e12", "--out", tmp_path / "r")
+    assert code == 2
+    assert "shown must be at most 60,000 ms" in err
+    assert not (tmp_path / "r").exists()

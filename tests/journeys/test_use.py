@@ -194,3 +194,12 @@ def test_errors_can_be_read_by_machines(engram, tmp_path):
     code, out, _ = engram("info", tmp_path / "absent", "--json")
     assert code == 1
     assert json.loads(out)["error"]["kind"] == "ModelFileError"
+
+
+def test_figures_want_a_run_s_folder(engram, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mnist-100").mkdir()
+    code, _, err = engram("figures", "mnist-100")
+    assert code == 1
+    assert "is not the folder of a finished run" in err
+    assert engram("info", "mnist-100")[0] == 0  # an empty folder does not hide the shipped model

@@ -11,7 +11,7 @@ from engram.cli.console import out, print_json, progress_bar
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")],
+    model: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder, a model file, or a shipped model's name.")],
     dataset: Annotated[Optional[str], typer.Option(help="Images to test on.", show_default="what it was trained on")] = None,
     label_examples: Annotated[Optional[int], typer.Option(help="Label the neurons anew from this many training images.", show_default="the model's own labels")] = None,
     test_examples: Annotated[Optional[int], typer.Option(help="Test images.", show_default="all")] = None,

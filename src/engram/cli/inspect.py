@@ -17,13 +17,15 @@ def figures(
 ) -> None:
     """Draw a run's figures anew: receptive fields, learning curve, norm and theta, raster, confusion matrix."""
     from engram.datasets import load
-    from engram.errors import DataError
+    from engram.errors import DataError, RunFolderError
     from engram.evaluation import Evaluation
     from engram.model_file import load_model
     from engram.run_figures import draw_run
     from engram.run_folder import RunFolder
 
     folder = RunFolder(run)
+    if not folder.model_file.exists():
+        raise RunFolderError(f"{run} is not the folder of a finished run; give one that 'engram train' made.")
     model = load_model(run)
     summary = folder.read_summary()
     evaluation = Evaluation.from_dict(summary["evaluation"]) if "evaluation" in summary else None
@@ -40,7 +42,9 @@ def figures(
 
 
 def info(
-    model: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="RUN|MODEL", help="A run folder, a model file, or a shipped model's name.")
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Say what a model is: its network, rule and constants, what it has seen, its labels."""

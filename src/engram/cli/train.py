@@ -64,6 +64,8 @@ def train(
         "test_examples": test_examples, "seed": seed, "input_gain": _gain(input_gain),
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
+    if checkpoint is not None and resume is None:
+        raise ConfigError("--checkpoint is for resuming; give --resume RUN with it.")
     if resume is not None:
         if given or config is not None or set_ or overwrite or out_ is not None:
             raise ConfigError("A resumed run keeps its own options; give --resume RUN without others.")

@@ -44,7 +44,7 @@ def compiled(function: Callable, *, inline: bool = False, from_python: bool = Fa
     seconds to compile; without them a call from Python crashes. No ``fastmath``: bits must
     not depend on how the machine groups a sum or fuses a product, and the reference kernel has to reach the same ones.
     """
-    wrappers = {} if from_python else {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    wrappers = {"no_cpython_wrapper": not from_python, "no_cfunc_wrapper": True}
     inlining = "always" if inline else "never"
     return numba.njit(nogil=True, error_model="numpy", inline=inlining, **wrappers)(function)
 
@@ -99,6 +99,7 @@ class _Locator(_CacheLocator):
 
     def __init__(self, name: str, identity: str):
         self._folder = cache_folder() / _STAMP
+        self._py_file = name  # what Numba names in a warning
         self._name = f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
     def get_cache_path(self) -> str:

@@ -24,19 +24,20 @@ _LANES = 32
 """Inhibitory neurons are kept in groups of this many, so that their loop runs in whole vectors."""
 
 
-def kernels_for(rule: LearningRule | None, dtype: str) -> Kernels:
+def kernels_for(rule: LearningRule | None, dtype: str, integrator: str) -> Kernels:
     """The kernels of a rule in a precision, or, without a rule, those in which nothing learns.
 
     Each is compiled on its first call, or read from the cache.
     """
-    key = (type(rule), None if rule is None else rule_identity(rule), dtype)
+    key = (type(rule), None if rule is None else rule_identity(rule), dtype, integrator)
     if key not in _BUILT:
-        identity = f"{dtype} {key[1]}"
-        run = make_run(NO_RULE if rule is None else rule_functions(rule, dtype), dtype)
-        inner = compiled(run)
+        identity = f"{dtype} {integrator} {key[1]}"
+        functions = NO_RULE if rule is None else rule_functions(rule, dtype)
+        normalizes = rule is not None and rule.normalization != "none"
+        inner = compiled(make_run(functions, dtype, integrator, recording=False))
         _BUILT[key] = Kernels(
-            run=entry_point(run, identity),
-            train=entry_point(make_train(inner), identity),
+            run=entry_point(make_run(functions, dtype, integrator, recording=True), identity),
+            train=entry_point(make_train(inner, normalizes=normalizes), identity),
             count=entry_point(make_count(inner), identity),
         )
     return _BUILT[key]
@@ -68,16 +69,24 @@ class Moving(NamedTuple):
     now: np.ndarray  # (n_traces, n_neurons): the traces at the present step
 
 
-def make_run(rule: RuleFunctions, dtype: str) -> Callable:
-    """The function that advances a network by a number of steps, for a rule in a precision."""
+def make_run(rule: RuleFunctions, dtype: str, integrator: str, *, recording: bool) -> Callable:
+    """The function that advances a network by a number of steps, for a rule in a precision.
+
+    What a kernel does without is left out of it, which halves the time that it takes to compile.
+    """
     real = np.dtype(dtype).type
-    mark_input, on_pre, on_post, has_on_pre, pre_everywhere, _ = rule
+    euler = integrator == "euler"
+    frozen = rule is NO_RULE
+    step_membranes = advance_euler if euler else advance
+    mark_input, on_pre, on_post, has_on_pre, pre_everywhere, has_synapse, _ = rule
     asked = np.array(rule.asked, np.int64)
     n_asked = len(asked)
 
     @compiled
     def start_moving(memory, n):
         """The moving neurons at the beginning of a run."""
+        if not has_on_pre:
+            return None
         shape = (n_asked, n)
         nowhere = np.full(n, -1, np.int32)
         moving = Moving(
@@ -179,7 +188,7 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
         floor = rule_c.trace_floor
         settle_traces(memory.x_pre, memory.pre_step, rule_c.pre_rate, n_steps, floor, coefficients)
         settle_traces(memory.x_post, memory.post_step, rule_c.post_rate, n_steps, floor, coefficients)
-        if memory.synapse.shape[0] > 0:
+        if has_synapse:
             for i in range(memory.synapse_step.shape[0]):
                 synapse, since = memory.synapse[:, i], memory.synapse_step[i]
                 settle_traces(synapse, since, rule_c.synapse_rate, n_steps, floor, coefficients)
@@ -196,7 +205,7 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
         v, g_exc, g_inh, hold = state.exc.v, state.exc.g_exc, state.exc.g_inh, state.exc.hold
         n_slots = state.pending.shape[0]
         due_in_slot = count_pending(state.pending)
-        has_input_delays = state.input_pending.shape[0] > 0
+        has_input_delays = frozen and state.input_pending.shape[0] > 0
 
         theta_decay = c.theta_decay if learn else 1.0
         theta_plus = c.theta_plus if learn else 0.0
@@ -206,7 +215,7 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
             theta[j] = real(state.theta[j])
 
         awake = start_awake(state.inh, c)
-        moving = start_moving(memory, n if learn and has_on_pre else 0)
+        moving = start_moving(memory, n if learn else 0)
         x_pre = np.zeros(memory.x_pre.shape, real)
         drive = np.zeros(n, real)
         fired = np.empty(n, np.int32)
@@ -230,16 +239,16 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
             scale = real(theta_scale)
 
             # 1. integrate
-            if c.euler:
+            if euler:
                 overshot |= overshoots(g_exc, g_inh, c.exc)
-                advance_euler(v, g_exc, g_inh, hold, n, t, c.exc, c.exp2)
-            elif quiet:
+            if quiet:
                 leak(v, hold, n, t, c.exc, c.exp2)
             else:
-                advance(v, g_exc, g_inh, hold, n, t, c.exc, c.exp2)
-                quiet = step % _LANES == 0 and all_closed(g_exc, g_inh)
-            if awake.n[0] > 0:
-                advance_awake(awake, t, c)
+                step_membranes(v, g_exc, g_inh, hold, n, t, c.exc, c.exp2)
+                quiet = not euler and step % _LANES == 0 and all_closed(g_exc, g_inh)
+            n_awake = (awake.n[0] + _LANES - 1) // _LANES * _LANES  # up to a whole vector, places that are empty
+            if n_awake > 0:
+                step_membranes(awake.v, awake.g_exc, awake.g_inh, awake.hold, n_awake, t, c.inh, c.exp2)
 
             # 2. thresholds
             n_fired = 0
@@ -248,14 +257,14 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
                     if hold[j] <= t and v[j] > theta[j] * scale + c.exc.v_thresh:
                         fired[n_fired] = j
                         n_fired += 1
-            n_fired_inh = inhibitory_spikes(awake, state.inh, t, c, fired_inh) if awake.n[0] > 0 else 0
+            n_fired_inh = inhibitory_spikes(awake, state.inh, t, c, fired_inh) if n_awake > 0 else 0
 
             # 3. synapses: input, learning, excitatory to inhibitory, inhibitory to excitatory
             first = offset[step] if step < n_driven else 0
             last = offset[step + 1] if step < n_driven else 0
             if last > first and learn:
                 presynaptic_spikes(weights, moving, memory, parameters, rule_c, c.exp2, index, first, last, t)
-            if has_input_delays:
+            if frozen and has_input_delays:
                 delay_rows(state.input_pending, weights, state.input_delays, index, first, last, step, drive)
             elif last > first:
                 add_rows(drive, weights, index, first, last)
@@ -297,24 +306,26 @@ def make_run(rule: RuleFunctions, dtype: str) -> Callable:
                 awake.v[a] = c.inh.v_reset
                 awake.hold[a] = t + c.inh.t_ref
 
-            if recorder.spikes:
+            if recording and recorder.spikes:
                 exc_spikes = append_spikes(exc_spikes, n_exc_spikes, fired, n_fired, t)
                 n_exc_spikes += n_fired
                 inh_spikes = append_spikes(inh_spikes, n_inh_spikes, fired_inh, n_fired_inh, t)
                 n_inh_spikes += n_fired_inh
-            for r in range(recorder.neurons.shape[0]):
-                j = recorder.neurons[r]
-                recorder.values[0, step, r] = v[j]
-                recorder.values[1, step, r] = g_exc[j]
-                recorder.values[2, step, r] = g_inh[j]
-                recorder.values[3, step, r] = state.theta[j] * theta_scale
+            if recording:
+                for r in range(recorder.neurons.shape[0]):
+                    j = recorder.neurons[r]
+                    recorder.values[0, step, r] = v[j]
+                    recorder.values[1, step, r] = g_exc[j]
+                    recorder.values[2, step, r] = g_inh[j]
+                    recorder.values[3, step, r] = state.theta[j] * theta_scale
 
         for j in range(n):
             state.theta[j] *= theta_scale
             hold[j] = max(hold[j] - end, 0)
         end_awake(awake, state.inh, end)
         rotate(state.pending, end)
-        rotate(state.input_pending, end)
+        if frozen:
+            rotate(state.input_pending, end)
         if learn:
             settle_memory(memory, rule_c, end, c.exp2)
         return exc_spikes[:n_exc_spikes], inh_spikes[:n_inh_spikes], overshot
@@ -432,16 +443,6 @@ def wake(awake, inh, j):
         awake.place[j] = a
         awake.neuron[a] = j
         awake.v[a], awake.g_exc[a], awake.hold[a] = inh.v[j], inh.g_exc[j], inh.hold[j]
-
-
-@compiled
-def advance_awake(awake, t, c):
-    """One step of the awake inhibitory neurons, and of the empty places up to a whole vector."""
-    n = (awake.n[0] + _LANES - 1) // _LANES * _LANES
-    if c.euler:
-        advance_euler(awake.v, awake.g_exc, awake.g_inh, awake.hold, n, t, c.inh, c.exp2)
-    else:
-        advance(awake.v, awake.g_exc, awake.g_inh, awake.hold, n, t, c.inh, c.exp2)
 
 
 @compiled

@@ -23,8 +23,8 @@ class Kernels(NamedTuple):
     count: Callable
 
 
-def make_train(run: Callable) -> Callable:
-    """The training protocol over several images, around `run`."""
+def make_train(run: Callable, *, normalizes: bool) -> Callable:
+    """The training protocol over several images, around `run`, for a rule that wants normalised weights or does not."""
 
     def train(state, memory, parameters, c, rule_c, pixels, gain, key, presentation, schedule, counts, attempts):
         """Present images in order and learn from every presentation, repeats included.
@@ -40,7 +40,7 @@ def make_train(run: Callable) -> Callable:
             intensity = schedule.start_intensity
             heard = False
             while not heard:
-                if rule_c.norm_kind > 0:
+                if normalizes:
                     normalize(state.weights, rule_c.norm_kind, rule_c.norm_target)
                 scale(pixels[m], gain * intensity * schedule.probability_per_pixel, probability)
                 index, offset = poisson_spikes(probability, schedule.n_shown, key, presentation, 0)

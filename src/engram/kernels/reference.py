@@ -12,12 +12,16 @@ from engram.plasticity.base import LearningRule, arguments_of, changes_silent_sy
 from engram.synapses import clip_weight, conductance_decay, drive_conductance, trace_now
 
 
-def kernels_for(rule: LearningRule | None, dtype: str) -> Kernels:
+def kernels_for(rule: LearningRule | None, dtype: str, integrator: str) -> Kernels:
     """The kernels of a rule, or, without one, those in which nothing learns; nothing is compiled."""
     if rule is not None:
         check_rule(rule)
     run = functools.partial(run_network, rule)
-    return Kernels(run=run, train=make_train(run), count=make_count(run))
+    return Kernels(
+        run=run,
+        train=make_train(run, normalizes=rule is not None and rule.normalization != "none"),
+        count=make_count(run),
+    )
 
 
 def run_network(

@@ -36,6 +36,7 @@ class RuleFunctions(NamedTuple):
     on_post: Callable  # (w, j, t, x_pre, memory, parameters, c): one column at a neuron's spike
     has_on_pre: bool
     pre_everywhere: bool
+    has_synapse: bool  # whether it has traces of its own at each synapse
     asked: tuple[int, ...]  # the postsynaptic traces that on_pre asks for, in the order it is given them
 
 
@@ -69,6 +70,7 @@ def rule_functions(rule: LearningRule, dtype) -> RuleFunctions:
         **functions,
         has_on_pre=rule.equations().on_pre is not None,
         pre_everywhere=changes_silent_synapses(rule),
+        has_synapse=bool(known_names(rule)["synapse"]),
         asked=tuple(known_names(rule)["post"].index(name) for name in _asked_post(rule)),
     )
 
@@ -208,5 +210,7 @@ def _no_on_post(w, j, t, x_pre, memory, parameters, c):
     pass
 
 
-NO_RULE = RuleFunctions(_no_mark_input, _no_on_pre, _no_on_post, has_on_pre=False, pre_everywhere=False, asked=())
+NO_RULE = RuleFunctions(
+    _no_mark_input, _no_on_pre, _no_on_post, has_on_pre=False, pre_everywhere=False, has_synapse=False, asked=()
+)
 """For kernels in which nothing learns."""

@@ -75,5 +75,6 @@ def shipped_models() -> list[ShippedModel]:
 def find_model(name: str | Path) -> Path:
     """The path that a user means: what lies there, or else the shipped model of that name."""
     path = Path(name)
-    file = FOLDER / f"{path}.safetensors"
-    return file if path.name == str(path) and not path.exists() and file.exists() else path
+    shipped = FOLDER / f"{path}.safetensors"
+    there = path.is_file() or (path / "model.safetensors").exists()
+    return shipped if path.name == str(path) and not there and shipped.exists() else path

@@ -16,6 +16,9 @@ from engram.validation import check_choice, check_count, check_finite, check_pos
 INTEGRATORS = ("exponential_euler", "euler")
 PRECISIONS = ("float32", "float64")
 
+MAX_MS = 60_000.0
+"""Longest time for which an image or the blank after it is shown, ms."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
@@ -45,6 +48,9 @@ class Protocol:
     def __post_init__(self):
         check_positive("shown", self.shown, "ms")
         check_positive("blank", self.blank, "ms", or_zero=True)
+        for name in ("shown", "blank"):
+            if getattr(self, name) > MAX_MS:
+                raise ConfigError(f"{name} must be at most {MAX_MS:,.0f} ms, got {getattr(self, name)!r} ms.")
         check_positive("start_intensity", self.start_intensity)
         check_count("min_spikes", self.min_spikes, at_least=0)
         check_count("stop_spikes", self.stop_spikes, at_least=0)
