@@ -170,10 +170,10 @@ def test_weights_that_are_no_numbers_end_a_run_and_leave_the_last_checkpoint(tmp
 
     learn = training.simulator.train
 
-    def spoil(images, progress):
+    def spoil(images, progress, **options):
         if training.examples == 50:
             training.simulator.state.weights[0] = np.nan
-        return learn(images, progress)
+        return learn(images, progress, **options)
 
     training.simulator.train = spoil
     with pytest.raises(RuleError, match="made weights that are not finite; lower its learning rate"):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engram import DiehlCook, simulate
-from engram.arithmetic import exp2, exp2_coefficients
+from engram.arithmetic import exp2, exp2_coefficients, log2, relaxation, relaxation_coefficients
 from engram.errors import ConfigError
 from engram.kernels.compile import compiled
 from engram.neurons import (
@@ -21,9 +21,10 @@ from engram.neurons import (
     membrane_constants,
     membrane_euler,
     membrane_exponential_euler,
+    membrane_small_conductance,
 )
 from engram.plasticity import Pair
-from engram.synapses import clip_weight, conductance_decay, drive_conductance, trace_now
+from engram.synapses import clip_weight, drive_conductance, open_conductance, trace_now
 
 
 @functools.partial(compiled, from_python=True)
@@ -133,15 +134,34 @@ def test_refractory_neuron_holds_still_and_fires_again_after_t_ref():
     np.testing.assert_array_equal(held, -65.0)
 
 
-def test_conductance_decays_to_zero_and_never_below():
-    g, decay = np.float32(1.0), np.float32(math.exp(-0.5))
-    for step in range(1, 400):
-        g = conductance_decay(g, decay, np.float32(1e-30))
-        if step < 60:
-            assert g == pytest.approx(math.exp(-0.5 * step), rel=1e-5)
-    assert g == 0.0
+def test_conductances_close_and_never_fall_below_zero():
+    assert open_conductance(np.float32(1e-9), np.float32(7e-9)) == 0.0
+    assert open_conductance(np.float32(1e-8), np.float32(7e-9)) == np.float32(1e-8)
     assert drive_conductance(0.5, -0.75) == 0.0
     assert drive_conductance(0.5, 0.25) == 0.75
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 4e-7), (np.float64, 6e-16)])
+@pytest.mark.parametrize("h", [1e-4, 0.005, 0.1, 1.0])
+def test_relaxation_is_the_exponentials(dtype, bound, h):
+    c = relaxation_coefficients(dtype, h)
+    g = np.linspace(1e-3, 1.0 / h, 20011).astype(dtype)
+    exact = -np.expm1(-np.longdouble(h) * g) / g
+    assert np.max(np.abs(relaxation(g, c) / exact - 1)) < bound
+
+
+def test_small_and_large_conductances_meet():
+    p = membrane_constants(EXCITATORY, 0.5, "exponential_euler", "float64")
+    c = exp2_coefficients("float64")
+    g = np.array([p.g_small - 1.0 - 1e-9, p.g_small - 1.0 + 1e-9])
+    below, above = membrane_exponential_euler(-60.0, 0.0, g, p, c)
+    assert below == pytest.approx(above, abs=1e-8)
+    assert membrane_small_conductance(-60.0, 0.0, g[0], p.flow) == below
+
+
+def test_log2_is_accurate_to_two_roundings():
+    for x in (*np.logspace(-9.6, 0.0, 3001), 1.0 - 2.0**-32, 2.0**-32):
+        assert log2(x) == pytest.approx(math.log2(x), rel=6e-16, abs=0.0)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -122,14 +122,26 @@ def test_bounds_survive_counts_that_would_divide_by_zero(variant, count, rate):
         assert np.all(np.isfinite(norm_convergence(rule, np.full((20, 2), 0.1), n_spikes=50, rate=rate)))
 
 
+def normalize_all(weights, kind, target):
+    n_neurons = weights.shape[1]
+    normalize(weights, np.ones(n_neurons, bool), 0, n_neurons, KINDS[kind], target)
+
+
 def test_silent_columns_stay_as_they_are():
     weights = np.array([[0.0, 1.0], [0.0, 3.0]])
     for kind in ("l1", "l2"):
         changed = weights.copy()
         with np.errstate(all="raise"):
-            normalize(changed, KINDS[kind], target_norm(kind, 784))
+            normalize_all(changed, kind, target_norm(kind, 784))
         np.testing.assert_array_equal(changed[:, 0], 0.0)
         assert changed[1, 1] == pytest.approx(3 * changed[0, 1])
+
+
+def test_only_changed_columns_are_normalised():
+    weights, changed = np.ones((4, 3)), np.array([True, False, True])
+    normalize(weights, changed, 0, 2, KINDS["l1"], 2.0)
+    np.testing.assert_array_equal(weights.sum(axis=0), [2.0, 4.0, 4.0])
+    np.testing.assert_array_equal(changed, [False, False, True])
 
 
 @given(
@@ -142,20 +154,20 @@ def test_normalised_columns_have_the_target_norm(n_inputs, n_neurons, seed, kind
     weights = np.random.default_rng(seed).uniform(-0.5, 1.0, (n_inputs, n_neurons))
     target = target_norm(kind, n_inputs)
     before = np.sign(weights)
-    normalize(weights, KINDS[kind], target)
+    normalize_all(weights, kind, target)
     order = {"l1": 1, "l2": 2}[kind]
     np.testing.assert_allclose(np.linalg.norm(weights, order, axis=0), target, rtol=1e-12)
     np.testing.assert_array_equal(np.sign(weights), before)
 
 
-def test_targets_are_those_of_the_papers():
+def test_targets_of_the_norms():
     assert target_norm("l1", 784) == pytest.approx(78.4)
-    assert target_norm("l2", 784) == pytest.approx(7.84)
+    assert target_norm("l2", 784) == pytest.approx(5.6)
 
 
 def test_single_precision_weights_stay_single_when_normalised():
     weights = np.full((3, 2), 0.5, np.float32)
-    normalize(weights, KINDS["l1"], np.float32(0.3))
+    normalize_all(weights, "l1", np.float32(0.3))
     np.testing.assert_allclose(weights, np.float32(0.1), rtol=1e-6)
 
 
@@ -331,6 +343,11 @@ def test_mistake_in_a_users_rule_is_told_with_its_line(rule_file, body, message)
 def test_missing_decorator_is_told(rule_file, decorator, message):
     with pytest.raises(RuleError, match=message):
         load_rule(rule_file(head=RULE.replace("@dataclass(frozen=True, kw_only=True)", decorator)))
+
+
+def test_a_users_file_that_exits_is_told(rule_file):
+    with pytest.raises(RuleError, match=r"my_rule\.py:\d+: SystemExit: 3"):
+        load_rule(rule_file(head="raise SystemExit(3)\n" + RULE))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """How images are presented: retries, normalisation, early stops, and what results may not depend on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,11 +18,14 @@ def simulator(rule=None, kernel="compiled", network=NETWORK, **protocol):
 
 
 @pytest.mark.parametrize("rule", [SelfNormalizing(), Triplet()], ids=lambda rule: rule.name)
-@pytest.mark.parametrize("protocol", [{"min_spikes": 12}, {"stop_spikes": 6}], ids=["retries", "stops"])
+@pytest.mark.parametrize(
+    "protocol", [{"min_spikes": 12}, {"stop_spikes": 6}, {"at_rest": True}], ids=["retries", "stops", "at rest"]
+)
 def test_kernels_train_alike(rule, protocol):
     results = []
     for kernel in ("compiled", "reference"):
-        trained = simulator(rule, kernel, shown=60.0, blank=20.0, **protocol)
+        network = replace(NETWORK, theta_plus_decay=0.1)
+        trained = simulator(rule, kernel, network, shown=60.0, blank=20.0, **protocol)
         counts, attempts = trained.train(DIGITS[:3], np.array([0.0, 0.3, 0.6]))
         results.append((counts, attempts, trained.state.weights, trained.state.theta, trained.state.pending))
     for ours, reference in zip(*results, strict=True):
@@ -59,6 +64,25 @@ def test_counting_leaves_the_network_as_it_is():
     trained.count_spikes(DIGITS[:10])
     for old, new in zip(before, (trained.state.weights, trained.state.theta, trained.state.exc.v), strict=True):
         assert np.array_equal(old, new)
+
+
+def test_network_at_rest_knows_nothing_of_the_image_before():
+    """Without learning, an image draws the same spikes alone as after another, if its draws are the same."""
+    network = replace(NETWORK, theta_plus=0.0)
+    after, alone = (simulator(Triplet(eta_pre=0.0, eta_post=0.0), network=network, at_rest=True) for _ in range(2))
+    after.train(DIGITS[:1])
+    alone.presentations = after.presentations
+    assert np.array_equal(after.train(DIGITS[1:2])[0], alone.train(DIGITS[1:2])[0])
+
+
+def test_steps_of_thresholds_fall_with_progress():
+    rises = []
+    for progress in (0.0, 1.0):
+        network = replace(NETWORK, theta_plus_decay=0.01, tau_theta=1e12)
+        trained = simulator(network=network, min_spikes=0, blank=0.0)
+        counts, _ = trained.train(DIGITS[:1], [progress])
+        rises.append((trained.state.theta - network.theta_start).sum() / counts.sum())
+    assert rises == pytest.approx([0.05, 0.0005], rel=1e-4)
 
 
 def test_silent_image_is_shown_up_to_the_last_intensity():
@@ -114,3 +138,20 @@ def test_images_of_another_size_are_told():
 def test_impossible_protocols_are_told(options, message):
     with pytest.raises(ConfigError, match=message):
         Protocol(**options)
+
+
+@pytest.mark.parametrize("rule", [SelfNormalizing(), Triplet()], ids=lambda rule: rule.name)
+def test_threads_that_share_out_the_neurons_give_the_same_bits(rule, monkeypatch):
+    monkeypatch.setattr("engram.simulator.NEURONS_PER_THREAD", 32)
+    monkeypatch.setattr("engram.simulator.default_threads", lambda: 3)
+    results = []
+    for threads in (1, 2, 3):
+        trained = Simulator(DiehlCook(n_neurons=107), rule, protocol=Protocol(shown=100.0, blank=30.0), input_gain=0.4)
+        counts, attempts = trained.train(DIGITS[:4], threads=threads)
+        assert trained.training_threads(threads) == threads
+        dynamics = (trained.state.exc.v, trained.state.inh.v, trained.state.pending, trained.memory.x_pre)
+        results.append((counts, attempts, trained.state.weights, trained.state.theta, *dynamics))
+    assert results[0][0].sum() > 20
+    for other in results[1:]:
+        for one, same in zip(results[0], other, strict=True):
+            assert np.array_equal(one, same)

@@ -1,4 +1,4 @@
-"""The two operations that NumPy arrays and compiled scalars spell differently, and the exponential built on them.
+"""The few operations that NumPy arrays and compiled scalars spell differently, and the functions built on them.
 
 Both spellings round alike, so the reference kernel and the compiled kernel agree to the last bit.
 """
@@ -6,6 +6,7 @@ Both spellings round alike, so the reference kernel and the compiled kernel agre
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -85,3 +86,107 @@ def exp2(y, c):
     y = select(y > c.lowest, y, c.lowest)
     n = np.rint(y)
     return scale_by_power_of_two(polynomial(y - n, c), n)
+
+
+class RelaxationCoefficients(NamedTuple):
+    """Of :func:`relaxation`, in single precision."""
+
+    c0: float
+    c1: float
+    c2: float
+    c3: float
+    c4: float
+    c5: float
+
+
+class RelaxationCoefficientsDouble(NamedTuple):
+    """Of :func:`relaxation`, in double precision."""
+
+    c0: float
+    c1: float
+    c2: float
+    c3: float
+    c4: float
+    c5: float
+    c6: float
+    c7: float
+    c8: float
+    c9: float
+    c10: float
+    c11: float
+
+
+def relaxation_coefficients(dtype, h: float):
+    """The coefficients of ``(1 − exp(−h g)) / g`` in powers of g, for ``0 <= h g <= 1``.
+
+    The Taylor series in ``x = h g``, its high orders traded for Chebyshev polynomials on [0, 1] so that the error is
+    spread evenly: below 1e-7 of the value in single precision, 2e-17 in double precision.
+    """
+    real = np.dtype(dtype).type
+    kind = RelaxationCoefficients if real is np.float32 else RelaxationCoefficientsDouble
+    n = len(kind._fields)
+    series = [Fraction((-1) ** k, math.factorial(k + 1)) for k in range(2 * n + 8)]
+    for order in range(len(series) - 1, n - 1, -1):
+        chebyshev = _chebyshev(order)
+        share = series[order] / chebyshev[order]
+        series = [s - share * c for s, c in zip(series, chebyshev[:-1], strict=False)]
+    step = Fraction(h)
+    return kind(*(real(float(c * step ** (k + 1))) for k, c in enumerate(series)))
+
+
+def _chebyshev(order: int) -> list[Fraction]:
+    """The coefficients of the Chebyshev polynomial of that order, moved to [0, 1]."""
+    before, now = [Fraction(1)], [Fraction(-1), Fraction(2)]
+    for _ in range(order - 1):
+        longer = [Fraction(0), *(4 * c for c in now)]
+        longer = [a - 2 * b for a, b in zip(longer, [*now, 0], strict=True)]
+        before, now = now, [a - b for a, b in zip(longer, [*before, 0, 0], strict=True)]
+    return now if order else before
+
+
+def relaxation(g, c):
+    """``(1 − exp(−h g)) / g`` for ``0 <= h g <= 1`` and the `h` of the coefficients."""
+    if isinstance(c, RelaxationCoefficientsDouble):
+        return relaxation_double(g, c)
+    return relaxation_single(g, c)
+
+
+def relaxation_single(g, c):
+    """In an order of few dependent steps, for which a processor need not wait."""
+    g2 = g * g
+    return (c.c0 + c.c1 * g) + g2 * ((c.c2 + c.c3 * g) + g2 * (c.c4 + c.c5 * g))
+
+
+def relaxation_double(g, c):
+    """As :func:`relaxation_single`, of higher order."""
+    g2 = g * g
+    g4 = g2 * g2
+    low = (c.c0 + c.c1 * g) + g2 * (c.c2 + c.c3 * g)
+    middle = (c.c4 + c.c5 * g) + g2 * (c.c6 + c.c7 * g)
+    high = (c.c8 + c.c9 * g) + g2 * (c.c10 + c.c11 * g)
+    return low + g4 * (middle + g4 * high)
+
+
+_ROOT_TWO = math.sqrt(2.0)
+_TWO_OVER_LN_TWO = 2.0 / math.log(2.0)
+
+
+def mantissa_and_exponent(x):
+    """A positive double as ``(m, n)`` with ``x = m · 2**n`` and m in [1, 2); n as a double."""
+    m, n = math.frexp(x)
+    return 2.0 * m, float(n - 1)
+
+
+def log2(x):
+    """The binary logarithm of a positive double: relative error below 1e-15, next to 1 as well."""
+    m, n = mantissa_and_exponent(x)
+    above = m > _ROOT_TWO
+    m = 0.5 * m if above else m
+    n = n + 1.0 if above else n
+    s = (m - 1.0) / (m + 1.0)
+    z = s * s
+    low = (1.0 + z * (1.0 / 3.0)) + (z * z) * (1.0 / 5.0 + z * (1.0 / 7.0))
+    high = (1.0 / 9.0 + z * (1.0 / 11.0)) + (z * z) * (1.0 / 13.0 + z * (1.0 / 15.0))
+    highest = 1.0 / 17.0 + z * (1.0 / 19.0)
+    z4 = (z * z) * (z * z)
+    return n + (_TWO_OVER_LN_TWO * s) * (low + z4 * (high + z4 * highest))

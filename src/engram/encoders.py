@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from engram.arithmetic import log2
 from engram.randomness import philox4x32
 
 RATE_PER_PIXEL = 1.0 / 8.0
@@ -15,6 +16,7 @@ MEAN_INK = 0.13
 """MNIST's mean brightness as a fraction of white: the input strength that the network's constants suit."""
 
 _TWO_TO_MINUS_32 = 2.0**-32
+_LN_TWO = math.log(2.0)
 _MASK = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
 
@@ -61,42 +63,62 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
     """
     low = np.uint64(counter) & _MASK
     high = np.uint64(counter) >> _SHIFT
-    capacity = 1024
+    n_inputs = probability.shape[0]
+
+    # enough blocks of four draws for most inputs, drawn in loops that compile to vector instructions
+    first_block = np.empty(n_inputs + 1, np.int64)
+    n_blocks = 0
+    for i in range(n_inputs):
+        first_block[i] = n_blocks
+        p = probability[i]
+        if p > 0.0:
+            expected = min(p, 1.0) * n_steps
+            n_blocks += int(0.25 * (expected + math.sqrt(expected))) + 1
+    first_block[n_inputs] = n_blocks
+    inputs = np.empty(n_blocks + 1, np.int64)
+    blocks = np.empty(n_blocks + 1, np.int64)
+    steps_per_bit = np.empty(n_blocks + 1)
+    gap = np.empty(4 * n_blocks + 4)
+    for i in range(n_inputs):
+        if first_block[i + 1] > first_block[i]:
+            p = probability[i]
+            each = _LN_TWO / math.log1p(-p) if p < 1.0 else 0.0
+            for b in range(first_block[i], first_block[i + 1]):
+                inputs[b] = i
+                blocks[b] = b - first_block[i]
+                steps_per_bit[b] = each
+    draw_gaps(inputs, blocks, steps_per_bit, 0, n_blocks, n_steps, attempt, low, high, key, gap)
+
+    capacity = max(4 * n_blocks, 16)
     drawn_index = np.empty(capacity, np.int32)
     drawn_step = np.empty(capacity, np.int32)
     offset = np.zeros(n_steps + 1, np.int64)
     count = 0
-    for i in range(probability.shape[0]):
-        p = probability[i]
-        if not p > 0.0:
+    for i in range(n_inputs):
+        first, last = first_block[i], first_block[i + 1]
+        if first == last:
             continue
-        log_silence = math.log1p(-p) if p < 1.0 else -math.inf
         step = -1
-        block = 0
+        b = first
         while step < n_steps:
-            words = philox4x32(
-                np.uint64(i),
-                np.uint64(block) | (np.uint64(attempt) << np.uint64(24)),
-                low,
-                high,
-                key[0],
-                key[1],
-            )
-            block += 1
-            for word in words:
-                gap = math.log((float(word) + 1.0) * _TWO_TO_MINUS_32) / log_silence
-                if not gap < n_steps - 1 - step:
-                    step = n_steps
+            block = b
+            if b >= last:
+                block = n_blocks
+                inputs[block], blocks[block], steps_per_bit[block] = i, b - first, steps_per_bit[first]
+                draw_gaps(inputs, blocks, steps_per_bit, block, block + 1, n_steps, attempt, low, high, key, gap)
+            if count + 4 > capacity:
+                capacity *= 2
+                drawn_index = grown(drawn_index, capacity)
+                drawn_step = grown(drawn_step, capacity)
+            for k in range(4 * block, 4 * block + 4):
+                step += 1 + int(gap[k])
+                if step >= n_steps:
                     break
-                step += 1 + int(gap)
-                if count == capacity:
-                    capacity *= 2
-                    drawn_index = grown(drawn_index, capacity)
-                    drawn_step = grown(drawn_step, capacity)
                 drawn_index[count] = i
                 drawn_step[count] = step
                 offset[step + 1] += 1
                 count += 1
+            b += 1
     for t in range(n_steps):
         offset[t + 1] += offset[t]
     index = np.empty(count, np.int32)
@@ -108,6 +130,23 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
         index[place[t]] = drawn_index[s]
         place[t] += 1
     return index, offset
+
+
+def draw_gaps(inputs, blocks, steps_per_bit, first, last, longest, attempt, low, high, key, gap):
+    """Draw some blocks of four gaps: how many steps pass without a spike, at most `longest`.
+
+    `steps_per_bit` is ln 2 / ln(1 − p) per block: so many steps pass, p the chance of a spike in each, for every
+    halving of a uniform number.
+    """
+    again = np.uint64(attempt) << np.uint64(24)
+    k0, k1 = key[0], key[1]
+    for b in range(first, last):
+        words = philox4x32(np.uint64(inputs[b]), np.uint64(blocks[b]) | again, low, high, k0, k1)
+        gap[4 * b], gap[4 * b + 1] = float(words[0]) + 1.0, float(words[1]) + 1.0
+        gap[4 * b + 2], gap[4 * b + 3] = float(words[2]) + 1.0, float(words[3]) + 1.0
+    for k in range(4 * first, 4 * last):
+        steps = log2(gap[k] * _TWO_TO_MINUS_32) * steps_per_bit[k >> 2]
+        gap[k] = steps if steps < longest else float(longest)
 
 
 def grown(array, capacity):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from engram.errors import ConfigError, DataError
 from engram.model import Model
 from engram.randomness import Stream
 from engram.readout import SCHEMES, Readout, fit_readout
-from engram.simulator import Simulator
+from engram.simulator import Simulator, default_threads
 from engram.training import TrainingSet
 
 OnProgress = Callable[[str, int, int], None]
@@ -229,11 +228,6 @@ def all_as_test(model: Model, dataset: Dataset) -> Dataset:
         test_images=np.concatenate((dataset.train_images, dataset.test_images)),
         test_labels=np.concatenate((dataset.train_labels, dataset.test_labels)),
     )
-
-
-def default_threads() -> int:
-    """As many threads as this process may use processors."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def count_images(

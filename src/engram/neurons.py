@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engram.arithmetic import exp2
+from engram.arithmetic import exp2, relaxation, relaxation_coefficients, select
 from engram.validation import check_finite, check_positive
 
 
@@ -78,19 +78,27 @@ INHIBITORY = ConductanceLIF(
 """The inhibitory neuron of [DC15]."""
 
 
-class MembraneConstants(NamedTuple):
-    """A neuron's constants for one time step, each in the precision of the simulation."""
+class FlowConstants(NamedTuple):
+    """What a membrane's step takes while no conductance is large; few, since they are handed on in every step."""
 
     g_leak: float
     v_rest: float
-    v_reset: float
-    v_thresh: float
     e_inh: float
-    rate: float  # -dt / tau_m · log2(e): exponent of the membrane's decay per unit of conductance
-    dt_over_tau: float
     exc_decay: float
     inh_decay: float
-    tiny: float  # a smaller conductance changes no bit beside the leak of 1: it is zero
+    relaxation: tuple  # coefficients of (1 - exp(-dt / tau_m · g)) / g
+
+
+class MembraneConstants(NamedTuple):
+    """A neuron's constants for one time step, each in the precision of the simulation."""
+
+    flow: FlowConstants
+    v_reset: float
+    v_thresh: float
+    rate: float  # -dt / tau_m · log2(e): exponent of the membrane's decay per unit of conductance
+    g_small: float  # the largest total conductance for which the coefficients of the relaxation hold
+    dt_over_tau: float
+    tiny: float  # a smaller conductance changes no bit beside the leak of 1
     t_ref: np.int32  # steps
 
 
@@ -99,15 +107,19 @@ def membrane_constants(neuron: ConductanceLIF, dt: float, integrator: str, dtype
     real = np.dtype(dtype).type
     decay = {"exponential_euler": lambda tau: math.exp(-dt / tau), "euler": lambda tau: 1.0 - dt / tau}[integrator]
     return MembraneConstants(
-        g_leak=real(1.0),
-        v_rest=real(neuron.v_rest),
+        flow=FlowConstants(
+            g_leak=real(1.0),
+            v_rest=real(neuron.v_rest),
+            e_inh=real(neuron.e_inh),
+            exc_decay=real(decay(neuron.tau_exc)),
+            inh_decay=real(decay(neuron.tau_inh)),
+            relaxation=relaxation_coefficients(dtype, dt / neuron.tau_m),
+        ),
         v_reset=real(neuron.v_reset),
         v_thresh=real(neuron.v_thresh),
-        e_inh=real(neuron.e_inh),
         rate=real(-dt / neuron.tau_m * math.log2(math.e)),
+        g_small=real(neuron.tau_m / dt),
         dt_over_tau=real(dt / neuron.tau_m),
-        exc_decay=real(decay(neuron.tau_exc)),
-        inh_decay=real(decay(neuron.tau_inh)),
         tiny=np.finfo(dtype).eps / real(16),
         t_ref=np.int32(round(neuron.t_ref / dt)),
     )
@@ -115,11 +127,21 @@ def membrane_constants(neuron: ConductanceLIF, dt: float, integrator: str, dtype
 
 def membrane_exponential_euler(v, g_exc, g_inh, p, coefficients):
     """The potential one step later: exact while the conductances are held."""
-    g = p.g_leak + g_exc + g_inh
-    v_inf = (p.v_rest + g_inh * p.e_inh) / g
-    return v_inf + (v - v_inf) * exp2(p.rate * g, coefficients)
+    f = p.flow
+    g = f.g_leak + g_exc + g_inh
+    current = (f.v_rest + g_inh * f.e_inh) - g * v
+    large = (f.g_leak - exp2(p.rate * g, coefficients)) / g
+    return v + current * select(g <= p.g_small, relaxation(g, f.relaxation), large)
+
+
+def membrane_small_conductance(v, g_exc, g_inh, f):
+    """:func:`membrane_exponential_euler` where no total conductance is large: the same bits in half the time."""
+    g = f.g_leak + g_exc + g_inh
+    current = (f.v_rest + g_inh * f.e_inh) - g * v
+    return v + current * relaxation(g, f.relaxation)
 
 
 def membrane_euler(v, g_exc, g_inh, p, coefficients):
     """The potential one step later by forward Euler; overshoots once dt/tau_m (1 + g_exc + g_inh) > 1."""
-    return v + p.dt_over_tau * ((p.v_rest - v) - g_exc * v + g_inh * (p.e_inh - v))
+    f = p.flow
+    return v + p.dt_over_tau * ((f.v_rest - v) - g_exc * v + g_inh * (f.e_inh - v))

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from engram.errors import ConfigError
-from engram.evaluation import default_threads
 from engram.images import read_image
 from engram.model import Model
 from engram.readout import SCHEMES
+from engram.simulator import default_threads
 
 WINNERS = 5
 

@@ -219,7 +219,9 @@ def _by_diehl_cook(model: Model, pixels: np.ndarray) -> dict:
         factor = model.input_gain * intensity * schedule.probability_per_pixel
         index, offset = poisson_spikes(pixels * np.float64(factor), schedule.n_shown, key, counter, repeats)
         n_steps = schedule.n_shown + schedule.n_blank
-        exc_spikes, _, _ = simulator.run(index, offset, n_steps, learn=False, recorder=new_recorder(True))
+        exc_spikes, _, _ = simulator.run(
+            index, offset, n_steps, learn=False, recorder=new_recorder(simulator.network, n_steps)
+        )
         counts = np.bincount(
             exc_spikes[exc_spikes[:, 1] < schedule.n_shown, 0], minlength=model.network.n_neurons
         ).astype(np.int64)

@@ -85,7 +85,9 @@ def draw_raster(model: Model, image, label=None):
     simulator.state.exc.v[:] = model.network.excitatory.v_rest
     simulator.state.inh.v[:] = model.network.inhibitory.v_rest
     n_steps = schedule.n_shown + schedule.n_blank
-    exc, inh, counts = simulator.run(index, offset, n_steps, learn=False, recorder=new_recorder(True))
+    exc, inh, counts = simulator.run(
+        index, offset, n_steps, learn=False, recorder=new_recorder(simulator.network, n_steps)
+    )
     steps = np.repeat(np.arange(schedule.n_shown), np.diff(offset))
     title = None
     if label is not None and model.readout is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,7 +18,15 @@ from engram.randomness import Stream, content_counter, stream_key
 from engram.validation import check_choice, check_count
 
 KERNELS = ("compiled", "reference")
+NEURONS_PER_THREAD = 800
+"""Learning neurons from which a further thread pays."""
+
 _IMAGES_PER_TASK = 32
+
+
+def default_threads() -> int:
+    """As many threads as this process may use processors."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_kernels(kernel: str, rule: LearningRule | None, dtype: str, integrator: str):
@@ -116,10 +125,13 @@ class Simulator:
             self._check_learning()
         counts = np.zeros(self.network.n_neurons, np.int32)
         kernels = self._kernels if learn else self._frozen_kernels
-        exc_spikes, inh_spikes, overshot = kernels.run(
+        share = kernel_state.shares(self.network.n_neurons, 1)[0]
+        recorder = recorder or kernel_state.no_recorder()
+        overshot, n_exc_spikes, n_inh_spikes = kernels.run(
             self.state,
             self.memory,
             self.rule_constants.parameters,
+            self.constants.theta_plus,
             self.constants,
             self.rule_constants,
             index,
@@ -129,12 +141,16 @@ class Simulator:
             counts,
             n_steps,
             NEVER,
-            recorder or kernel_state.new_recorder(False),
+            recorder,
+            share,
+            kernel_state.new_work(self.state, self.memory, share),
         )
         self.overshot |= bool(overshot)
-        return exc_spikes, inh_spikes, counts
+        if not recorder.spikes:
+            n_exc_spikes = n_inh_spikes = 0
+        return recorder.exc_spikes[:n_exc_spikes], recorder.inh_spikes[:n_inh_spikes], counts
 
-    def train(self, images, progress=None):
+    def train(self, images, progress=None, *, threads: int = 1):
         """Learn from images, in order.
 
         Parameters
@@ -142,7 +158,11 @@ class Simulator:
         images : ndarray of shape (n_images, n_inputs)
             Pixel values 0-255.
         progress : ndarray of shape (n_images,), optional
-            How much of training is done at each image, 0 to 1: learning rates fall with it.
+            How much of training is done at each image, 0 to 1: learning rates and the steps of the thresholds fall
+            with it.
+        threads : int
+            At most so many threads share out the neurons, no more than there are processors, and each with at least
+            :data:`NEURONS_PER_THREAD`: fewer are faster by themselves. The result is the same for any number.
 
         Returns
         -------
@@ -156,27 +176,58 @@ class Simulator:
         RuleError
             If the rule made a weight that is not a number.
         """
+        check_count("threads", threads)
+        n_threads = self.training_threads(threads)
+        return self._train(images, progress, n_threads, together=n_threads > 1)
+
+    def training_threads(self, threads: int) -> int:
+        """How many of so many threads training uses."""
+        if self.kernel == "reference":
+            return 1
+        return max(1, min(threads, default_threads(), self.network.n_neurons // NEURONS_PER_THREAD))
+
+    def compile_training(self, *, together: bool) -> None:
+        """Compile the training kernel, for one thread or for several together, or read it from the cache."""
+        self._train(np.zeros((1, self.network.n_inputs), np.float32), None, 1, together=together)
+
+    def _train(self, images, progress, n_threads: int, *, together: bool):
         self._check_learning()
         pixels = self._pixels(images)
-        progress = np.zeros(len(pixels)) if progress is None else progress
+        progress = np.zeros(len(pixels)) if progress is None else np.asarray(progress, np.float64)
         parameters = self._parameters_over(progress)
+        theta_plus = self.network.theta_plus * self.network.theta_plus_decay**progress
         counts = np.zeros((len(pixels), self.network.n_neurons), np.int32)
         attempts = np.zeros(len(pixels), np.int32)
-        overshot = self._kernels.train(
-            self.state,
-            self.memory,
-            parameters,
-            self.constants,
-            self.rule_constants,
-            pixels,
-            self.input_gain,
-            stream_key(self.seed, Stream.TRAINING),
-            np.uint64(self.presentations),
-            self.schedule,
-            counts,
-            attempts,
-        )
-        self.overshot |= bool(overshot)
+        shares = kernel_state.shares(self.network.n_neurons, n_threads)
+        train_images = self._kernels.train_together if together else self._kernels.train
+
+        def train(state, memory, share) -> bool:
+            return train_images(
+                state,
+                memory,
+                parameters,
+                theta_plus,
+                self.constants,
+                self.rule_constants,
+                pixels,
+                self.input_gain,
+                stream_key(self.seed, Stream.TRAINING),
+                np.uint64(self.presentations),
+                self.schedule,
+                counts,
+                attempts,
+                kernel_state.no_recorder(),
+                share,
+                kernel_state.new_work(state, memory, share),
+            )
+
+        work = [kernel_state.of_share(self.state, self.memory, share) for share in shares]
+        if len(work) == 1:
+            overshot = [train(*work[0])]
+        else:
+            with ThreadPoolExecutor(len(work)) as pool:
+                overshot = list(pool.map(train, *zip(*work, strict=True)))
+        self.overshot |= any(overshot)
         self.presentations += int(attempts.sum())
         if not np.isfinite(self.state.weights).all():
             raise RuleError(
@@ -212,10 +263,10 @@ class Simulator:
         counts = np.zeros((len(images), self.network.n_neurons), dtype)
         attempts = np.zeros(len(images), np.int32)
         key = stream_key(self.seed, Stream.PREDICTION)
-        real = np.dtype(self.network.dtype).type
         nothing = kernel_state.no_rule_state(self.network.dtype)
         no_constants = kernel_state.no_rule_constants(self.network.dtype)
         count_images = self._frozen_kernels.count
+        whole = kernel_state.shares(self.network.n_neurons, 1)[0]
 
         def count(start: int) -> int:
             part = slice(start, start + _IMAGES_PER_TASK)
@@ -223,7 +274,7 @@ class Simulator:
             counters = np.array([content_counter(image) for image in pixels], np.uint64)
             own_counts = np.zeros((len(pixels), self.network.n_neurons), np.int32)
             count_images(
-                self.state,
+                kernel_state.own_dynamics(self.state),
                 nothing,
                 self.constants,
                 no_constants,
@@ -232,10 +283,11 @@ class Simulator:
                 key,
                 counters,
                 self.schedule,
-                real(self.network.excitatory.v_rest),
-                real(self.network.inhibitory.v_rest),
                 own_counts,
                 attempts[part],
+                kernel_state.no_recorder(),
+                whole,
+                kernel_state.new_work(self.state, nothing, whole),
             )
             counts[part] = own_counts
             return len(pixels)
@@ -390,7 +442,7 @@ def simulate(
     recorded = np.asarray(record, np.int64)
     if recorded.size and not (recorded.min() >= 0 and recorded.max() < n):
         raise DataError(f"record names neurons outside 0 to {n - 1}: {record!r}; choose among the excitatory neurons.")
-    recorder = kernel_state.new_recorder(True, recorded, n_steps)
+    recorder = kernel_state.new_recorder(network, n_steps, recorded)
     exc_spikes, inh_spikes, _ = simulator.run(index, offset, n_steps, learn=learn, recorder=recorder)
     return Simulation(
         exc_spikes=exc_spikes,

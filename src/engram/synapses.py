@@ -1,14 +1,16 @@
-"""Synapses: conductances and traces, and how they decay."""
+"""Synapses: conductances and traces."""
 
 from __future__ import annotations
 
 from engram.arithmetic import exp2, select
 
+CLOSING_INTERVAL = 32
+"""Every so many steps, conductances too small to matter are closed."""
 
-def conductance_decay(g, decay, tiny):
-    """A conductance one step later; zero once it is below `tiny`, too small to matter beside the leak."""
-    decayed = g * decay
-    return select(decayed > tiny, decayed, decayed - decayed)
+
+def open_conductance(g, tiny):
+    """A conductance, or zero if it is below `tiny`, too small to change a bit beside the leak."""
+    return select(g > tiny, g, g - g)
 
 
 def drive_conductance(g, drive):

@@ -26,7 +26,7 @@ from engram.plasticity.base import LearningRule
 from engram.plasticity.records import rule_record
 from engram.randomness import Stream
 from engram.readout import RunningAccuracy
-from engram.simulator import Simulator, named_rule_state
+from engram.simulator import Simulator, default_threads, named_rule_state
 
 BLOCK = 25
 """Images between two looks at the clock, the keyboard and the learning curve."""
@@ -115,6 +115,8 @@ class Training:
     learning_rate_at : float, optional
         Keep the learning rates where they stand at this share of a training, 0 to 1, instead of letting them fall:
         for learning whose end is not known.
+    threads : int, optional
+        For large networks, see :meth:`engram.simulator.Simulator.train`; by default as many as there are processors.
 
     Attributes
     ----------
@@ -145,6 +147,7 @@ class Training:
         rule: LearningRule | None = None,
         start: Model | None = None,
         learning_rate_at: float | None = None,
+        threads: int | None = None,
     ):
         self.config, self.dataset = config, dataset
         gain = config.input_gain if start is None else start.input_gain
@@ -162,6 +165,7 @@ class Training:
         if start is not None:
             self._start_from(start)
         self.learning_rate_at = learning_rate_at
+        self.threads = threads or default_threads()
         self.total = config.total_examples(len(dataset.train_images))
         self.examples = 0
         self.silent_images = 0
@@ -192,7 +196,8 @@ class Training:
     def prepare(self) -> None:
         """Compile the kernel, or read it from the cache, so that it does not count as training time."""
         if not self._compiled:
-            self.small_simulator().train(np.zeros((1, 1), np.float32))
+            together = self.simulator.training_threads(self.threads) > 1
+            self.small_simulator().compile_training(together=together)
             self._compiled = True
 
     def small_simulator(self) -> Simulator:
@@ -346,7 +351,7 @@ class Training:
     def _present(self, images: np.ndarray, progress: np.ndarray) -> np.ndarray:
         """Learn from images and return their counts."""
         try:
-            return self.simulator.train(images, progress)[0]
+            return self.simulator.train(images, progress, threads=self.threads)[0]
         except RuleError:
             self.health.note_nan(self.examples)
             raise

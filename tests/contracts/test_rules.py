@@ -231,7 +231,7 @@ def test_two_runs_in_a_row_equal_one(rule, kernel):
             part - part[0],
             last - first,
             learn=True,
-            recorder=new_recorder(True),
+            recorder=new_recorder(network, N_STEPS),
         )
         spikes.append((exc_spikes + np.array([0, first]), inh_spikes + np.array([0, first])))
     whole = run(rule)

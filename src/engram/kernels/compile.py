@@ -9,6 +9,7 @@ import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 
 import numba
 import numpy as np
@@ -36,17 +37,47 @@ _SOURCES = (
 _CACHES_KEPT = 6
 
 
-def compiled(function: Callable, *, inline: bool = False, from_python: bool = False):
+def compiled(
+    function: Callable,
+    *,
+    identity: str = "",
+    inline: bool = False,
+    from_python: bool = False,
+    allocates: bool = True,
+    expand: bool = False,
+):
     """Compile a plain function for use inside kernels, or to be called from Python as well.
 
     ``error_model="numpy"`` drops the zero-division test, which keeps loops from vectorising; ``nogil`` lets images
-    run on threads; no wrappers for Python unless asked for, which take
-    seconds to compile; without them a call from Python crashes. No ``fastmath``: bits must
-    not depend on how the machine groups a sum or fuses a product, and the reference kernel has to reach the same ones.
+    run on threads; no wrappers for Python unless asked for, which take seconds to compile; without them a call from
+    Python crashes. No ``fastmath``: bits must not depend on how the machine groups a sum or fuses a product, and the
+    reference kernel has to reach the same ones.
+
+    Parameters
+    ----------
+    function : callable
+    identity : str
+        What distinguishes it from other functions of its name: it must be given for functions that are made inside
+        others. Machine code from the cache and code made now are linked by name, and of two functions with the same
+        one, whichever comes first would be called.
+    inline : bool
+        Put the source in place of every call.
+    from_python : bool
+        Whether Python calls it.
+    allocates : bool
+        A function that neither makes nor returns arrays can do without counting references to them, which costs more
+        than a short loop.
+    expand : bool
+        Put the machine code in place of every call.
     """
-    wrappers = {"no_cpython_wrapper": not from_python, "no_cfunc_wrapper": True}
+    if identity:
+        function = FunctionType(
+            function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+        )
+        function.__qualname__ = f"{function.__name__}_{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+    options = {"no_cpython_wrapper": not from_python, "no_cfunc_wrapper": True, "_nrt": allocates}
     inlining = "always" if inline else "never"
-    return numba.njit(nogil=True, error_model="numpy", inline=inlining, **wrappers)(function)
+    return numba.njit(nogil=True, error_model="numpy", inline=inlining, forceinline=expand, **options)(function)
 
 
 def entry_point(function: Callable, identity: str):
@@ -58,7 +89,7 @@ def entry_point(function: Callable, identity: str):
     identity : str
         What it was built from besides engram's own sources: precision, rule, the source of a user's rule.
     """
-    dispatcher = compiled(function, from_python=True)
+    dispatcher = compiled(function, identity=identity, from_python=True)
     dispatcher._cache = _KernelCache(function, identity)
     return dispatcher
 
@@ -154,16 +185,26 @@ def _forget_old_caches() -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-@overload(arithmetic.select)
+_overload = functools.partial(overload, jit_options={"no_cpython_wrapper": True, "no_cfunc_wrapper": True})
+
+
+@_overload(arithmetic.select)
 def _select(condition, yes, no):
     return lambda condition, yes, no: yes if condition else no
 
 
-@overload(arithmetic.polynomial)
+@_overload(arithmetic.polynomial)
 def _polynomial(r, c):
     if c.instance_class is arithmetic.Exp2CoefficientsDouble:
         return arithmetic.polynomial_double
     return arithmetic.polynomial_single
+
+
+@_overload(arithmetic.relaxation)
+def _relaxation(g, c):
+    if c.instance_class is arithmetic.RelaxationCoefficientsDouble:
+        return arithmetic.relaxation_double
+    return arithmetic.relaxation_single
 
 
 def compile_when_called(function: Callable) -> None:
@@ -172,22 +213,27 @@ def compile_when_called(function: Callable) -> None:
     def choose(*_, **__):
         return function
 
-    overload(function, jit_options={"error_model": "numpy"}, strict=False)(choose)
+    options = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    overload(function, jit_options=options, strict=False)(choose)
 
 
 for _function in (
     arithmetic.exp2,
+    arithmetic.log2,
     neurons.membrane_exponential_euler,
+    neurons.membrane_small_conductance,
     neurons.membrane_euler,
-    synapses.conductance_decay,
+    synapses.open_conductance,
     synapses.drive_conductance,
     synapses.trace_now,
     synapses.clip_weight,
     randomness.philox4x32,
     encoders.grown,
+    encoders.draw_gaps,
     encoders.poisson_spikes,
     normalization.normalize,
     protocol.fill,
+    protocol.go_to_rest,
     protocol.rest,
     protocol.scale,
     protocol.total,
@@ -209,6 +255,26 @@ def _add_to_exponent(typing_context, x, n):
     return x(x, n), generate
 
 
-@overload(arithmetic.scale_by_power_of_two)
+@intrinsic
+def _split(typing_context, x):
+    """Mantissa in [1, 2) and exponent of a positive normal double, from its bits."""
+
+    def generate(context, builder, signature, arguments):
+        integer, double = ir.IntType(64), ir.DoubleType()
+        bits = builder.bitcast(arguments[0], integer)
+        exponent = builder.sub(builder.lshr(bits, ir.Constant(integer, 52)), ir.Constant(integer, 1023))
+        fraction = builder.and_(bits, ir.Constant(integer, (1 << 52) - 1))
+        mantissa = builder.bitcast(builder.or_(fraction, ir.Constant(integer, 1023 << 52)), double)
+        return context.make_tuple(builder, signature.return_type, (mantissa, builder.sitofp(exponent, double)))
+
+    return types.UniTuple(types.float64, 2)(types.float64), generate
+
+
+@_overload(arithmetic.mantissa_and_exponent)
+def _mantissa_and_exponent(x):
+    return lambda x: _split(x)
+
+
+@_overload(arithmetic.scale_by_power_of_two)
 def _scale_by_power_of_two(x, n):
     return lambda x, n: _add_to_exponent(x, n)

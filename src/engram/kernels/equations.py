@@ -55,7 +55,8 @@ def _in_precision(function: Callable, real: type, done: dict) -> Callable:
         if type(value) is float:
             scope[name] = real(value)
         elif _is_own_helper(value, function) and value not in done:
-            scope[name] = compiled(_in_precision(value, real, done))
+            helper = _in_precision(value, real, done)
+            scope[name] = compiled(helper, identity=f"{real.__name__} {equation_digest(value)}")
     return typed
 
 
@@ -145,9 +146,9 @@ def _check_equation(rule: LearningRule, equation: str, function: Callable, dtype
     names = known_names(rule)
     kinds = dict.fromkeys((name for kind in names.values() for name in kind), number)
     if is_column(equation):
-        kinds["w"] = types.Array(number, 1, "A")
+        kinds["w"] = types.Array(number, 1, "C")
         kinds |= dict.fromkeys(names["pre"], types.Array(number, 1, "C"))
-    dispatcher = compiled(in_precision(function, dtype))
+    dispatcher = compiled(in_precision(function, dtype), identity=f"{dtype} {equation_digest(function)}")
     signature = tuple(kinds[name] for name in arguments_of(function))
     try:
         dispatcher.compile(signature)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from engram.kernels.compile import entry_point
+from engram.kernels.loops import get_column, set_column
 from engram.kernels.rule_code import rule_functions, rule_identity
 from engram.plasticity.base import LearningRule
 from engram.synapses import trace_now
@@ -27,6 +28,7 @@ def forced_learning(rule: LearningRule, dtype: str) -> Callable:
         n_inputs, n = weights.shape
         x_pre = np.empty(memory.x_pre.shape, real)
         x_post = np.empty(len(asked), real)
+        column = np.empty(n_inputs, weights.dtype)
         for step in range(sums.shape[0] * interval):
             t = np.int32(step)
             for s in range(offset[step], offset[step + 1]):
@@ -45,7 +47,9 @@ def forced_learning(rule: LearningRule, dtype: str) -> Callable:
                     age = real(t - memory.pre_step[i])
                     x_pre[k, i] = trace_now(memory.x_pre[k, i], c.pre_rate[k], age, c.trace_floor, exp2)
             for j in range(n):
-                on_post(weights, j, t, x_pre, memory, c.parameters, c)
-                sums[step // interval, j] = weights[:, j].sum()
+                get_column(weights, j, column)
+                on_post(column, j, t, x_pre, memory, c.parameters, c)
+                set_column(weights, j, column)
+                sums[step // interval, j] = column.sum()
 
     return entry_point(forced, f"{dtype} {rule_identity(rule)}")

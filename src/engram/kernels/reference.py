@@ -9,7 +9,7 @@ import numpy as np
 from engram.kernels.protocol import Kernels, make_count, make_train
 from engram.neurons import membrane_euler, membrane_exponential_euler
 from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, check_rule, known_names
-from engram.synapses import clip_weight, conductance_decay, drive_conductance, trace_now
+from engram.synapses import CLOSING_INTERVAL, clip_weight, drive_conductance, open_conductance, trace_now
 
 
 def kernels_for(rule: LearningRule | None, dtype: str, integrator: str) -> Kernels:
@@ -20,18 +20,20 @@ def kernels_for(rule: LearningRule | None, dtype: str, integrator: str) -> Kerne
     return Kernels(
         run=run,
         train=make_train(run, normalizes=rule is not None and rule.normalization != "none"),
+        train_together=None,
         count=make_count(run),
     )
 
 
 def run_network(
-    rule, state, memory, parameters, c, rule_c, index, offset, n_steps, learn, counts, n_counted, stop, recorder
-):
+    rule, state, memory, parameters, theta_plus, c, rule_c, index, offset, n_steps, learn, counts, n_counted, stop,
+    recorder, share, work,
+):  # fmt: skip
     """Advance `state` and `memory` in place by `n_steps`; see :func:`engram.kernels.cpu.make_run`."""
     w, exc, inh = state.weights, state.exc, state.inh
     membrane = membrane_euler if c.euler else membrane_exponential_euler
     learner = Learner(rule, state, memory, parameters, c, rule_c) if learn else None
-    theta_decay, theta_plus = (c.theta_decay, c.theta_plus) if learn else (1.0, 0.0)
+    theta_decay, theta_plus = (c.theta_decay, theta_plus) if learn else (1.0, 0.0)
     theta_scale = 1.0
     real = w.dtype.type
     exc_spikes, inh_spikes, overshot = [], [], False
@@ -43,12 +45,15 @@ def run_network(
         # 1. integrate all neuron state with the values at t; v is held while refractory
         theta_scale *= theta_decay
         theta = state.theta.astype(w.dtype) * real(theta_scale)
-        overshot |= c.euler and bool(np.any(c.exc.dt_over_tau * (c.exc.g_leak + exc.g_exc + exc.g_inh) > 1))
+        overshot |= c.euler and bool(np.any(c.exc.dt_over_tau * (c.exc.flow.g_leak + exc.g_exc + exc.g_inh) > 1))
         for layer, p in ((exc, c.exc), (inh, c.inh)):
             v_next = membrane(layer.v, layer.g_exc, layer.g_inh, p, c.exp2)
             layer.v[:] = np.where(layer.hold <= t, v_next, layer.v)
-            layer.g_exc[:] = conductance_decay(layer.g_exc, p.exc_decay, p.tiny)
-            layer.g_inh[:] = conductance_decay(layer.g_inh, p.inh_decay, p.tiny)
+            layer.g_exc[:] *= p.flow.exc_decay
+            layer.g_inh[:] *= p.flow.inh_decay
+            if t % CLOSING_INTERVAL == 0:
+                layer.g_exc[:] = open_conductance(layer.g_exc, p.tiny)
+                layer.g_inh[:] = open_conductance(layer.g_inh, p.tiny)
 
         # 2. thresholds
         fired = np.flatnonzero((exc.hold <= t) & (exc.v > theta + c.exc.v_thresh))
@@ -108,7 +113,10 @@ def run_network(
     state.input_pending[:] = np.roll(state.input_pending, -end, axis=0)
     if learn:
         learner.settle(end)
-    return _spike_table(exc_spikes), _spike_table(inh_spikes), overshot
+    if recorder.spikes:
+        for table, spikes in ((recorder.exc_spikes, exc_spikes), (recorder.inh_spikes, inh_spikes)):
+            table[: len(spikes)] = np.array(spikes, np.int32).reshape(-1, 2)
+    return overshot, len(exc_spikes), len(inh_spikes)
 
 
 class Learner:
@@ -122,6 +130,8 @@ class Learner:
         self.added = {trace.name: trace.add for trace in rule.traces()}
         self.w, self.memory, self.c, self.rule_c = state.weights, memory, c, rule_c
         self.parameters = dict(zip(self.names["parameter"], parameters, strict=True))
+        if self.equations.on_pre is not None:
+            memory.changed[self.everywhere | np.any(memory.x_post[self.asked] != 0, axis=0)] = True
 
     def presynaptic_spike(self, i: int, t: int) -> None:
         """Input i spikes: its traces, then its synapses."""
@@ -139,6 +149,7 @@ class Learner:
     def postsynaptic_spike(self, j: int, t: int) -> None:
         """Neuron j spikes: its column, then its traces."""
         x_pre, x_post = self._pre_traces(t), self._post_traces(j, t)
+        self.memory.changed[j] = True
         self._column(self.equations.before_post, j, x_pre, x_post)
         if self.equations.on_post is not None:
             for i in range(self.w.shape[0]):
@@ -205,7 +216,3 @@ class Learner:
 
 def _nothing():
     """The equation of a rule without one."""
-
-
-def _spike_table(spikes) -> np.ndarray:
-    return np.array(spikes, np.int32).reshape(-1, 2)

@@ -33,7 +33,7 @@ class RuleFunctions(NamedTuple):
 
     mark_input: Callable  # (i, t, memory, c): the input's traces after its spike
     on_pre: Callable  # (w, i, j, t, x_post, memory, parameters, c): one synapse at an input's spike
-    on_post: Callable  # (w, j, t, x_pre, memory, parameters, c): one column at a neuron's spike
+    on_post: Callable  # (column, j, t, x_pre, memory, parameters, c): a neuron's weights, side by side, at its spike
     has_on_pre: bool
     pre_everywhere: bool
     has_synapse: bool  # whether it has traces of its own at each synapse
@@ -52,6 +52,7 @@ def rule_functions(rule: LearningRule, dtype) -> RuleFunctions:
     check_rule(rule)
     if RULES.get(rule.name) is not type(rule):
         check_compiles(rule, dtype, rule_identity(rule))
+    identity = f"{dtype} {rule_identity(rule)}"
     scope = {
         "_real": np.dtype(dtype).type,
         "_range": range,
@@ -61,11 +62,12 @@ def rule_functions(rule: LearningRule, dtype) -> RuleFunctions:
     }
     for name, function in zip(EQUATIONS, rule.equations(), strict=True):
         if function is not None:
-            scope[f"_equation_{name}"] = compiled(in_precision(function, dtype))
+            scope[f"_equation_{name}"] = compiled(in_precision(function, dtype), identity=f"{name} {identity}")
     functions = {}
     for name, source in _Writer(rule).sources().items():
         exec(compile(source, f"<{type(rule).__name__}.{name}>", "exec"), scope)
-        functions[name] = compiled(scope[f"_{name}"])
+        each_step = name != "on_post"  # where handing over its arguments would take longer than the function
+        functions[name] = compiled(scope[f"_{name}"], identity=identity, allocates=not each_step, expand=each_step)
     return RuleFunctions(
         **functions,
         has_on_pre=rule.equations().on_pre is not None,
@@ -110,20 +112,20 @@ class _Writer:
         lines += self._parameters("on_pre") + self._state()
         lines += [f"    {name} = _memory.x_pre[{k}, _i]" for k, name in enumerate(self.names["pre"])]
         lines += [f"    {name} = _x_post[{k}]" for k, name in enumerate(_asked_post(self.rule))]
-        lines += self._change_synapse("on_pre", "    ")
+        lines += self._change_synapse("on_pre", "_w[_i, _j]", "    ")
         return "\n".join(lines)
 
     def _on_post(self) -> str:
-        lines = ["def _on_post(_w, _j, _t, _x_pre, _memory, _parameters, _c):"]
+        lines = ["def _on_post(_column, _j, _t, _x_pre, _memory, _parameters, _c):"]
         lines += self._parameters("on_post", "before_post", "after_post") + self._state()
         for k, name in enumerate(self.names["post"]):
             now = _decayed(f"_memory.x_post[{k}, _j]", f"_c.post_rate[{k}]", "_memory.post_step[_j]")
             lines.append(f"    {name} = {now}")
         lines += self._column("before_post")
         if self.equations.on_post is not None:
-            lines.append("    for _i in _range(_w.shape[0]):")
+            lines.append("    for _i in _range(_column.shape[0]):")
             lines += [f"        {name} = _x_pre[{k}, _i]" for k, name in enumerate(self.names["pre"])]
-            lines += self._change_synapse("on_post", "        ")
+            lines += self._change_synapse("on_post", "_column[_i]", "        ")
         lines += self._column("after_post")
         lines += [f"    _memory.neuron[{k}, _j] = {name}" for k, name in enumerate(self.names["state"])]
         for k, name in enumerate(self.names["post"]):
@@ -147,7 +149,7 @@ class _Writer:
     def _state(self) -> list[str]:
         return [f"    {name} = _memory.neuron[{k}, _j]" for k, name in enumerate(self.names["state"])]
 
-    def _change_synapse(self, equation: str, indent: str) -> list[str]:
+    def _change_synapse(self, equation: str, weight: str, indent: str) -> list[str]:
         """One synapse's weight, and its traces if it has any."""
         traces = self.names["synapse"]
         lines = []
@@ -155,10 +157,10 @@ class _Writer:
             since = "_memory.synapse_step[_i, _j]"
             now = _decayed(f"_memory.synapse[{k}, _i, _j]", f"_c.synapse_rate[{k}]", since)
             lines.append(f"{indent}{name} = {now}")
-        arguments = ", ".join("_w[_i, _j]" if name == "w" else name for name in self._asked(equation))
+        arguments = ", ".join(weight if name == "w" else name for name in self._asked(equation))
         result = ", ".join(["_changed", *traces])
         lines.append(f"{indent}{result} = _equation_{equation}({arguments})")
-        lines.append(f"{indent}_w[_i, _j] = _clip_weight(_real(_changed), _c.w_min, _c.w_max)")
+        lines.append(f"{indent}{weight} = _clip_weight(_real(_changed), _c.w_min, _c.w_max)")
         lines += [f"{indent}_memory.synapse[{k}, _i, _j] = {name}" for k, name in enumerate(traces)]
         if traces:
             lines.append(f"{indent}_memory.synapse_step[_i, _j] = _t")
@@ -170,7 +172,7 @@ class _Writer:
         if function is None:
             return []
         pre = {name: f"_x_pre[{k}]" for k, name in enumerate(self.names["pre"])}
-        arguments = ", ".join("_w[:, _j]" if name == "w" else pre.get(name, name) for name in arguments_of(function))
+        arguments = ", ".join("_column" if name == "w" else pre.get(name, name) for name in arguments_of(function))
         call = f"_equation_{equation}({arguments})"
         states = self.names["state"]
         if not states:
@@ -206,7 +208,7 @@ def _no_on_pre(w, i, j, t, x_post, memory, parameters, c):
 
 
 @compiled
-def _no_on_post(w, j, t, x_pre, memory, parameters, c):
+def _no_on_post(column, j, t, x_pre, memory, parameters, c):
     pass
 
 

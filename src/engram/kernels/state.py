@@ -6,6 +6,8 @@ boundary between presentations; whatever counts steps counts from there.
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,15 @@ from engram.encoders import RATE_PER_PIXEL
 from engram.neurons import MembraneConstants, membrane_constants
 from engram.plasticity.base import LearningRule, known_names
 from engram.plasticity.normalization import KINDS, target_norm
+
+LINE_BYTES = 64
+"""Length of a cache line."""
+
+LINE_WORDS = 8
+"""64-bit words of a cache line; no two threads write to the same one."""
+
+LANES = 32
+"""Neurons are computed, and shared out, in groups of this many: two of the widest vectors in single precision."""
 
 
 class Layer(NamedTuple):
@@ -29,7 +40,7 @@ class Layer(NamedTuple):
 class NetworkState(NamedTuple):
     """Everything that a presentation reads and changes, but for the rule's own memory."""
 
-    weights: np.ndarray  # (n_inputs, n_neurons)
+    rows: np.ndarray  # (n_inputs + 1, n_lanes): the weights, filled up with zeros; see padded_rows
     theta: np.ndarray  # (n_neurons,) mV, always float64: its decay within a step is below single precision
     exc: Layer
     inh: Layer
@@ -37,6 +48,11 @@ class NetworkState(NamedTuple):
     pending: np.ndarray  # (n_slots, n_neurons) int32: inhibitory spikes due at each neuron, by steps from now
     input_delays: np.ndarray  # (n_inputs, n_neurons) steps, unsigned; shape (0, 0) for none
     input_pending: np.ndarray  # (n_input_slots, n_neurons): delayed input drive, by steps from now
+
+    @property
+    def weights(self) -> np.ndarray:
+        """The weights alone, shape (n_inputs, n_neurons): a view."""
+        return self.rows[:-1, : self.theta.shape[0]]
 
 
 class RuleState(NamedTuple):
@@ -49,6 +65,7 @@ class RuleState(NamedTuple):
     neuron: np.ndarray  # (n_state, n_neurons): the rule's state variables
     synapse: np.ndarray  # (n_synapse_traces, n_inputs, n_neurons): value at the synapse's last event
     synapse_step: np.ndarray  # (n_inputs, n_neurons) int32; shape (0, 0) without such traces
+    changed: np.ndarray  # (n_neurons,) bool: whose weights may have changed since they were last normalised
 
 
 class RuleConstants(NamedTuple):
@@ -90,6 +107,48 @@ class Schedule(NamedTuple):
     max_intensity: float
     min_spikes: int
     stop_spikes: int
+    at_rest: bool
+
+
+class Awake(NamedTuple):
+    """The inhibitory neurons that are not at rest, packed."""
+
+    n: np.ndarray  # (1,) int64: how many
+    neuron: np.ndarray  # int32
+    place: np.ndarray  # (n_neurons,) int32: where a neuron stands here, -1 for one at rest
+    v: np.ndarray
+    g_exc: np.ndarray
+    g_inh: np.ndarray  # nothing inhibits them
+    hold: np.ndarray
+
+
+class Moving(NamedTuple):
+    """The excitatory neurons with a postsynaptic trace left, which presynaptic spikes can change."""
+
+    n: np.ndarray  # (1,) int64: how many
+    neuron: np.ndarray  # int32
+    place: np.ndarray  # (n,) int32: where a neuron of the share stands here, -1 for one without traces
+    x: np.ndarray  # (n_traces, n): the traces that on_pre asks for, after the neuron's last spike
+    since: np.ndarray  # (n,) int32: the step of that spike
+    now: np.ndarray  # (n_traces, n): the traces at the present step
+
+
+class Work(NamedTuple):
+    """What a run writes to besides the state; nothing in it outlasts the run."""
+
+    cells: np.ndarray  # (6, n_lanes): a share of the excitatory neurons; see engram.kernels.loops
+    hold: np.ndarray  # the step from which a neuron is integrated again
+    held: np.ndarray  # the neurons that may be refractory
+    v_held: np.ndarray
+    fired: np.ndarray
+    fired_all: np.ndarray
+    fired_inh: np.ndarray
+    due: np.ndarray  # whether inhibitory spikes may be due in a slot
+    x_pre: np.ndarray
+    column: np.ndarray  # one neuron's weights
+    probability: np.ndarray  # (n_inputs,) float64
+    awake: Awake
+    moving: Moving
 
 
 class Recorder(NamedTuple):
@@ -98,6 +157,26 @@ class Recorder(NamedTuple):
     spikes: bool
     neurons: np.ndarray  # (n_recorded,) int64
     values: np.ndarray  # (4, n_steps, n_recorded): v, g_exc, g_inh, theta at the end of each step
+    exc_spikes: np.ndarray  # (enough, 2) int32: neuron and step of each spike; (0, 2) without
+    inh_spikes: np.ndarray
+
+
+class Team(NamedTuple):
+    """What the threads see of each other."""
+
+    clock: np.ndarray  # (n_threads, 8) int64: how often each has spoken
+    n_fired: np.ndarray  # (2, n_threads, 16) int32: what it said at an even and at an odd time
+    fired: np.ndarray  # (2, n_threads, n_neurons) int32
+
+
+class Share(NamedTuple):
+    """One thread's part of the network."""
+
+    thread: int
+    n_threads: int
+    first: int  # neuron
+    n: int
+    team: Team
 
 
 def network_constants(network) -> NetworkConstants:
@@ -162,13 +241,49 @@ def new_rule_state(rule: LearningRule, network) -> RuleState:
         neuron=np.repeat(initial, n_neurons, axis=1),
         synapse=np.zeros((len(names["synapse"]), *synaptic_shape), dtype),
         synapse_step=np.zeros(synaptic_shape, np.int32),
+        changed=np.ones(n_neurons, np.bool_),
     )
 
 
-def new_recorder(spikes: bool, neurons=(), n_steps: int = 0) -> Recorder:
-    """A recorder of all spikes, and of the variables of some excitatory neurons."""
+def padded_rows(weights: np.ndarray) -> np.ndarray:
+    """Weights in rows of an odd number of cache lines, and a row of zeros after the last one.
+
+    Whole lines, so that loops over neurons have no rest; an odd number, because a column of rows that are a power of
+    two apart would fall on the same few places of a cache; the zeros, so that rows can always be added by fours.
+    """
+    n_inputs, n = weights.shape
+    n_lanes = -(-n // LANES) * LANES
+    per_line = LINE_BYTES // weights.itemsize
+    n_lanes += per_line * (1 - n_lanes // per_line % 2)
+    rows = aligned_zeros((n_inputs + 1, n_lanes), weights.dtype)
+    rows[:n_inputs, :n] = weights
+    return rows
+
+
+def aligned_zeros(shape: tuple[int, ...], dtype) -> np.ndarray:
+    """Zeros that begin with a cache line, which vectors then never straddle."""
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.zeros(n_bytes + LINE_BYTES, np.uint8)
+    begin = -room.ctypes.data % LINE_BYTES
+    return room[begin : begin + n_bytes].view(dtype).reshape(shape)
+
+
+def new_recorder(network, n_steps: int, neurons=()) -> Recorder:
+    """A recorder of all spikes of a run, and of the variables of some excitatory neurons."""
     neurons = np.asarray(neurons, np.int64)
-    return Recorder(spikes, neurons, np.zeros((4, n_steps, len(neurons))))
+    most = [
+        network.n_neurons * (n_steps // max(1, round(neuron.t_ref / network.dt)) + 1)
+        for neuron in (network.excitatory, network.inhibitory)
+    ]
+    tables = [np.empty((n, 2), np.int32) for n in most]
+    return Recorder(True, neurons, np.zeros((4, n_steps, len(neurons))), *tables)
+
+
+def no_recorder() -> Recorder:
+    """One that records nothing."""
+    return Recorder(
+        False, np.zeros(0, np.int64), np.zeros((4, 0, 0)), np.zeros((0, 2), np.int32), np.zeros((0, 2), np.int32)
+    )
 
 
 def schedule_steps(protocol, dt: float) -> Schedule:
@@ -181,6 +296,7 @@ def schedule_steps(protocol, dt: float) -> Schedule:
         max_intensity=float(protocol.max_intensity),
         min_spikes=protocol.min_spikes,
         stop_spikes=protocol.stop_spikes or 2**31 - 1,
+        at_rest=protocol.at_rest,
     )
 
 
@@ -188,11 +304,82 @@ def no_rule_state(dtype) -> RuleState:
     """The memory of no rule, for runs in which nothing learns."""
     nothing, no_steps = np.zeros((0, 0), dtype), np.zeros(0, np.int32)
     return RuleState(
-        nothing, no_steps, nothing, no_steps, nothing, np.zeros((0, 0, 0), dtype), np.zeros((0, 0), np.int32)
-    )
+        nothing, no_steps, nothing, no_steps, nothing, np.zeros((0, 0, 0), dtype), np.zeros((0, 0), np.int32),
+        np.zeros(0, np.bool_),
+    )  # fmt: skip
 
 
 def no_rule_constants(dtype) -> RuleConstants:
     """The constants of no rule."""
     nothing, zero = np.zeros(0, dtype), np.dtype(dtype).type(0)
     return RuleConstants(nothing, nothing, nothing, nothing, nothing, nothing, zero, zero, zero, 0, zero)
+
+
+def shares(n_neurons: int, n_threads: int) -> list[Share]:
+    """The network shared out evenly."""
+    team = Team(
+        clock=np.zeros((n_threads, LINE_WORDS), np.int64),
+        n_fired=np.zeros((2, n_threads, 2 * LINE_WORDS), np.int32),
+        fired=np.zeros((2, n_threads, n_neurons), np.int32),
+    )
+    n_groups = -(-n_neurons // LANES)
+    borders = [min(LANES * (n_groups * k // n_threads), n_neurons) for k in range(n_threads + 1)]
+    return [
+        Share(k, n_threads, first, last - first, team) for k, (first, last) in enumerate(itertools.pairwise(borders))
+    ]
+
+
+def of_share(state: NetworkState, memory: RuleState, share: Share) -> tuple[NetworkState, RuleState, Share]:
+    """What a thread works on: the network itself, but its own copy of what every thread follows.
+
+    Those are the inhibitory neurons and the inputs' traces; the first thread keeps the network's.
+    """
+    if share.thread == 0:
+        return state, memory, share
+    inh = Layer(*(values.copy() for values in state.inh))
+    memory = memory._replace(x_pre=memory.x_pre.copy(), pre_step=memory.pre_step.copy())
+    return state._replace(inh=inh), memory, share
+
+
+def own_dynamics(state: NetworkState) -> NetworkState:
+    """A network with the same weights, thresholds and delays, whose dynamics are its own."""
+    exc, inh = (Layer(*(np.zeros_like(values) for values in layer)) for layer in (state.exc, state.inh))
+    theta, pending, input_pending = state.theta.copy(), np.zeros_like(state.pending), np.zeros_like(state.input_pending)
+    return state._replace(theta=theta, exc=exc, inh=inh, pending=pending, input_pending=input_pending)
+
+
+def new_work(state: NetworkState, memory: RuleState, share: Share) -> Work:
+    """Room for a run of a share of the neurons."""
+    n, n_all, n_inputs = share.n, state.theta.shape[0], state.rows.shape[0] - 1
+    n_lanes, n_lanes_all = (-(-size // LANES) * LANES for size in (n, n_all))
+    n_traces, real = memory.x_post.shape[0], state.rows.dtype
+    return Work(
+        cells=aligned_zeros((6, n_lanes), real),
+        hold=np.zeros(n, np.int32),
+        held=np.zeros(n, np.int32),
+        v_held=np.zeros(n, real),
+        fired=np.zeros(n, np.int32),
+        fired_all=np.zeros(n_all, np.int32),
+        fired_inh=np.zeros(n_all, np.int32),
+        due=np.zeros(state.pending.shape[0], np.bool_),
+        x_pre=np.zeros(memory.x_pre.shape, real),
+        column=np.zeros(n_inputs, real),
+        probability=np.zeros(n_inputs),
+        awake=Awake(
+            n=np.zeros(1, np.int64),
+            neuron=np.zeros(n_all, np.int32),
+            place=np.zeros(n_all, np.int32),
+            v=aligned_zeros((n_lanes_all,), real),
+            g_exc=aligned_zeros((n_lanes_all,), real),
+            g_inh=aligned_zeros((n_lanes_all,), real),
+            hold=np.zeros(n_lanes_all, np.int32),
+        ),
+        moving=Moving(
+            n=np.zeros(1, np.int64),
+            neuron=np.zeros(n, np.int32),
+            place=np.zeros(n, np.int32),
+            x=np.zeros((n_traces, n), real),
+            since=np.zeros(n, np.int32),
+            now=np.zeros((n_traces, n), real),
+        ),
+    )

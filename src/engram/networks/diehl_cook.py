@@ -8,7 +8,7 @@ import numpy as np
 
 from engram import randomness
 from engram.errors import ConfigError
-from engram.kernels.state import NetworkState, resting_layer
+from engram.kernels.state import NetworkState, padded_rows, resting_layer
 from engram.neurons import EXCITATORY, INHIBITORY, ConductanceLIF
 from engram.randomness import Stream
 from engram.validation import check_choice, check_count, check_finite, check_positive
@@ -36,6 +36,9 @@ class Protocol:
     stop_spikes : int
         In training, an image that has drawn this many excitatory spikes is not shown any longer, so that no image
         teaches more than another; 0 shows each for its full time, as [DC15] does.
+    at_rest : bool
+        Whether training shows every image to a network at rest, as reading does. In [DC15] membranes and conductances
+        go on from the image before, whose winner has a head start.
     """
 
     shown: float = 350.0
@@ -44,6 +47,7 @@ class Protocol:
     max_intensity: float = 32.0
     min_spikes: int = 5
     stop_spikes: int = 0
+    at_rest: bool = False
 
     def __post_init__(self):
         check_positive("shown", self.shown, "ms")
@@ -86,6 +90,8 @@ class DiehlCook:
         Precision of everything but theta, which is always double.
     theta_start, theta_plus : float
         Adaptive threshold at time 0 and its step per spike, mV.
+    theta_plus_decay : float
+        By the end of training the step has fallen, geometrically, to this fraction; 1 keeps it constant, as in [DC15].
     tau_theta : float
         Its decay, ms.
     w_exc_inh, w_inh_exc : float
@@ -117,6 +123,7 @@ class DiehlCook:
     dtype: str = "float32"
     theta_start: float = 20.0
     theta_plus: float = 0.05
+    theta_plus_decay: float = 1.0
     tau_theta: float = 1e7
     w_exc_inh: float = 10.4
     w_inh_exc: float = 17.0
@@ -146,6 +153,8 @@ class DiehlCook:
             if getattr(self, name) / self.dt > np.iinfo(np.uint16).max - 1:
                 raise ConfigError(f"{name} must be below 65,535 time steps, got {getattr(self, name)!r} ms.")
         check_positive("tau_theta", self.tau_theta, "ms")
+        if not 0 < self.theta_plus_decay <= 1:
+            raise ConfigError(f"theta_plus_decay must be above 0 and at most 1, got {self.theta_plus_decay!r}.")
 
     def new_weights(self, seed: int) -> np.ndarray:
         """Initial weights, uniform in [0.01, 1.01) · w_start; shape (n_inputs, n_neurons)."""
@@ -171,7 +180,7 @@ class DiehlCook:
         n_slots = int(delays.max()) + 1
         n_input_slots = int(input_delays.max()) + 1 if input_delays.size else 0
         return NetworkState(
-            weights=self.new_weights(seed) if weights is None else np.array(weights, dtype, order="C"),
+            rows=padded_rows(self.new_weights(seed) if weights is None else np.asarray(weights, dtype)),
             theta=np.full(n, self.theta_start) if theta is None else np.array(theta, np.float64),
             exc=resting_layer(n, self.excitatory.v_start, dtype),
             inh=resting_layer(n, self.inhibitory.v_start, dtype),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from engram.errors import ConfigError
 from engram.plasticity.base import Equations, LearningRule, Trace
 from engram.validation import check_choice, check_positive
 
@@ -32,6 +33,10 @@ class SelfNormalizing(LearningRule):
     count : {"previous", "current"}
         Which spike's :math:`L_0` sets the bounds. A synapse of a chip cannot know the count while it is being
         made, so the previous one is the default; it settles about 1 % above the target.
+    norm : {"l1", "l2"}
+        Which norm of the weights the ``"smax"`` variant keeps the same whatever the pattern. ``"l1"`` is the paper's.
+        ``"l2"``: :math:`s_{max} = a_{tar} \sqrt{8 n / L_0}`, equal to the other where :math:`L_0 = n / 8`: a pattern's
+        Euclidean norm does not depend on how many inputs it has, so that neurons compete by angle, not by ink.
     eta : float
         Fraction of the way to its bound that a weight moves per postsynaptic spike.
     x_tar : float
@@ -63,6 +68,7 @@ class SelfNormalizing(LearningRule):
 
     variant: str = "smax"
     count: str = "previous"
+    norm: str = "l1"
     eta: float = 0.02
     x_tar: float = 0.2
     tau_pre: float = 20.0
@@ -83,6 +89,9 @@ class SelfNormalizing(LearningRule):
         super().__post_init__()
         check_choice("variant", self.variant, ("smax", "smin"))
         check_choice("count", self.count, ("previous", "current"))
+        check_choice("norm", self.norm, ("l1", "l2"))
+        if self.norm == "l2" and self.variant == "smin":
+            raise ConfigError("The variant smin keeps the sum of the weights; use norm 'l1', or the variant smax.")
         for parameter in ("eta", "x_tar", "a_tar", "bound"):
             check_positive(parameter, getattr(self, parameter))
 
@@ -99,7 +108,8 @@ class SelfNormalizing(LearningRule):
 
     def equations(self) -> Equations:
         """The bounds by variant, set before or after the weights by count."""
-        bounds = smax_bounds if self.variant == "smax" else smin_bounds
+        smax = smax_bounds if self.norm == "l1" else smax_bounds_l2
+        bounds = smax if self.variant == "smax" else smin_bounds
         if self.count == "current":
             return Equations(on_pre=None, on_post=towards_bounds, before_post=bounds, after_post=None)
         return Equations(on_pre=None, on_post=towards_bounds, before_post=None, after_post=bounds)
@@ -115,18 +125,28 @@ def towards_bounds(w, x_pre, s_max, s_min, eta, x_tar):
 def smax_bounds(x_pre, s_max, s_min, x_tar, a_tar, n_inputs):
     """The bounds that put the fixed point of the sum at its target with a lower bound of zero."""
     l_0 = 0
-    for x in x_pre:
-        l_0 += x >= x_tar
+    for i in range(x_pre.shape[0]):
+        l_0 += x_pre[i] >= x_tar
     if l_0 == 0:
         return s_max, s_min
     return a_tar * n_inputs / l_0, s_min
 
 
+def smax_bounds_l2(x_pre, s_max, s_min, x_tar, a_tar, n_inputs):
+    """The upper bound at which patterns of any number of active inputs have the same Euclidean norm."""
+    l_0 = 0
+    for i in range(x_pre.shape[0]):
+        l_0 += x_pre[i] >= x_tar
+    if l_0 == 0:
+        return s_max, s_min
+    return a_tar * math.sqrt(8.0 * n_inputs / l_0), s_min
+
+
 def smin_bounds(x_pre, s_max, s_min, x_tar, a_tar, n_inputs):
     """The bounds that put the fixed point of the sum at its target with a constant upper bound."""
     l_0 = 0
-    for x in x_pre:
-        l_0 += x >= x_tar
+    for i in range(x_pre.shape[0]):
+        l_0 += x_pre[i] >= x_tar
     if l_0 == x_pre.shape[0]:
         return s_max, s_min
     return s_max, (a_tar * n_inputs - s_max * l_0) / (n_inputs - l_0)

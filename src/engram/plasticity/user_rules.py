@@ -80,7 +80,7 @@ def _run_file(path: Path) -> ModuleType:
     sys.path.append(folder)  # so that the file may import its neighbours
     try:
         exec(code, module.__dict__)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise RuleError(f"{_line_of(error, path)}: {_cause(error)}.") from error
     finally:
@@ -88,12 +88,12 @@ def _run_file(path: Path) -> ModuleType:
     return module
 
 
-def _line_of(error: Exception, path: Path) -> str:
+def _line_of(error: BaseException, path: Path) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f"{path}:{lines[-1]}" if lines else str(path)
 
 
-def _cause(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
     if "frozen dataclass" in str(error):
         return "a learning rule is a frozen dataclass; write @dataclass(frozen=True, kw_only=True)"
     return f"{type(error).__name__}: {error}".rstrip(".")
