@@ -61,7 +61,7 @@ def compare(
         Holds one run folder for each configuration, and the results as ``comparison.md``, ``.csv`` and ``.json``.
     configs : sequence of TrainingConfig
     threads : int, optional
-        For labelling and testing.
+        As many as there are processors by default.
     on_run : callable, optional
 
     Returns
@@ -94,7 +94,7 @@ def compare(
 
 
 def _train(run: RunFolder, config: TrainingConfig, data, threads, callbacks: Iterable[Callback]) -> None:
-    training = Training(config, data)
+    training = Training(config, data, threads=threads)
     if run.holds_run and run.checkpoint_files():
         run.acquire()
         training.restore(*run.read_checkpoint(), name=str(run.path))

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from engram.errors import ConfigError
 from engram.networks import DiehlCook, Protocol
+from engram.neurons import ConductanceLIF
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import make_rule
+from engram.presets import PRESETS
 from engram.validation import check_choice, check_count, check_positive
 
 ORDERS = ("shuffled", "file")
@@ -34,8 +36,10 @@ class TrainingConfig:
         A dataset's name, or the path of a folder or file; see :func:`engram.datasets.load`.
     rule : str
         A learning rule's name, or ``file.py:Class`` for one's own.
+    preset : {"paper", "sharp"}
+        The constants that everything below has where it is not given; see :mod:`engram.presets`.
     constants : dict
-        Constants of the rule that differ from its defaults.
+        Constants of the rule that differ from the preset's.
     neurons : int
         Excitatory neurons.
     epochs : int, optional
@@ -57,7 +61,8 @@ class TrainingConfig:
     test_examples : int, optional
         Test images to evaluate on; all by default.
     network, protocol : dict
-        Further fields of :class:`engram.networks.DiehlCook` and :class:`engram.networks.Protocol`.
+        Further fields of :class:`engram.networks.DiehlCook` and :class:`engram.networks.Protocol`; the neurons'
+        parameters as tables in it, such as ``{"excitatory": {"tau_m": 1000.0}}``.
 
     Examples
     --------
@@ -68,6 +73,7 @@ class TrainingConfig:
 
     dataset: str = "digits"
     rule: str = "self_normalizing"
+    preset: str = "paper"
     constants: dict = field(default_factory=dict)
     neurons: int = 400
     epochs: int | None = None
@@ -95,6 +101,7 @@ class TrainingConfig:
                     raise ConfigError(f"{name} must be at most {_MAX_IMAGES:,}, got {value:,}.")
         if self.epochs is not None and self.examples is not None:
             raise ConfigError(f"Give epochs or examples, not both (epochs={self.epochs}, examples={self.examples}).")
+        check_choice("preset", self.preset, tuple(PRESETS))
         check_choice("order", self.order, ORDERS)
         check_count("seed", self.seed, at_least=0)
         if self.seed >= 2**64:
@@ -110,16 +117,17 @@ class TrainingConfig:
 
     def make_network(self, n_inputs: int) -> DiehlCook:
         """The network that the options describe."""
-        options = {"dt": self.dt, "integrator": self.integrator, "dtype": self.dtype, **self.network}
+        preset = PRESETS[self.preset].network_options(self.neurons)
+        options = {"dt": self.dt, "integrator": self.integrator, "dtype": self.dtype, **_merged(preset, self.network)}
         return _build(DiehlCook, "network", options, n_inputs=n_inputs, n_neurons=self.neurons)
 
     def make_protocol(self) -> Protocol:
         """The presentation protocol that the options describe."""
-        return _build(Protocol, "protocol", self.protocol)
+        return _build(Protocol, "protocol", {**PRESETS[self.preset].protocol, **self.protocol})
 
     def make_rule(self) -> LearningRule:
         """The learning rule that the options describe."""
-        return make_rule(self.rule, self.constants)
+        return make_rule(self.rule, {**PRESETS[self.preset].rules.get(self.rule, {}), **self.constants})
 
     def total_examples(self, n_train: int) -> int:
         """How many images a run presents, given how many the training set holds."""
@@ -169,13 +177,33 @@ class TrainingConfig:
         return replace(self, **options)
 
 
+def _merged(options: dict, changes: dict) -> dict:
+    """Options with changes; tables are merged in turn."""
+    merged = dict(options)
+    for name, value in changes.items():
+        both_tables = isinstance(value, dict) and isinstance(merged.get(name), dict)
+        merged[name] = _merged(merged[name], value) if both_tables else value
+    return merged
+
+
 def _build(kind, name: str, options: dict, **fixed):
     """A part with options from a file, unknown names told."""
-    known = [field.name for field in fields(kind) if field.name not in ("excitatory", "inhibitory", *fixed)]
-    for option in options:
-        if option not in known:
-            raise ConfigError(f"The {name} has no option {option!r}; it has {', '.join(known)}.")
+    defaults = {field.name: field.default for field in fields(kind) if field.name not in fixed}
+    options = dict(options)
+    for option, value in options.items():
+        if option not in defaults:
+            raise ConfigError(f"The {name} has no option {option!r}; it has {', '.join(defaults)}.")
+        if isinstance(defaults[option], ConductanceLIF):
+            options[option] = _changed_neuron(defaults[option], f"{name}.{option}", value)
     return kind(**options, **fixed)
+
+
+def _changed_neuron(neuron: ConductanceLIF, name: str, options) -> ConductanceLIF:
+    """A neuron with options from a file."""
+    known = [field.name for field in fields(neuron)]
+    if not isinstance(options, dict) or not set(options) <= set(known):
+        raise ConfigError(f"{name} must be a table of {', '.join(known)}; got {options!r}.")
+    return replace(neuron, **options)
 
 
 def _check_type(name: str, value, annotation: str) -> None:

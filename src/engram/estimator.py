@@ -28,6 +28,7 @@ from engram.model_file import model_from, read_model_file, save_model
 from engram.plasticity.base import LearningRule, check_rule
 from engram.plasticity.records import recorded_name
 from engram.plasticity.registry import RULES, build_rule, make_rule
+from engram.presets import PRESETS
 from engram.readout import SCHEMES, Readout, fit_readout
 from engram.training import Training, TrainingSet
 from engram.validation import check_choice, check_count
@@ -159,6 +160,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         known = {
             "n_neurons": model.network.n_neurons,
             "rule": model.rule,
+            "preset": config.preset,
             "epochs": config.epochs,
             "dt": model.network.dt,
             "scheme": record.get("scheme", "proportion"),
@@ -249,7 +251,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if isinstance(rule, type) and issubclass(rule, LearningRule):
             rule = build_rule(rule)
         if isinstance(rule, str):
-            return make_rule(rule)
+            check_choice("preset", self.preset, tuple(PRESETS))
+            return make_rule(rule, PRESETS[self.preset].rules.get(rule))
         if not isinstance(rule, LearningRule):
             raise ConfigError(
                 f"rule must be a learning rule or its name, one of {', '.join(RULES)}, got {rule!r}; a model of a rule"
@@ -268,11 +271,14 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 seed = check_random_state(seed).randint(2**31 - 1)
         else:
             seed = start.seed
-        defaults = {f.name: f.default for f in fields(rule)}
+        defaults = {f.name: f.default for f in fields(rule)} | PRESETS[self.preset].rules.get(
+            recorded_name(type(rule)), {}
+        )
         constants = {f.name: getattr(rule, f.name) for f in fields(rule) if f.init}
         options = {
             "dataset": "arrays",
             "rule": recorded_name(type(rule)),
+            "preset": self.preset,
             "constants": {name: _plain(value) for name, value in constants.items() if value != defaults[name]},
             "neurons": self.n_neurons,
             "epochs": self.epochs,
@@ -300,7 +306,9 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             )
         data = TrainingSet(self._pixels(X), codes, tuple(classes), self.image_shape_)
         learning_rate_at = None if not online else 0.0 if start is None else self._progress
-        training = Training(config, data, rule=rule, start=start, learning_rate_at=learning_rate_at)
+        training = Training(
+            config, data, rule=rule, start=start, learning_rate_at=learning_rate_at, threads=self.threads
+        )
         if online and codes is not None and getattr(self, "_running", None) is not None and start is not None:
             training.running = self._running
         callbacks = Callbacks([*_as_list(self.callbacks), *([ProgressBar()] if self.verbose else [])])
@@ -348,6 +356,8 @@ class STDPClassifier(ClassifierMixin, _Network):
     rule : LearningRule or str
         A rule, a rule's name, or ``file.py:Class`` for one's own. Its constants are parameters of the estimator as
         ``rule__eta`` and so on.
+    preset : {"paper", "sharp"}
+        The constants of network and protocol, and of a rule given by its name; see :mod:`engram.presets`.
     epochs : int, optional
         Passes over the images; by default as many whole passes as show about 10,000 images.
     dt : float
@@ -372,7 +382,7 @@ class STDPClassifier(ClassifierMixin, _Network):
     random_state : int, RandomState instance or None
         The seed from which everything random is drawn. None draws a new one for each fit.
     threads : int, optional
-        For counting spikes; as many as there are processors by default. Results do not depend on it.
+        As many as there are processors by default. Results do not depend on it.
     warm_start : bool
         Whether `fit` goes on from the network that the last one left, with its scale and seed.
     callbacks : Callback, callable or list of these, optional
@@ -423,6 +433,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         n_neurons: int = 400,
         *,
         rule: LearningRule | str = "self_normalizing",
+        preset: str = "paper",
         epochs: int | None = None,
         dt: float = 0.5,
         scheme: str = "proportion",
@@ -443,6 +454,7 @@ class STDPClassifier(ClassifierMixin, _Network):
     ):
         self.n_neurons = n_neurons
         self.rule = rule
+        self.preset = preset
         self.epochs = epochs
         self.dt = dt
         self.scheme = scheme
@@ -672,7 +684,7 @@ class STDPFeatures(_Network):
     ----------
     n_neurons : int
         Excitatory neurons, each a feature.
-    rule, epochs, dt, value_range, image_shape, input_gain, order, integrator, dtype, network, protocol, \
+    rule, preset, epochs, dt, value_range, image_shape, input_gain, order, integrator, dtype, network, protocol, \
 random_state, threads, warm_start, callbacks, verbose
         See :class:`STDPClassifier`.
 
@@ -704,6 +716,7 @@ random_state, threads, warm_start, callbacks, verbose
         n_neurons: int = 400,
         *,
         rule: LearningRule | str = "self_normalizing",
+        preset: str = "paper",
         epochs: int | None = None,
         dt: float = 0.5,
         value_range: str | tuple[float, float] = "auto",
@@ -722,6 +735,7 @@ random_state, threads, warm_start, callbacks, verbose
     ):
         self.n_neurons = n_neurons
         self.rule = rule
+        self.preset = preset
         self.epochs = epochs
         self.dt = dt
         self.value_range = value_range

@@ -78,6 +78,7 @@ def compare(
     rules: Annotated[str, typer.Option(help="Rules with commas between; names or my_rule.py:MyRule.")] = "self_normalizing,triplet",
     neurons: Annotated[str, typer.Option(help="Numbers of neurons with commas between.")] = "400",
     seeds: Annotated[str, typer.Option(help="Seeds: a list such as 0,1,2.")] = "0,1,2",
+    preset: Annotated[str, typer.Option(help="Constants of network, protocol and rules: sharp, at which every rule reads best, or paper.")] = "sharp",
     dataset: Annotated[str, typer.Option(help="Images to train and test on.")] = "digits",
     epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.")] = None,
     examples: Annotated[Optional[int], typer.Option(help="Training images, instead of whole passes.")] = None,
@@ -96,7 +97,12 @@ def compare(
     from engram.errors import Interrupted
 
     base = TrainingConfig(
-        dataset=dataset, epochs=epochs, examples=examples, label_examples=label_examples, test_examples=test_examples
+        dataset=dataset,
+        preset=preset,
+        epochs=epochs,
+        examples=examples,
+        label_examples=label_examples,
+        test_examples=test_examples,
     )
     configs = comparison_runs(base, _words(rules), _numbers("neurons", neurons), _numbers("seeds", seeds))
 

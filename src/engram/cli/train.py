@@ -19,6 +19,7 @@ _Showing = "Output"
 def train(
     dataset: Annotated[Optional[str], typer.Option(help="digits, mnist, or a folder or file of images.", rich_help_panel=_Config, show_default="digits")] = None,
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Config, show_default="self_normalizing")] = None,
+    preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: paper, or sharp for more accuracy.", rich_help_panel=_Config, show_default="paper")] = None,
     set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME or protocol.NAME; repeatable.", rich_help_panel=_Config)] = None,
     neurons: Annotated[Optional[int], typer.Option(help="Excitatory neurons.", rich_help_panel=_Config, show_default="400")] = None,
     epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Config, show_default="as many as show 10,000 images")] = None,
@@ -40,7 +41,7 @@ def train(
     checkpoint_examples: Annotated[Optional[int], typer.Option(help="Also after each this many images.", rich_help_panel=_Keeping)] = None,
     no_evaluate: Annotated[bool, typer.Option("--no-evaluate", help="Do not label and test at the end.", rich_help_panel=_Keeping)] = False,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Do not draw figures at the end.", rich_help_panel=_Keeping)] = False,
-    threads: Annotated[Optional[int], typer.Option(help="For labelling and testing.", rich_help_panel=_Keeping, show_default="all processors")] = None,
+    threads: Annotated[Optional[int], typer.Option(help="Threads.", rich_help_panel=_Keeping, show_default="all processors")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop, with the state saved, as soon as the network runs away, falls silent or saturates.", rich_help_panel=_Keeping)] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.", rich_help_panel=_Showing)] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=_Showing)] = False,
@@ -59,7 +60,7 @@ def train(
         if value is not None:
             check_count(name, value)
     given = {
-        "dataset": dataset, "rule": rule, "neurons": neurons, "epochs": epochs, "examples": examples, "order": order,
+        "dataset": dataset, "rule": rule, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples, "order": order,
         "dt": dt, "integrator": integrator, "dtype": dtype, "label_examples": label_examples,
         "test_examples": test_examples, "seed": seed, "input_gain": _gain(input_gain),
     }  # fmt: skip
@@ -77,7 +78,7 @@ def train(
         folder = RunFolder(out_ or _next_folder(chosen.dataset))
 
     data = load(chosen.dataset)
-    training = Training(chosen, data)
+    training = Training(chosen, data, threads=threads)
     if resume is not None:
         folder.acquire()
         try:
