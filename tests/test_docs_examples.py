@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engram import DiehlCook, TrainingConfig, simulate
+from engram import DiehlCook, SelfNormalizing, Simulator, TrainingConfig, simulate
+from engram.datasets import load
 from engram.models import shipped_models
 from engram.networks.tutorial import PRESETS
 from engram.plasticity import make_rule
@@ -66,3 +67,16 @@ def test_formulas_are_set_by_a_file_that_is_shipped():
     assert script.stat().st_size < 2_500_000
     assert (script.parent / "LICENSE").exists()
     assert 'mathjax_path = "mathjax/tex-svg.js"' in (DOCS / "conf.py").read_text()
+
+
+def test_the_restated_rule_learns_what_the_built_in_one_learns():
+    assert "```{literalinclude} examples/smax.py" in (DOCS / "own_rule.md").read_text()
+    images = load("digits").train_images[:15]
+    restated, built_in = (
+        Simulator(DiehlCook(n_neurons=20), rule, input_gain=0.4)
+        for rule in (make_rule(f"{DOCS / 'examples/smax.py'}:Smax"), SelfNormalizing())
+    )
+    for simulator in (restated, built_in):
+        simulator.train(images, np.linspace(0.0, 0.9, 15))
+    assert np.array_equal(restated.state.weights, built_in.state.weights)
+    assert not np.array_equal(restated.state.weights, DiehlCook(n_neurons=20).new_weights(0))
