@@ -1,11 +1,13 @@
 """Search for the constants of a learning rule on a validation split of MNIST's training images.
 
-The last 10,000 training images validate, the others train and label; test images take no part. Each candidate is one
-line of JSON in the output file; those that are there already are skipped, so a search can be stopped and continued.
+5,000 training images, drawn once, validate; the others train and label; test images take no part. (The last training
+images of the file would not do: they are easier than the rest.) Each candidate is one line of JSON in the output file;
+those that are there already are skipped, so a search can be stopped and continued.
 
     python benchmarks/tune_rules.py candidates.jsonl results.jsonl --examples 20000 --neurons 400
 
-A candidate is ``{"rule": ..., "constants": {...}, "network": {...}, "protocol": {...}}``, each part optional.
+A candidate is ``{"rule": ..., "preset": ..., "constants": {...}, "network": {...}, "protocol": {...}}``, each part
+optional. ``results/tuning.jsonl`` is the record of the search that led to the preset "sharp".
 """
 
 from __future__ import annotations
@@ -15,23 +17,28 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from engram.config import TrainingConfig
 from engram.datasets import Dataset, load
 from engram.evaluation import label_neurons, measure_accuracy
 from engram.training import Training
 
-N_VALIDATION = 10_000
+N_VALIDATION = 5_000
+SPLIT_SEED = 20261122
 
 
 def validation_split() -> Dataset:
-    """MNIST's training images, the last of them in place of the test images."""
+    """MNIST's training images, some of them in place of the test images."""
     mnist = load("mnist")
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(mnist.train_images))
+    validating, training = np.sort(order[:N_VALIDATION]), np.sort(order[N_VALIDATION:])
     return Dataset(
         "mnist-validation",
-        mnist.train_images[:-N_VALIDATION],
-        mnist.train_labels[:-N_VALIDATION],
-        mnist.train_images[-N_VALIDATION:],
-        mnist.train_labels[-N_VALIDATION:],
+        mnist.train_images[training],
+        mnist.train_labels[training],
+        mnist.train_images[validating],
+        mnist.train_labels[validating],
         mnist.image_shape,
     )
 

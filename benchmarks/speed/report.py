@@ -1,0 +1,178 @@
+"""The results as tables: on the terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+RULE_NAMES = {"self_normalizing": "self-normalizing", "triplet": "triplet", "PostPre": "PostPre"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading, the columns' names, the rows; the first `n_text` columns are words."""
+
+    title: str
+    columns: Sequence[str]
+    rows: list[Sequence[str]]
+    n_text: int
+
+
+def line(record: dict) -> str:
+    """A measurement in a line, for those who wait."""
+    what = f"{record['simulator']}, {record['n_neurons']:,} neurons, {record['rule']}, {record['phase']}"
+    return f"{what}: " + (record.get("absent") or f"{number(record['ms'])} ms an image")
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, with separators of thousands."""
+    if value is None:
+        return "–"
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
+    return f"{value:,.{digits}f}"
+
+
+def tables(results: dict) -> list[Table]:
+    """Everything that was measured."""
+    return [comparison(results), startup(results), engram_alone(results), floor(results)]
+
+
+def comparison(results: dict) -> Table:
+    """Simulators beside each other, by size and rule."""
+    by_key = {key(record): record for record in results["measurements"] if record["dt"] == 0.5}
+    rows = []
+    trained = [k for k in by_key if k[3] == "train" and k[4] == 1]
+    for name, n, rule, *_ in sorted(trained, key=lambda k: k[1]):
+        own_rule = rule if ("engram", n, rule, "train", 1) in by_key else "self_normalizing"
+        train, test = by_key[name, n, rule, "train", 1], by_key.get((name, n, rule, "test", 1))
+        rows.append(
+            (
+                f"{n:,}",
+                name,
+                RULE_NAMES[rule],
+                *times(train, by_key.get(("engram", n, own_rule, "train", 1))),
+                *(times(test, by_key.get(("engram", n, own_rule, "test", 1))) if test else ("", "")),
+                number(train.get("exc_spikes")),
+                number(train.get("peak_mib")),
+            )
+        )
+    columns = (
+        "neurons", "simulator", "rule", "ms per training image", "× engram", "ms per test image", "× engram",
+        "excitatory spikes", "peak MiB",
+    )  # fmt: skip
+    return Table("Time per image, one core", columns, rows, 3)
+
+
+def key(record: dict) -> tuple:
+    """What tells measurements of one step apart."""
+    return tuple(record[name] for name in ("simulator", "n_neurons", "rule", "phase", "threads"))
+
+
+def times(record: dict, engram: dict | None) -> tuple[str, str]:
+    """Milliseconds and their ratio to engram's, or why there are none."""
+    if "absent" in record:
+        return record["absent"], ""
+    ratio = record["ms"] / engram["ms"] if engram and "ms" in engram else None
+    return number(record["ms"]), number(ratio) if record["simulator"] != "engram" else "1"
+
+
+def startup(results: dict) -> Table:
+    """How long until something is learned."""
+    rows = [
+        (record["simulator"], record["absent"], "", "")
+        if "absent" in record
+        else (record["simulator"], *(number(record[name]) for name in ("imported_s", "empty_s", "full_s")))
+        for record in results["startups"]
+    ]
+    columns = ("simulator", "imported, s", "first image, nothing compiled, s", "first image, compiled before, s")
+    return Table("From starting Python to the first image learned, 400 neurons", columns, rows, 1)
+
+
+def engram_alone(results: dict) -> Table:
+    """Engram's other measurements: sizes, threads, steps."""
+    rows = []
+    for record in results["measurements"]:
+        if record["simulator"] == "engram":
+            low_high = " – ".join(map(number, record["ms_range"])) if "ms" in record else ""
+            values = (number(record.get("ms")), low_high, number(record.get("peak_mib")))
+            phase = {"train": "training", "test": "learning off"}[record["phase"]]
+            values = (record["absent"], "", "") if "absent" in record else values
+            n, rule = f"{record['n_neurons']:,}", RULE_NAMES[record["rule"]]
+            rows.append((n, phase, rule, str(record["dt"]), str(record["threads"]), *values))
+    columns = ("neurons", "phase", "rule", "step, ms", "threads", "ms per image", "lowest – highest", "peak MiB")
+    return Table("engram", columns, rows, 3)
+
+
+def floor(results: dict) -> Table:
+    """Engram's time beside the least that an image can take."""
+    measured = {key(record): record for record in results["measurements"] if record["dt"] == 0.5}
+    rows = []
+    for record in results["floors"]:
+        engram = measured[("engram", record["n_neurons"], record["rule"], "train", 1)]
+        largest = sorted(record["parts_ms"].items(), key=lambda part: -part[1])[:3]
+        rows.append(
+            (
+                f"{record['n_neurons']:,}",
+                RULE_NAMES[record["rule"]],
+                number(engram["ms"]),
+                number(record["ms"]),
+                number(engram["ms"] / record["ms"]),
+                *(number(record["events"][name]) for name in ("input_spikes", "exc_spikes")),
+                ", ".join(f"{name} {number(ms)}" for name, ms in largest),
+            )
+        )
+    columns = (
+        "neurons", "rule", "measured, ms", "floor, ms", "measured ÷ floor", "input spikes", "excitatory spikes",
+        "largest parts of the floor, ms",
+    )  # fmt: skip
+    return Table("The floor", columns, rows, 2)
+
+
+def footnotes(results: dict) -> list[str]:
+    """What the tables do not say."""
+    machine = results["machine"]
+    caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
+    lines = [
+        f"{machine['processor']} (family/model {machine['family_model']}, {machine['vectors']}), {machine['cores']}"
+        f" cores, {caches}, {machine['memory_gib']} GiB; {machine['system']}, Python {machine['python']};"
+        f" {machine['date']}.",
+        *(f"{name} {version(results, name)}: {note}." for name, note in results["notes"].items()),
+    ]
+    if results["growth_exponent"] is not None:
+        exponent = results["growth_exponent"]
+        lines.append(f"engram's time of a training image grows as neurons to the power {exponent:.2f} from 400 on.")
+    return lines
+
+
+def version(results: dict, name: str) -> str:
+    """The version of a simulator that was measured."""
+    found = [record["version"] for record in results["measurements"] if record["simulator"] == name and "ms" in record]
+    return found[0] if found else "(absent)"
+
+
+def markdown(results: dict) -> str:
+    """All tables and notes as Markdown."""
+    parts = []
+    for table in tables(results):
+        rule = [":--" if i < table.n_text else "--:" for i in range(len(table.columns))]
+        rows = ["| " + " | ".join(cells) + " |" for cells in (table.columns, rule, *table.rows)]
+        parts.append(f"**{table.title}**\n\n" + "\n".join(rows))
+    notes = "\n".join(f"- {note}" for note in footnotes(results))
+    return "\n\n".join([*parts, notes])
+
+
+def show(results: dict) -> None:
+    """All tables and notes on the terminal."""
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    console = Console()
+    for table in tables(results):
+        shown = RichTable(title=table.title, title_justify="left", header_style="bold", box=None, padding=(0, 2, 0, 0))
+        for i, column in enumerate(table.columns):
+            shown.add_column(column, justify="left" if i < table.n_text else "right")
+        for row in table.rows:
+            shown.add_row(*row)
+        console.print(shown, "")
+    for note in footnotes(results):
+        console.print(note)
