@@ -168,7 +168,7 @@ def markdown_table(records: list[dict]) -> str:
         norm = f"{record['l1_norm']:.1f} ± {record['l1_norm_sd']:.1f}"
         rows.append(
             [record["rule"], f"{record['neurons']:,}", str(record["seeds"]), *accuracies,
-             f"{record['ms_per_example']:.2f}", norm, f"{record['unassigned_neurons']:g}"]
+             f"{record['ms_per_example']:.2f}", norm, f"{record['unassigned_neurons']:.1f}"]
         )  # fmt: skip
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 

@@ -77,7 +77,7 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
     first_block[n_inputs] = n_blocks
     inputs = np.empty(n_blocks + 1, np.int64)
     blocks = np.empty(n_blocks + 1, np.int64)
-    steps_per_bit = np.empty(n_blocks + 1)
+    steps_per_bit = np.empty(4 * n_blocks + 4)
     gap = np.empty(4 * n_blocks + 4)
     for i in range(n_inputs):
         if first_block[i + 1] > first_block[i]:
@@ -86,7 +86,8 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
             for b in range(first_block[i], first_block[i + 1]):
                 inputs[b] = i
                 blocks[b] = b - first_block[i]
-                steps_per_bit[b] = each
+                for k in range(4 * b, 4 * b + 4):
+                    steps_per_bit[k] = each
     draw_gaps(inputs, blocks, steps_per_bit, 0, n_blocks, n_steps, attempt, low, high, key, gap)
 
     capacity = max(4 * n_blocks, 16)
@@ -104,7 +105,9 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
             block = b
             if b >= last:
                 block = n_blocks
-                inputs[block], blocks[block], steps_per_bit[block] = i, b - first, steps_per_bit[first]
+                inputs[block], blocks[block] = i, b - first
+                for k in range(4 * block, 4 * block + 4):
+                    steps_per_bit[k] = steps_per_bit[4 * first]
                 draw_gaps(inputs, blocks, steps_per_bit, block, block + 1, n_steps, attempt, low, high, key, gap)
             if count + 4 > capacity:
                 capacity *= 2
@@ -135,18 +138,20 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
 def draw_gaps(inputs, blocks, steps_per_bit, first, last, longest, attempt, low, high, key, gap):
     """Draw some blocks of four gaps: how many steps pass without a spike, at most `longest`.
 
-    `steps_per_bit` is ln 2 / ln(1 − p) per block: so many steps pass, p the chance of a spike in each, for every
+    `steps_per_bit` is ln 2 / ln(1 − p) per draw: so many steps pass, p the chance of a spike in each, for every
     halving of a uniform number.
     """
     again = np.uint64(attempt) << np.uint64(24)
+    longest = float(longest)
     k0, k1 = key[0], key[1]
     for b in range(first, last):
         words = philox4x32(np.uint64(inputs[b]), np.uint64(blocks[b]) | again, low, high, k0, k1)
         gap[4 * b], gap[4 * b + 1] = float(words[0]) + 1.0, float(words[1]) + 1.0
         gap[4 * b + 2], gap[4 * b + 3] = float(words[2]) + 1.0, float(words[3]) + 1.0
-    for k in range(4 * first, 4 * last):
-        steps = log2(gap[k] * _TWO_TO_MINUS_32) * steps_per_bit[k >> 2]
-        gap[k] = steps if steps < longest else float(longest)
+    gap, steps_per_bit = gap[4 * first : 4 * last], steps_per_bit[4 * first : 4 * last]
+    for k in range(gap.shape[0]):
+        steps = log2(gap[k] * _TWO_TO_MINUS_32) * steps_per_bit[k]
+        gap[k] = steps if steps < longest else longest
 
 
 def grown(array, capacity):

@@ -184,9 +184,9 @@ class RunningAccuracy:
         self.hits = np.concatenate((self.hits, answers == labels))[-self.WINDOW :]
         self.responses *= self.FADING ** len(labels)
         self.seen *= self.FADING ** len(labels)
-        positions = np.searchsorted(self.classes, labels)
-        np.add.at(self.responses, positions, counts)
-        np.add.at(self.seen, positions, 1)
+        member = np.asarray(labels) == self.classes[:, np.newaxis]
+        self.responses += member.astype(np.float64) @ counts
+        self.seen += member.sum(axis=1)
 
     @property
     def value(self) -> float:

@@ -207,13 +207,13 @@ def _relaxation(g, c):
     return arithmetic.relaxation_single
 
 
-def compile_when_called(function: Callable) -> None:
+def compile_when_called(function: Callable, *, allocates: bool) -> None:
     """Let kernels call a plain function as it is, with the options of :func:`compiled`."""
 
     def choose(*_, **__):
         return function
 
-    options = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    options = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": allocates}
     overload(function, jit_options=options, strict=False)(choose)
 
 
@@ -228,9 +228,7 @@ for _function in (
     synapses.trace_now,
     synapses.clip_weight,
     randomness.philox4x32,
-    encoders.grown,
     encoders.draw_gaps,
-    encoders.poisson_spikes,
     normalization.normalize,
     protocol.fill,
     protocol.go_to_rest,
@@ -238,7 +236,9 @@ for _function in (
     protocol.scale,
     protocol.total,
 ):
-    compile_when_called(_function)
+    compile_when_called(_function, allocates=False)
+for _function in (encoders.grown, encoders.poisson_spikes):
+    compile_when_called(_function, allocates=True)
 
 
 @intrinsic

@@ -22,7 +22,7 @@ _is_below = compiled(equations.is_below)
 _membrane_potential = compiled(equations.membrane_potential)
 _spike_probability = compiled(equations.spike_probability)
 
-compile_when_called(equations.decay_over)
+compile_when_called(equations.decay_over, allocates=False)
 
 _MASK = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
