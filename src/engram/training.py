@@ -419,7 +419,7 @@ def ink_fill(dataset: Dataset | TrainingSet) -> float:
         return 1.0
     height, width = dataset.image_shape
     ink = dataset.train_images[:1000].reshape(-1, height, width) > 0.2 * float(dataset.train_images[:1000].max())
-    spans = [np.ptp(np.flatnonzero(ink.any(axis=axis)[k])) + 1 if ink[k].any() else 0
-             for k in range(len(ink)) for axis in (1, 2)]  # fmt: skip
+    inked = (ink.any(axis=1), ink.any(axis=2))  # the columns and the rows of each image
+    spans = [np.ptp(np.flatnonzero(one[k])) + 1 if one[k].any() else 0 for k in range(len(ink)) for one in inked]
     longest = np.array(spans).reshape(-1, 2).max(axis=1)
     return float(min(1.0, longest[longest > 0].mean() / max(height, width))) if longest.any() else 1.0
