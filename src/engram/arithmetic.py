@@ -120,7 +120,7 @@ def relaxation_coefficients(dtype, h: float):
     """The coefficients of ``(1 − exp(−h g)) / g`` in powers of g, for ``0 <= h g <= 1``.
 
     The Taylor series in ``x = h g``, its high orders traded for Chebyshev polynomials on [0, 1] so that the error is
-    spread evenly: below 1e-7 of the value in single precision, 2e-17 in double precision.
+    spread evenly; before rounding, below 1e-7 of the value in single precision, 2e-17 in double precision.
     """
     real = np.dtype(dtype).type
     kind = RelaxationCoefficients if real is np.float32 else RelaxationCoefficientsDouble

@@ -20,6 +20,9 @@ V, G_EXC, G_INH, LOW, DRIVE, THETA = range(6)
 than six are. LOW lies below a neuron's threshold until the next look at it; THETA is infinite in a lane without a
 neuron."""
 
+_SLOTS_IN_WHOLE_VECTORS = 16
+"""Up to so many slots, a pass over all of them in vectors is faster than a store per synapse."""
+
 _loop = functools.partial(compiled, allocates=False)
 
 
@@ -205,11 +208,16 @@ def send_inhibition(pending, delays, j, slot, begin, n):
     """Put a spike of inhibitory neuron j under way to every excitatory neuron of a share but j."""
     n_slots = pending.shape[0]
     delay = delays[j][begin : begin + n]
-    for d in range(n_slots):
-        due = slot + d
-        row = pending[due - n_slots if due >= n_slots else due][begin : begin + n]
+    if n_slots > _SLOTS_IN_WHOLE_VECTORS:
         for k in range(n):
-            row[k] += np.int32(delay[k] == d)
+            due = slot + np.int64(delay[k])
+            pending[due - n_slots if due >= n_slots else due, begin + k] += 1
+    else:
+        for d in range(n_slots):
+            due = slot + d
+            row = pending[due - n_slots if due >= n_slots else due][begin : begin + n]
+            for k in range(n):
+                row[k] += np.int32(delay[k] == d)
     if begin <= j < begin + n:
         pending[(slot + np.int64(delays[j, j])) % n_slots, j] -= 1
 
