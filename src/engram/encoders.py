@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from engram.arithmetic import log2
-from engram.randomness import philox4x32
+from engram.randomness import philox_in_place
 
 RATE_PER_PIXEL = 1.0 / 8.0
 """Hz of Poisson rate per unit of pixel value (0-255) and of intensity [DC15]."""
@@ -61,8 +61,6 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
     offset : ndarray of shape (n_steps + 1,), int64
         Spikes of step t are ``index[offset[t]:offset[t + 1]]``.
     """
-    low = np.uint64(counter) & _MASK
-    high = np.uint64(counter) >> _SHIFT
     n_inputs = probability.shape[0]
 
     # enough blocks of four draws for most inputs, drawn in loops that compile to vector instructions
@@ -75,8 +73,7 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
             expected = min(p, 1.0) * n_steps
             n_blocks += int(0.25 * (expected + math.sqrt(expected))) + 1
     first_block[n_inputs] = n_blocks
-    inputs = np.empty(n_blocks + 1, np.int64)
-    blocks = np.empty(n_blocks + 1, np.int64)
+    words = np.empty((4, n_blocks + 1), np.uint32)
     steps_per_bit = np.empty(4 * n_blocks + 4)
     gap = np.empty(4 * n_blocks + 4)
     for i in range(n_inputs):
@@ -84,17 +81,32 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
             p = probability[i]
             each = _LN_TWO / math.log1p(-p) if p < 1.0 else 0.0
             for b in range(first_block[i], first_block[i + 1]):
-                inputs[b] = i
-                blocks[b] = b - first_block[i]
+                set_counter(words, b, i, b - first_block[i], attempt, counter)
                 for k in range(4 * b, 4 * b + 4):
                     steps_per_bit[k] = each
-    draw_gaps(inputs, blocks, steps_per_bit, 0, n_blocks, n_steps, attempt, low, high, key, gap)
+    draw_gaps(words, steps_per_bit, 0, n_blocks, n_steps, key, gap)
 
-    capacity = max(4 * n_blocks, 16)
-    drawn_index = np.empty(capacity, np.int32)
-    drawn_step = np.empty(capacity, np.int32)
+    # twice along the gaps: how many spikes each step has, then which
     offset = np.zeros(n_steps + 1, np.int64)
-    count = 0
+    index = np.empty(0, np.int32)
+    place = offset[1:]
+    for counting in (True, False):
+        walk(first_block, words, steps_per_bit, n_steps, attempt, counter, key, gap, place, index, counting)
+        if counting:
+            for t in range(n_steps):
+                offset[t + 1] += offset[t]
+            index = np.empty(offset[n_steps], np.int32)
+            place = offset[:-1].copy()
+    return index, offset
+
+
+def walk(first_block, words, steps_per_bit, n_steps, attempt, counter, key, gap, place, index, counting):
+    """Go along each input's gaps and, at every spike, count it for its step or put it in its place.
+
+    Where the blocks drawn do not reach the end, one more is drawn at a time in the place behind them.
+    """
+    n_inputs = first_block.shape[0] - 1
+    spare = first_block[n_inputs]
     for i in range(n_inputs):
         first, last = first_block[i], first_block[i + 1]
         if first == last:
@@ -104,59 +116,42 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
         while step < n_steps:
             block = b
             if b >= last:
-                block = n_blocks
-                inputs[block], blocks[block] = i, b - first
+                block = spare
+                set_counter(words, block, i, b - first, attempt, counter)
                 for k in range(4 * block, 4 * block + 4):
                     steps_per_bit[k] = steps_per_bit[4 * first]
-                draw_gaps(inputs, blocks, steps_per_bit, block, block + 1, n_steps, attempt, low, high, key, gap)
-            if count + 4 > capacity:
-                capacity *= 2
-                drawn_index = grown(drawn_index, capacity)
-                drawn_step = grown(drawn_step, capacity)
+                draw_gaps(words, steps_per_bit, block, block + 1, n_steps, key, gap)
             for k in range(4 * block, 4 * block + 4):
                 step += 1 + int(gap[k])
                 if step >= n_steps:
                     break
-                drawn_index[count] = i
-                drawn_step[count] = step
-                offset[step + 1] += 1
-                count += 1
+                if not counting:
+                    index[place[step]] = i
+                place[step] += 1
             b += 1
-    for t in range(n_steps):
-        offset[t + 1] += offset[t]
-    index = np.empty(count, np.int32)
-    place = np.empty(n_steps, np.int64)
-    for t in range(n_steps):
-        place[t] = offset[t]
-    for s in range(count):
-        t = drawn_step[s]
-        index[place[t]] = drawn_index[s]
-        place[t] += 1
-    return index, offset
 
 
-def draw_gaps(inputs, blocks, steps_per_bit, first, last, longest, attempt, low, high, key, gap):
+def draw_gaps(words, steps_per_bit, first, last, longest, key, gap):
     """Draw some blocks of four gaps: how many steps pass without a spike, at most `longest`.
 
-    `steps_per_bit` is ln 2 / ln(1 − p) per draw: so many steps pass, p the chance of a spike in each, for every
-    halving of a uniform number.
+    `words` are the generator's counters, which it overwrites. `steps_per_bit` is ln 2 / ln(1 − p) per draw: so many
+    steps pass, p the chance of a spike in each, for every halving of a uniform number.
     """
-    again = np.uint64(attempt) << np.uint64(24)
     longest = float(longest)
-    k0, k1 = key[0], key[1]
-    for b in range(first, last):
-        words = philox4x32(np.uint64(inputs[b]), np.uint64(blocks[b]) | again, low, high, k0, k1)
-        gap[4 * b], gap[4 * b + 1] = float(words[0]) + 1.0, float(words[1]) + 1.0
-        gap[4 * b + 2], gap[4 * b + 3] = float(words[2]) + 1.0, float(words[3]) + 1.0
+    philox_in_place(words, first, last, key[0], key[1])
+    w0, w1, w2, w3 = words[0][first:last], words[1][first:last], words[2][first:last], words[3][first:last]
     gap, steps_per_bit = gap[4 * first : 4 * last], steps_per_bit[4 * first : 4 * last]
+    for b in range(w0.shape[0]):
+        gap[4 * b], gap[4 * b + 1] = float(w0[b]) + 1.0, float(w1[b]) + 1.0
+        gap[4 * b + 2], gap[4 * b + 3] = float(w2[b]) + 1.0, float(w3[b]) + 1.0
     for k in range(gap.shape[0]):
         steps = log2(gap[k] * _TWO_TO_MINUS_32) * steps_per_bit[k]
         gap[k] = steps if steps < longest else longest
 
 
-def grown(array, capacity):
-    """A longer copy of an array of numbers; the new places are not set."""
-    longer = np.empty(capacity, array.dtype)
-    for k in range(array.shape[0]):
-        longer[k] = array[k]
-    return longer
+def set_counter(words, b, i, block, attempt, counter):
+    """The generator's counter for a block of draws of input i."""
+    words[0, b] = np.uint32(i)
+    words[1, b] = np.uint32(block | (attempt << 24))
+    words[2, b] = np.uint32(np.uint64(counter) & _MASK)
+    words[3, b] = np.uint32(np.uint64(counter) >> _SHIFT)

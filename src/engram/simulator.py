@@ -100,6 +100,7 @@ class Simulator:
         self.schedule = kernel_state.schedule_steps(self.protocol, network.dt)
         self.presentations = 0
         self.overshot = False
+        self._rooms = {}
 
     def run(self, index, offset, n_steps: int, *, learn: bool, recorder=None):
         """Advance the network on given input spikes.
@@ -198,10 +199,10 @@ class Simulator:
         theta_plus = self.network.theta_plus * self.network.theta_plus_decay**progress
         counts = np.zeros((len(pixels), self.network.n_neurons), np.int32)
         attempts = np.zeros(len(pixels), np.int32)
-        shares = kernel_state.shares(self.network.n_neurons, n_threads)
         train_images = self._kernels.train_together if together else self._kernels.train
 
-        def train(state, memory, share) -> bool:
+        def train(share, room) -> bool:
+            state, memory = kernel_state.of_share(self.state, self.memory, share)
             return train_images(
                 state,
                 memory,
@@ -218,18 +219,20 @@ class Simulator:
                 attempts,
                 kernel_state.no_recorder(),
                 share,
-                kernel_state.new_work(state, memory, share),
+                room,
             )
 
-        work = [kernel_state.of_share(self.state, self.memory, share) for share in shares]
-        if len(work) == 1:
-            overshot = [train(*work[0])]
+        shares = kernel_state.shares(self.network.n_neurons, n_threads)
+        rooms = self._rooms_for(shares)
+        if n_threads == 1:
+            overshot = [train(shares[0], rooms[0])]
         else:
-            with ThreadPoolExecutor(len(work)) as pool:
-                overshot = list(pool.map(train, *zip(*work, strict=True)))
+            with ThreadPoolExecutor(n_threads) as pool:
+                overshot = list(pool.map(train, shares, rooms))
         self.overshot |= any(overshot)
         self.presentations += int(attempts.sum())
-        if not np.isfinite(self.state.weights).all():
+        # the sum tells at once, unless it is finite numbers that are too many for it
+        if not np.isfinite(self.state.rows.sum()) and not np.isfinite(self.state.weights).all():
             raise RuleError(
                 f"The rule {type(self.rule).__name__} made weights that are not finite; lower its learning rate or"
                 " bound its weights."
@@ -312,13 +315,23 @@ class Simulator:
     def _frozen_kernels(self):
         return load_kernels(self.kernel, None, self.network.dtype, self.network.integrator)
 
+    def _rooms_for(self, shares):
+        """Each share's room to work in, which is kept for the next call."""
+        if len(shares) not in self._rooms:
+            self._rooms[len(shares)] = [kernel_state.new_work(self.state, self.memory, share) for share in shares]
+        return self._rooms[len(shares)]
+
     def _parameters_over(self, progress) -> np.ndarray:
         """The rule's parameters at each point of training; shape (len(progress), n_parameters)."""
-        named = {**self.rule.parameters(), "n_inputs": self.network.n_inputs}
-        falls = np.array([is_learning_rate(name) for name in named])
+        values, falls = self._parameters
         factors = self.rule.eta_decay ** np.asarray(progress, np.float64)[:, np.newaxis]
-        rows = np.array([*named.values()], np.float64) * np.where(falls, factors, 1.0)
-        return np.ascontiguousarray(rows, self.network.dtype)
+        return np.ascontiguousarray(values * np.where(falls, factors, 1.0), self.network.dtype)
+
+    @functools.cached_property
+    def _parameters(self):
+        """The rule's parameters, and which of them fall with training."""
+        named = {**self.rule.parameters(), "n_inputs": self.network.n_inputs}
+        return np.array([*named.values()], np.float64), np.array([is_learning_rate(name) for name in named])
 
     def _pixels(self, images) -> np.ndarray:
         pixels = np.ascontiguousarray(images, np.float32)

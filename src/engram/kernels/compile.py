@@ -228,7 +228,11 @@ for _function in (
     synapses.trace_now,
     synapses.clip_weight,
     randomness.philox4x32,
+    randomness.philox_round,
+    randomness.philox_in_place,
     encoders.draw_gaps,
+    encoders.set_counter,
+    encoders.walk,
     normalization.normalize,
     protocol.fill,
     protocol.go_to_rest,
@@ -237,8 +241,7 @@ for _function in (
     protocol.total,
 ):
     compile_when_called(_function, allocates=False)
-for _function in (encoders.grown, encoders.poisson_spikes):
-    compile_when_called(_function, allocates=True)
+compile_when_called(encoders.poisson_spikes, allocates=True)
 
 
 @intrinsic

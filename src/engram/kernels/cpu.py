@@ -16,19 +16,21 @@ from collections.abc import Callable
 import numpy as np
 
 from engram.kernels import loops
+from engram.kernels.columns import forget
 from engram.kernels.compile import compiled, entry_point
-from engram.kernels.inhibition import (
-    close_inhibitory,
-    end_awake,
-    inhibitory_spikes,
-    start_awake,
-    wake,
+from engram.kernels.groups import (
+    arriving,
+    calm,
+    due_in,
+    finish_group,
+    hold_refractory,
+    try_group,
 )
+from engram.kernels.inhibition import close_inhibitory, end_awake, inhibitory_spikes, start_awake, step_awake, wake
 from engram.kernels.learning import Learning, make_learning
-from engram.kernels.loops import G_EXC, G_INH, LOW, THETA, V
+from engram.kernels.loops import DRIVE, G_EXC, G_INH, GROUP, HERE, LOW, NOTHING, THERE, THETA, V
 from engram.kernels.protocol import Kernels, make_count, make_train
 from engram.kernels.rule_code import NO_RULE, RuleFunctions, rule_functions, rule_identity
-from engram.kernels.state import LANES
 from engram.kernels.team import tell
 from engram.plasticity.base import LearningRule
 from engram.synapses import CLOSING_INTERVAL
@@ -77,16 +79,13 @@ def make_run(
     real = np.dtype(dtype).type
     euler = integrator == "euler"
     frozen = rule is NO_RULE
-    advance_any = loops.advance_euler if euler else loops.advance_any
-    advance_some = loops.advance_some_euler if euler else loops.advance_some
-    # no total conductance is large while the excitatory and the inhibitory part stay below these shares of the bound
-    exc_share, inh_share = real(0.1), real(0.85)
-
-    advance, advance_uninhibited, leak = loops.advance, loops.advance_uninhibited, loops.leak
-    close_conductances, any_large, drive_rows = loops.close_conductances, loops.any_large, loops.drive_rows
-    delay_rows, inhibit, send_inhibition = loops.delay_rows, loops.inhibit, loops.send_inhibition
-    lowest_thresholds, rotate, drive_by_four = loops.lowest_thresholds, loops.rotate, loops.drive_by_four
+    step_any = loops.step_euler if euler else loops.step_any
     mark_input, has_on_pre = rule.mark_input, rule.has_on_pre
+    in_groups = not (euler or recording or has_on_pre)
+
+    step_small, close_conductances, lowest_thresholds = loops.step_small, loops.close_conductances, loops.lowest_thresholds
+    start_due, end_due, arrived, send_inhibition = loops.start_due, loops.end_due, loops.arrived, loops.send_inhibition
+    rotate, overshoots = loops.rotate, loops.overshoots
     start_moving, settle = learning.start, learning.settle
     presynaptic_spikes, postsynaptic_spikes = learning.presynaptic_spikes, learning.postsynaptic_spikes
 
@@ -101,32 +100,27 @@ def make_run(
         spikes of the first `n_counted` steps are added to `counts`; as soon as they are `stop`, the rest of those
         steps is left out and the blank ones follow.
         """
-        rows, pending, delays, inh = state.rows, state.pending, state.delays, state.inh
+        rows, delays, inh, exc = state.rows, state.delays, state.inh, state.exc
         begin, n, p = share.first, share.n, c.exc
-        n_slots = pending.shape[0]
-        due_in_slot, awake, moving = work.due, work.awake, work.moving
-        for s in range(n_slots):
-            due_in_slot[s] = True
+        cells, due, is_due, awake, moving = work.cells, work.due, work.is_due, work.awake, work.moving
+        fired, fired_inh, hold, held, v_held = work.fired, work.fired_inh, work.hold, work.held, work.v_held
+        columns, n_slots = work.columns, state.pending.shape[0]
+        start_due(due, is_due, state.pending, begin, n)
         start_awake(awake, inh, c)
         if learn and has_on_pre:
             start_moving(moving, memory, share)
-        has_input_delays = frozen and state.input_pending.shape[0] > 0
 
-        cells = work.cells
-        v, g_exc, g_inh, theta, low = cells[V], cells[G_EXC], cells[G_INH], cells[THETA], cells[LOW]
+        here, there = HERE, THERE
+        theta, low = cells[THETA], cells[LOW]
         for j in range(n, cells.shape[1]):
-            v[j], theta[j] = p.flow.v_rest, real(np.inf)
-        hold, held, v_held = work.hold, work.held, work.v_held
-        fired, fired_inh = work.fired, work.fired_inh
-        exc = state.exc
+            cells[here + V, j], theta[j] = p.flow.v_rest, real(np.inf)
         n_held = 0
-        for j in range(n):
-            v[j], g_exc[j], g_inh[j] = exc.v[begin + j], exc.g_exc[begin + j], exc.g_inh[begin + j]
-            hold[j] = exc.hold[begin + j]
-            theta[j] = real(state.theta[begin + j])
-            if hold[j] > 0:
-                held[n_held] = j
-                v_held[n_held] = v[j]
+        for k in range(n):
+            j = begin + k
+            cells[here + V, k], cells[here + G_EXC, k], cells[here + G_INH, k] = exc.v[j], exc.g_exc[j], exc.g_inh[j]
+            hold[k], theta[k] = exc.hold[j], real(state.theta[j])
+            if hold[k] > 0:
+                held[n_held], v_held[n_held] = k, exc.v[j]
                 n_held += 1
 
         theta_decay = c.theta_decay if learn else 1.0
@@ -140,53 +134,85 @@ def make_run(
         n_exc_spikes = 0
         n_inh_spikes = 0
         overshot = False
-        exc_bound, inh_bound = exc_share * p.g_small, inh_share * p.g_small
-        driven = inhibited = large = True  # whether a conductance may be open, and whether one may be large
+        driven = inhibited = True  # whether a conductance may be open
+        large = False  # whether one was too large for the usual functions
         n_driven = offset.shape[0] - 1
         n_spikes = 0
-        slot = -1
+        slot = 0
         end = n_steps
+        step = 0
+        ready = 0  # the delayed input of steps before this one was added up
 
-        for step in range(n_steps):
-            if step == end:
-                break
+        while step < end:
             t = np.int32(step)
-            slot = slot + 1 if slot + 1 < n_slots else 0
-            look = step % CLOSING_INTERVAL == 0
+            if step % CLOSING_INTERVAL == 0:
+                later = real(theta_scale * until_next_look * (1.0 - 1e-9))
+                lowest_thresholds(cells, real(theta_scale), later, p.v_thresh)
+
+            if in_groups and step % GROUP == 0 and step + GROUP <= end and calm(awake, t, c.inh):
+                stopped = large
+                if not large:
+                    stopped, driven, inhibited = try_group(
+                        state, share, work, index, offset, n_driven, step, slot, here, there, n_held, p, c.w_inh_exc,
+                        driven, inhibited,
+                    )  # fmt: skip
+                    ready = step + GROUP
+                if together:
+                    stopped = tell(share, fired, np.int64(stopped), work.fired_all) > 0
+                if not stopped:
+                    here, there = there, here
+                    finish_group(work, slot)
+                    for _ in range(GROUP):
+                        theta_scale *= theta_decay
+                        if learn and step < n_driven:
+                            for s in range(offset[step], offset[step + 1]):
+                                mark_input(index[s], np.int32(step), memory, rule_c)
+                        step += 1
+                        slot = slot + 1 if slot + 1 < n_slots else 0
+                    if step % CLOSING_INTERVAL == 0:
+                        driven = close_conductances(cells, here + G_EXC, p.tiny)
+                        inhibited = close_conductances(cells, here + G_INH, p.tiny)
+                        close_inhibitory(awake, inh, t + np.int32(GROUP - 1), c)
+                    continue
+
             theta_scale *= theta_decay
             scale = real(theta_scale)
-            if look:
-                later = real(theta_scale * until_next_look * (1.0 - 1e-9))
-                lowest_thresholds(cells, scale, later, p.v_thresh)
 
-            # 1. integrate; v is held while refractory
+            # 1. inhibitory neurons, whose spikes may arrive in the same step
+            n_fired_inh = 0
+            if awake.n[0] > 0:
+                step_awake(awake, t, c)
+                n_fired_inh = inhibitory_spikes(awake, t, c, fired_inh)
+            for f in range(n_fired_inh):
+                send_inhibition(due, is_due, delays, fired_inh[f], slot, begin, n)
+
+            # 2. input spikes
+            first = offset[step] if step < n_driven else 0
+            last = offset[step + 1] if step < n_driven else 0
+            if learn and has_on_pre and last > first:
+                presynaptic_spikes(rows, moving, memory, parameters, rule_c, c.exp2, share, index, first, last, t)
+            elif learn:
+                for s in range(first, last):
+                    mark_input(index[s], t, memory, rule_c)
+            drive = arriving(state, work, begin, index, first, last, step, ready)
+            driven |= drive != NOTHING
+
+            # 3. excitatory neurons; v is held while refractory
+            due_row = due_in(is_due, slot, 0)
+            inhibited |= due_row < n_slots
             if euler:
-                for j in range(n):
-                    overshot |= p.dt_over_tau * (p.flow.g_leak + g_exc[j] + g_inh[j]) > p.flow.g_leak
-                near = advance_any(cells, p, c.exp2)
-            elif large:
-                near = advance_any(cells, p, c.exp2)
-                large = any_large(cells, exc_bound, inh_bound)
-            elif inhibited:
-                near = advance(cells, p.flow)
-            elif driven:
-                near = advance_uninhibited(cells, p.flow)
-            else:
-                near = leak(cells, p.flow)
-            if look:
-                driven = close_conductances(cells, G_EXC, p.tiny)
-                inhibited = close_conductances(cells, G_INH, p.tiny)
-            for h in range(n_held - 1, -1, -1):
-                if hold[held[h]] > t:
-                    v[held[h]] = v_held[h]
-                else:
-                    n_held -= 1
-                    held[h], v_held[h] = held[n_held], v_held[n_held]
-            n_awake = (awake.n[0] + LANES - 1) // LANES * LANES  # up to a whole vector, places that are empty
-            if n_awake > 0:
-                advance_some(awake.v, awake.g_exc, awake.g_inh, awake.hold, n_awake, t, c.inh, c.exp2)
+                overshot |= overshoots(cells, here, p)
+            near = False
+            if not (euler or large):
+                near, large = step_small(cells, here, there, drive, due, due_row, p, c.w_inh_exc)
+            if euler or large:
+                near, large = step_any(cells, here, there, drive, due, due_row, p, c.w_inh_exc, c.exp2)
+            here, there = there, here
+            v = cells[here + V]
+            n_held = hold_refractory(v, work, n_held, t)
+            if due_row < n_slots:
+                arrived(due, is_due, due_row)
 
-            # 2. thresholds
             n_own = 0
             if near:
                 for j in range(n):
@@ -198,42 +224,14 @@ def make_run(
                 n_fired = tell(share, fired, n_own, fired_all)
             else:
                 fired_all, n_fired = fired, n_own
-            n_fired_inh = 0
-            if n_awake > 0:
-                n_fired_inh = inhibitory_spikes(awake, t, c, fired_inh)
-                close_inhibitory(awake, inh, t, c)
 
-            # 3. synapses: input, learning, excitatory to inhibitory, inhibitory to excitatory
-            first = offset[step] if step < n_driven else 0
-            last = offset[step + 1] if step < n_driven else 0
-            if learn and has_on_pre and last > first:
-                presynaptic_spikes(rows, moving, memory, parameters, rule_c, c.exp2, share, index, first, last, t)
-            elif learn:
-                for s in range(first, last):
-                    mark_input(index[s], t, memory, rule_c)
-            if frozen and has_input_delays:
-                delay_rows(cells, state.input_pending, rows, state.input_delays, index, first, last, step)
-                nothing = rows.shape[0] - 1
-                large |= drive_by_four(cells, rows, begin, nothing, nothing, nothing, nothing, exc_bound)
-                driven = True
-            elif last > first:
-                large |= drive_rows(cells, rows, begin, index, first, last, exc_bound)
-                driven = True
+            # 4. what their spikes do
             if n_own > 0 and learn:
                 postsynaptic_spikes(
-                    rows, moving, memory, parameters, rule_c, c.exp2, share, work.x_pre, work.column, fired, n_own, t
+                    rows, moving, memory, parameters, rule_c, c.exp2, share, work.x_pre, columns, fired, n_own, t
                 )
             for f in range(n_fired):
                 awake.g_exc[wake(awake, inh, fired_all[f])] += c.w_exc_inh
-            for f in range(n_fired_inh):
-                send_inhibition(pending, delays, fired_inh[f], slot, begin, n)
-                for s in range(n_slots):
-                    due_in_slot[s] = True
-            if due_in_slot[slot]:
-                inhibited = True
-                due_in_slot[slot] = False
-                large |= inhibit(cells, pending[slot], begin, n, c.w_inh_exc, inh_bound)
-
             if step < n_counted:
                 n_spikes += n_fired
                 for f in range(n_own):
@@ -241,23 +239,23 @@ def make_run(
                 if n_spikes >= stop:
                     end = step + 1 + n_steps - n_counted
                     n_driven = n_counted = step + 1
-
-            # 4. resets
             for f in range(n_own):
                 j = fired[f] - begin
                 v[j] = p.v_reset
                 hold[j] = t + p.t_ref
-                held[n_held] = j
-                v_held[n_held] = p.v_reset
+                held[n_held], v_held[n_held] = j, p.v_reset
                 n_held += 1
                 state.theta[begin + j] += theta_plus / theta_scale
                 theta[j] = real(state.theta[begin + j])
                 now, then = theta[j] * scale + p.v_thresh, theta[j] * later + p.v_thresh
                 low[j] = now if now < then else then
-            for f in range(n_fired_inh):
-                a = awake.place[fired_inh[f]]
-                awake.v[a] = c.inh.v_reset
-                awake.hold[a] = t + c.inh.t_ref
+
+            step += 1
+            slot = slot + 1 if slot + 1 < n_slots else 0
+            if step % CLOSING_INTERVAL == 0:
+                driven = close_conductances(cells, here + G_EXC, p.tiny)
+                inhibited = close_conductances(cells, here + G_INH, p.tiny)
+                close_inhibitory(awake, inh, t, c)
 
             if recording and recorder.spikes:
                 note_spikes(recorder.exc_spikes, n_exc_spikes, fired_all, n_fired, t)
@@ -267,20 +265,21 @@ def make_run(
             if recording:
                 for r in range(recorder.neurons.shape[0]):
                     j = recorder.neurons[r]
-                    recorder.values[0, step, r] = v[j]
-                    recorder.values[1, step, r] = g_exc[j]
-                    recorder.values[2, step, r] = g_inh[j]
-                    recorder.values[3, step, r] = state.theta[j] * theta_scale
+                    for k in range(3):
+                        recorder.values[k, t, r] = cells[here + k, j]
+                    recorder.values[3, t, r] = state.theta[j] * theta_scale
 
-        for j in range(n):
-            state.theta[begin + j] *= theta_scale
-            exc.v[begin + j], exc.g_exc[begin + j], exc.g_inh[begin + j] = v[j], g_exc[j], g_inh[j]
-            exc.hold[begin + j] = max(hold[j] - end, 0)
+        for k in range(n):
+            j = begin + k
+            exc.v[j], exc.g_exc[j], exc.g_inh[j] = cells[here + V, k], cells[here + G_EXC, k], cells[here + G_INH, k]
+            exc.hold[j] = max(hold[k] - end, 0)
+            state.theta[j] *= theta_scale
         end_awake(awake, inh, end)
-        rotate(pending, end, begin, n)
+        end_due(due, state.pending, begin, n, end)
         if frozen:
             rotate(state.input_pending, end, 0, state.input_pending.shape[1])
         if learn:
+            forget(columns)
             settle(memory, rule_c, share, end, c.exp2)
         return overshot, n_exc_spikes, n_inh_spikes
 

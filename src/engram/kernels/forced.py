@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from engram.kernels.columns import get_column, set_column
 from engram.kernels.compile import entry_point
-from engram.kernels.loops import get_column, set_column
 from engram.kernels.rule_code import rule_functions, rule_identity
 from engram.plasticity.base import LearningRule
 from engram.synapses import trace_now

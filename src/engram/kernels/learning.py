@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engram.kernels.columns import fetch, forget, set_column
 from engram.kernels.compile import compiled
-from engram.kernels.loops import get_column, set_column
 from engram.kernels.rule_code import RuleFunctions
 from engram.synapses import trace_now
 
@@ -98,7 +98,7 @@ def make_learning(rule: RuleFunctions, dtype: str, identity: str) -> Learning:
 
     @loop
     def postsynaptic_spikes(
-        rows, moving, memory, parameters, rule_c, coefficients, share, x_pre, column, fired, n_fired, t
+        rows, moving, memory, parameters, rule_c, coefficients, share, x_pre, columns, fired, n_fired, t
     ):
         """The learning part of this step's excitatory spikes."""
         since = memory.pre_step
@@ -108,11 +108,12 @@ def make_learning(rule: RuleFunctions, dtype: str, identity: str) -> Learning:
                 now[i] = trace_now(x[i], rate, real(t - since[i]), rule_c.trace_floor, coefficients)
         for f in range(n_fired):
             j = fired[f]
-            get_column(rows, j, column)
+            column = columns.weights[fetch(columns, rows, j, j - share.first)]
             on_post(column, j, t, x_pre, memory, parameters, rule_c)
             set_column(rows, j, column)
             memory.changed[j] = True
-            if has_on_pre:
+            if has_on_pre:  # which will change the weights in their rows
+                forget(columns)
                 note_spike(moving, memory, j, share.first, t)
 
     @loop

@@ -1,7 +1,7 @@
 """The loops over neurons that take the time: one pass over contiguous arrays each, compiled to vector instructions.
 
-Every array holds whole groups of :data:`engram.kernels.state.LANES` neurons, so that no loop has a rest; the places
-beyond the last neuron stay without input.
+Neurons are computed in whole groups of :data:`engram.kernels.state.LANES`, so that no loop has a rest; the lanes beyond
+the last neuron stay without input.
 """
 
 from __future__ import annotations
@@ -12,96 +12,235 @@ from collections.abc import Callable
 import numpy as np
 
 from engram.kernels.compile import compiled
+from engram.kernels.state import LANES
 from engram.neurons import membrane_euler, membrane_exponential_euler, membrane_small_conductance
 from engram.synapses import drive_conductance, open_conductance
 
-V, G_EXC, G_INH, LOW, DRIVE, THETA = range(6)
-"""The rows of `cells`, shape (6, n_lanes): a share of the excitatory neurons in one array, which is handed on faster
-than six are. LOW lies below a neuron's threshold until the next look at it; THETA is infinite in a lane without a
-neuron."""
+V, G_EXC, G_INH = range(3)
+"""Where a state stands in `cells`, shape (13, n_lanes), counted from its first row: the excitatory neurons of a share,
+in one array, which is handed on faster than many are."""
+
+HERE, THERE = 0, 3
+"""First rows of two states, before and after a step, which change places."""
+
+LOW, THETA = 6, 7
+"""LOW lies below a neuron's threshold until the next look at it; THETA is infinite in a lane without a neuron."""
+
+DRIVE, NOTHING = 8, 12
+"""Rows of the input that arrives in each step of a group, and of none."""
+
+GROUP = 4
+"""Steps that are taken together where nothing happens in them that another neuron would hear of."""
+
+AT_ONCE = 3
+"""Rows of weights that are added up in the course of each step of a group; more are before."""
 
 _SLOTS_IN_WHOLE_VECTORS = 16
 """Up to so many slots, a pass over all of them in vectors is faster than a store per synapse."""
 
 _loop = functools.partial(compiled, allocates=False)
+_lane = functools.partial(compiled, allocates=False, expand=True)
+
+
+@_lane
+def small_step(v, g_exc, g_inh, drive, due, f, weight):
+    """One neuron, one step, where no conductance is large: its membrane, then what arrives at it."""
+    return (
+        membrane_small_conductance(v, g_exc, g_inh, f),
+        drive_conductance(g_exc * f.exc_decay, drive),
+        g_inh * f.inh_decay + weight * due,
+    )
+
+
+@_lane
+def undue_step(v, g_exc, g_inh, drive, f):
+    """:func:`small_step` where no inhibition arrives."""
+    return (
+        membrane_small_conductance(v, g_exc, g_inh, f),
+        drive_conductance(g_exc * f.exc_decay, drive),
+        g_inh * f.inh_decay,
+    )
+
+
+@_lane
+def uninhibited_step(v, g_exc, drive, closed, f):
+    """:func:`small_step` where no inhibitory conductance is open."""
+    return membrane_small_conductance(v, g_exc, closed, f), drive_conductance(g_exc * f.exc_decay, drive)
 
 
 @_loop
-def advance(cells, f):
-    """One step of membranes and conductances, none of which is large; whether any membrane comes near its threshold."""
-    v, g_exc, g_inh, low = cells[V], cells[G_EXC], cells[G_INH], cells[LOW]
-    near = False
-    for j in range(cells.shape[1]):
-        v_next = membrane_small_conductance(v[j], g_exc[j], g_inh[j], f)
-        v[j] = v_next
-        g_exc[j] = g_exc[j] * f.exc_decay
-        g_inh[j] = g_inh[j] * f.inh_decay
-        near |= v_next > low[j]
-    return near
+def step_small(cells, here, there, drive, due, slot, p, weight):
+    """One step of all neurons of a share, from one state to the other.
+
+    Returns
+    -------
+    near : bool
+        Whether any membrane comes near its threshold.
+    large : bool
+        Whether any conductance is too large for this function; then the other state is wrong.
+    """
+    f = p.flow
+    v, g_exc, g_inh = cells[here + V], cells[here + G_EXC], cells[here + G_INH]
+    v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
+    low, drive, due = cells[LOW], cells[drive], due[slot]
+    near = large = False
+    for j in range(whole_lanes(cells)):
+        large |= f.g_leak + g_exc[j] + g_inh[j] > p.g_small
+        v_new, g_exc_new, g_inh_new = small_step(v[j], g_exc[j], g_inh[j], drive[j], due[j], f, weight)
+        v_next[j], g_exc_next[j], g_inh_next[j] = v_new, g_exc_new, g_inh_new
+        near |= v_new > low[j]
+    return near, large
+
+
+def make_step_any(membrane: Callable) -> Callable:
+    """:func:`step_small` for conductances of any size, and for either integrator."""
+
+    def step_any(cells, here, there, drive, due, slot, p, weight, coefficients):
+        v, g_exc, g_inh = cells[here + V], cells[here + G_EXC], cells[here + G_INH]
+        v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
+        low, drive, due = cells[LOW], cells[drive], due[slot]
+        near = large = False
+        for j in range(whole_lanes(cells)):
+            large |= p.flow.g_leak + g_exc[j] + g_inh[j] > p.g_small
+            v_new = membrane(v[j], g_exc[j], g_inh[j], p, coefficients)
+            v_next[j] = v_new
+            g_exc_next[j] = drive_conductance(g_exc[j] * p.flow.exc_decay, drive[j])
+            g_inh_next[j] = g_inh[j] * p.flow.inh_decay + weight * due[j]
+            near |= v_new > low[j]
+        return near, large
+
+    return _loop(step_any, identity=membrane.py_func.__name__)
+
+
+step_any = make_step_any(_loop(membrane_exponential_euler))
+step_euler = make_step_any(_loop(membrane_euler))
 
 
 @_loop
-def advance_uninhibited(cells, f):
-    """:func:`advance` where no inhibitory conductance is open."""
-    v, g_exc, low = cells[V], cells[G_EXC], cells[LOW]
-    near = False
+def group_inhibited(cells, here, there, d, rows, begin, r, due, s, p, weight):
+    """A group of steps from one state to the other.
+
+    The input of each step is a row of `cells` and three of `rows`, from column `begin` on, added up in this order; `d`
+    and `r` say which. The inhibition is a row of `due`; `s` says which.
+
+    Returns
+    -------
+    bool
+        Whether the group has to be taken step by step instead, because a membrane comes near its threshold or a
+        conductance is too large.
+    """
+    f = p.flow
+    v, g_exc, g_inh = cells[here + V], cells[here + G_EXC], cells[here + G_INH]
+    v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
+    low, d0, d1, d2, d3 = cells[LOW], cells[d[0]], cells[d[1]], cells[d[2]], cells[d[3]]
+    a0, a1, a2, a3 = rows[r[0]][begin:], rows[r[3]][begin:], rows[r[6]][begin:], rows[r[9]][begin:]
+    b0, b1, b2, b3 = rows[r[1]][begin:], rows[r[4]][begin:], rows[r[7]][begin:], rows[r[10]][begin:]
+    c0, c1, c2, c3 = rows[r[2]][begin:], rows[r[5]][begin:], rows[r[8]][begin:], rows[r[11]][begin:]
+    s0, s1, s2, s3 = due[s[0]], due[s[1]], due[s[2]], due[s[3]]
+    stop = False
+    for j in range(whole_lanes(cells)):
+        u, g, h = v[j], g_exc[j], g_inh[j]
+        stop |= f.g_leak + g + h > p.g_small
+        u, g, h = small_step(u, g, h, ((d0[j] + a0[j]) + b0[j]) + c0[j], s0[j], f, weight)
+        stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
+        u, g, h = small_step(u, g, h, ((d1[j] + a1[j]) + b1[j]) + c1[j], s1[j], f, weight)
+        stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
+        u, g, h = small_step(u, g, h, ((d2[j] + a2[j]) + b2[j]) + c2[j], s2[j], f, weight)
+        stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
+        u, g, h = small_step(u, g, h, ((d3[j] + a3[j]) + b3[j]) + c3[j], s3[j], f, weight)
+        stop |= u > low[j]
+        v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
+    return stop
+
+
+@_loop
+def group_undue(cells, here, there, d, rows, begin, r, p):
+    """:func:`group_inhibited` where no inhibition arrives."""
+    f = p.flow
+    v, g_exc, g_inh = cells[here + V], cells[here + G_EXC], cells[here + G_INH]
+    v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
+    low, d0, d1, d2, d3 = cells[LOW], cells[d[0]], cells[d[1]], cells[d[2]], cells[d[3]]
+    a0, a1, a2, a3 = rows[r[0]][begin:], rows[r[3]][begin:], rows[r[6]][begin:], rows[r[9]][begin:]
+    b0, b1, b2, b3 = rows[r[1]][begin:], rows[r[4]][begin:], rows[r[7]][begin:], rows[r[10]][begin:]
+    c0, c1, c2, c3 = rows[r[2]][begin:], rows[r[5]][begin:], rows[r[8]][begin:], rows[r[11]][begin:]
+    stop = False
+    for j in range(whole_lanes(cells)):
+        u, g, h = v[j], g_exc[j], g_inh[j]
+        stop |= f.g_leak + g + h > p.g_small
+        u, g, h = undue_step(u, g, h, ((d0[j] + a0[j]) + b0[j]) + c0[j], f)
+        stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
+        u, g, h = undue_step(u, g, h, ((d1[j] + a1[j]) + b1[j]) + c1[j], f)
+        stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
+        u, g, h = undue_step(u, g, h, ((d2[j] + a2[j]) + b2[j]) + c2[j], f)
+        stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
+        u, g, h = undue_step(u, g, h, ((d3[j] + a3[j]) + b3[j]) + c3[j], f)
+        stop |= u > low[j]
+        v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
+    return stop
+
+
+@_loop
+def group_uninhibited(cells, here, there, d, rows, begin, r, p):
+    """:func:`group_inhibited` where no inhibitory conductance is open."""
+    f = p.flow
+    v, g_exc = cells[here + V], cells[here + G_EXC]
+    v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
+    low, d0, d1, d2, d3 = cells[LOW], cells[d[0]], cells[d[1]], cells[d[2]], cells[d[3]]
+    a0, a1, a2, a3 = rows[r[0]][begin:], rows[r[3]][begin:], rows[r[6]][begin:], rows[r[9]][begin:]
+    b0, b1, b2, b3 = rows[r[1]][begin:], rows[r[4]][begin:], rows[r[7]][begin:], rows[r[10]][begin:]
+    c0, c1, c2, c3 = rows[r[2]][begin:], rows[r[5]][begin:], rows[r[8]][begin:], rows[r[11]][begin:]
     closed = f.g_leak - f.g_leak
-    for j in range(cells.shape[1]):
-        v_next = membrane_small_conductance(v[j], g_exc[j], closed, f)
-        v[j] = v_next
-        g_exc[j] = g_exc[j] * f.exc_decay
-        near |= v_next > low[j]
-    return near
+    stop = False
+    for j in range(whole_lanes(cells)):
+        u, g = v[j], g_exc[j]
+        stop |= f.g_leak + g > p.g_small
+        u, g = uninhibited_step(u, g, ((d0[j] + a0[j]) + b0[j]) + c0[j], closed, f)
+        stop |= (u > low[j]) | (f.g_leak + g > p.g_small)
+        u, g = uninhibited_step(u, g, ((d1[j] + a1[j]) + b1[j]) + c1[j], closed, f)
+        stop |= (u > low[j]) | (f.g_leak + g > p.g_small)
+        u, g = uninhibited_step(u, g, ((d2[j] + a2[j]) + b2[j]) + c2[j], closed, f)
+        stop |= (u > low[j]) | (f.g_leak + g > p.g_small)
+        u, g = uninhibited_step(u, g, ((d3[j] + a3[j]) + b3[j]) + c3[j], closed, f)
+        stop |= u > low[j]
+        v_next[j], g_exc_next[j], g_inh_next[j] = u, g, closed
+    return stop
 
 
 @_loop
-def leak(cells, f):
-    """:func:`advance` where no conductance is open."""
-    v, low = cells[V], cells[LOW]
-    near = False
+def group_closed(cells, here, there, p):
+    """:func:`group_inhibited` where no conductance is open and no input comes."""
+    f = p.flow
+    v, low = cells[here + V], cells[LOW]
+    v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
     closed = f.g_leak - f.g_leak
-    for j in range(cells.shape[1]):
-        v_next = membrane_small_conductance(v[j], closed, closed, f)
-        v[j] = v_next
-        near |= v_next > low[j]
-    return near
+    stop = False
+    for j in range(whole_lanes(cells)):
+        u = membrane_small_conductance(v[j], closed, closed, f)
+        stop |= u > low[j]
+        u = membrane_small_conductance(u, closed, closed, f)
+        stop |= u > low[j]
+        u = membrane_small_conductance(u, closed, closed, f)
+        stop |= u > low[j]
+        u = membrane_small_conductance(u, closed, closed, f)
+        stop |= u > low[j]
+        v_next[j], g_exc_next[j], g_inh_next[j] = u, closed, closed
+    return stop
 
 
-def make_advance_any(membrane: Callable) -> Callable:
-    """:func:`advance` for conductances of any size, and for either integrator."""
-
-    def advance_any(cells, p, coefficients):
-        v, g_exc, g_inh, low = cells[V], cells[G_EXC], cells[G_INH], cells[LOW]
-        near = False
-        for j in range(cells.shape[1]):
-            v_next = membrane(v[j], g_exc[j], g_inh[j], p, coefficients)
-            v[j] = v_next
-            g_exc[j] = g_exc[j] * p.flow.exc_decay
-            g_inh[j] = g_inh[j] * p.flow.inh_decay
-            near |= v_next > low[j]
-        return near
-
-    return _loop(advance_any, identity=membrane.py_func.__name__)
+@_loop
+def overshoots(cells, state, p):
+    """Whether forward Euler overshoots in some neuron."""
+    g_exc, g_inh = cells[state + G_EXC], cells[state + G_INH]
+    any_does = False
+    for j in range(whole_lanes(cells)):
+        any_does |= p.dt_over_tau * (p.flow.g_leak + g_exc[j] + g_inh[j]) > p.flow.g_leak
+    return any_does
 
 
-advance_any = make_advance_any(_loop(membrane_exponential_euler))
-advance_euler = make_advance_any(_loop(membrane_euler))
-
-
-def make_advance_some(membrane: Callable) -> Callable:
-    """One step of the first `n` of a population of which some are held."""
-
-    def advance_some(v, g_exc, g_inh, hold, n, t, p, coefficients):
-        for j in range(n):
-            v_next = membrane(v[j], g_exc[j], g_inh[j], p, coefficients)
-            v[j] = v_next if hold[j] <= t else v[j]
-            g_exc[j] = g_exc[j] * p.flow.exc_decay
-
-    return _loop(advance_some, identity=membrane.py_func.__name__)
-
-
-advance_some = make_advance_some(_loop(membrane_exponential_euler))
-advance_some_euler = make_advance_some(_loop(membrane_euler))
+@_lane
+def whole_lanes(cells):
+    """How many lanes are computed: whole groups of them, without those that only keep rows apart."""
+    return cells.shape[1] // LANES * LANES
 
 
 @_loop
@@ -109,77 +248,43 @@ def close_conductances(cells, which, tiny):
     """Close what is too small to matter; whether anything is left open."""
     g = cells[which]
     any_open = False
-    for j in range(cells.shape[1]):
+    for j in range(whole_lanes(cells)):
         g[j] = open_conductance(g[j], tiny)
         any_open |= g[j] > 0
     return any_open
 
 
 @_loop
-def any_large(cells, exc_bound, inh_bound):
-    """Whether any conductance exceeds its bound."""
-    g_exc, g_inh = cells[G_EXC], cells[G_INH]
-    large = False
-    for j in range(cells.shape[1]):
-        large |= (g_exc[j] > exc_bound) | (g_inh[j] > inh_bound)
-    return large
-
-
-@_loop
 def lowest_thresholds(cells, scale, later, v_thresh):
     """The lowest that each threshold gets while theta is scaled by `scale` falling to `later`."""
     theta, low = cells[THETA], cells[LOW]
-    for j in range(cells.shape[1]):
+    for j in range(whole_lanes(cells)):
         now, then = theta[j] * scale + v_thresh, theta[j] * later + v_thresh
         low[j] = now if now < then else then
 
 
 @_loop
-def add_four(cells, rows, begin, a, b, c, d):
-    """Add four rows to the drive, one after the other."""
-    drive, end = cells[DRIVE], begin + cells.shape[1]
-    row_a, row_b, row_c, row_d = rows[a][begin:end], rows[b][begin:end], rows[c][begin:end], rows[d][begin:end]
-    for j in range(cells.shape[1]):
-        drive[j] = (((drive[j] + row_a[j]) + row_b[j]) + row_c[j]) + row_d[j]
+def drive_row(cells, to, rows, begin, index, first, last):
+    """Add up the weights of the inputs that spike in a step, from column `begin` on, into a row of `cells`."""
+    drive, nothing = cells[to], rows.shape[0] - 1
+    for s in range(first, last, 4):
+        a = rows[index[s]][begin:]
+        b = rows[np.int64(index[s + 1]) if last - s > 1 else nothing][begin:]
+        c = rows[np.int64(index[s + 2]) if last - s > 2 else nothing][begin:]
+        d = rows[np.int64(index[s + 3]) if last - s > 3 else nothing][begin:]
+        if s == first:
+            for j in range(whole_lanes(cells)):
+                drive[j] = ((a[j] + b[j]) + c[j]) + d[j]
+        else:
+            for j in range(whole_lanes(cells)):
+                drive[j] = (((drive[j] + a[j]) + b[j]) + c[j]) + d[j]
 
 
 @_loop
-def drive_by_four(cells, rows, begin, a, b, c, d, bound):
-    """Add four rows and the drive so far to the conductances; whether any exceeds `bound`."""
-    g_exc, drive, end = cells[G_EXC], cells[DRIVE], begin + cells.shape[1]
-    row_a, row_b, row_c, row_d = rows[a][begin:end], rows[b][begin:end], rows[c][begin:end], rows[d][begin:end]
-    large = False
-    for j in range(cells.shape[1]):
-        g = drive_conductance(g_exc[j], (((drive[j] + row_a[j]) + row_b[j]) + row_c[j]) + row_d[j])
-        g_exc[j] = g
-        large |= g > bound
-    return large
-
-
-@_loop
-def drive_rows(cells, rows, begin, index, first, last, bound):
-    """Add to the conductances the weights of the inputs that spike, from column `begin` on; whether any exceeds
-    `bound`. The drive is zero before and after."""
-    s = first
-    while last - s > 4:
-        add_four(cells, rows, begin, index[s], index[s + 1], index[s + 2], index[s + 3])
-        s += 4
-    nothing = rows.shape[0] - 1
-    b = np.int64(index[s + 1]) if last - s > 1 else nothing
-    c = np.int64(index[s + 2]) if last - s > 2 else nothing
-    d = np.int64(index[s + 3]) if last - s > 3 else nothing
-    large = drive_by_four(cells, rows, begin, index[s], b, c, d, bound)
-    if s > first:
-        drive = cells[DRIVE]
-        for j in range(cells.shape[1]):
-            drive[j] = 0
-    return large
-
-
-@_loop
-def delay_rows(cells, slots, rows, delays, index, first, last, step):
-    """The weights of the inputs that spike, put off by a delay per synapse; what is due now is the drive."""
-    drive = cells[DRIVE]
+def delay_rows(cells, to, slots, rows, delays, index, first, last, step):
+    """:func:`drive_row` with a delay per synapse: the weights of the inputs that spike are put off, and what is due
+    now arrives."""
+    drive = cells[to]
     n_slots, n = slots.shape
     for s in range(first, last):
         i = index[s]
@@ -191,49 +296,55 @@ def delay_rows(cells, slots, rows, delays, index, first, last, step):
 
 
 @_loop
-def inhibit(cells, due, begin, n, weight, bound):
-    """Let the inhibitory spikes arrive that are due; whether any conductance exceeds `bound`."""
-    g_inh, due = cells[G_INH], due[begin : begin + n]
-    large = False
-    for k in range(n):
-        g = g_inh[k] + weight * cells.dtype.type(due[k])
-        g_inh[k] = g
-        due[k] = 0
-        large |= g > bound
-    return large
+def start_due(due, is_due, pending, begin, n):
+    """Take over the inhibitory spikes that are under way at the beginning of a run."""
+    for slot in range(pending.shape[0]):
+        row, under_way = due[slot], pending[slot][begin : begin + n]
+        n_due = 0
+        for k in range(n):
+            n_due += under_way[k]
+            row[k] = under_way[k]
+        is_due[slot] = n_due > 0
 
 
 @_loop
-def send_inhibition(pending, delays, j, slot, begin, n):
-    """Put a spike of inhibitory neuron j under way to every excitatory neuron of a share but j."""
+def end_due(due, pending, begin, n, n_steps):
+    """Put back what is under way at the end of a run, that of the next step first."""
     n_slots = pending.shape[0]
+    for slot in range(n_slots):
+        row, under_way = due[(n_steps + slot) % n_slots], pending[slot][begin : begin + n]
+        for k in range(n):
+            under_way[k] = np.int32(row[k])
+
+
+@_loop
+def arrived(due, is_due, slot):
+    """Inhibitory spikes that were due in a slot have arrived."""
+    is_due[slot] = False
+    due = due[slot]
+    for k in range(due.shape[0]):
+        due[k] = 0
+
+
+@_loop
+def send_inhibition(due, is_due, delays, j, slot, begin, n):
+    """Put a spike of inhibitory neuron j under way to every excitatory neuron of a share but j."""
+    n_slots = due.shape[0] - 1
     delay = delays[j][begin : begin + n]
     if n_slots > _SLOTS_IN_WHOLE_VECTORS:
         for k in range(n):
-            due = slot + np.int64(delay[k])
-            pending[due - n_slots if due >= n_slots else due, begin + k] += 1
+            at = slot + np.int64(delay[k])
+            due[at - n_slots if at >= n_slots else at, k] += 1
     else:
         for d in range(n_slots):
-            due = slot + d
-            row = pending[due - n_slots if due >= n_slots else due][begin : begin + n]
+            at = slot + d
+            row = due[at - n_slots if at >= n_slots else at]
             for k in range(n):
-                row[k] += np.int32(delay[k] == d)
+                row[k] += due.dtype.type(delay[k] == delays.dtype.type(d))
     if begin <= j < begin + n:
-        pending[(slot + np.int64(delays[j, j])) % n_slots, j] -= 1
-
-
-@_loop
-def get_column(rows, j, column):
-    """A neuron's weights, side by side."""
-    for i in range(column.shape[0]):
-        column[i] = rows[i, j]
-
-
-@_loop
-def set_column(rows, j, column):
-    """A neuron's weights, back in their rows."""
-    for i in range(column.shape[0]):
-        rows[i, j] = column[i]
+        due[(slot + np.int64(delays[j, j])) % n_slots, j - begin] -= 1
+    for s in range(n_slots):
+        is_due[s] = True
 
 
 @_loop

@@ -51,9 +51,6 @@ def run_network(
             layer.v[:] = np.where(layer.hold <= t, v_next, layer.v)
             layer.g_exc[:] *= p.flow.exc_decay
             layer.g_inh[:] *= p.flow.inh_decay
-            if t % CLOSING_INTERVAL == 0:
-                layer.g_exc[:] = open_conductance(layer.g_exc, p.tiny)
-                layer.g_inh[:] = open_conductance(layer.g_inh, p.tiny)
 
         # 2. thresholds
         fired = np.flatnonzero((exc.hold <= t) & (exc.v > theta + c.exc.v_thresh))
@@ -89,6 +86,10 @@ def run_network(
         exc.v[fired], exc.hold[fired] = c.exc.v_reset, t + c.exc.t_ref
         inh.v[fired_inh], inh.hold[fired_inh] = c.inh.v_reset, t + c.inh.t_ref
         state.theta[fired] += theta_plus / theta_scale
+        if (t + 1) % CLOSING_INTERVAL == 0:
+            for layer, p in ((exc, c.exc), (inh, c.inh)):
+                layer.g_exc[:] = open_conductance(layer.g_exc, p.tiny)
+                layer.g_inh[:] = open_conductance(layer.g_inh, p.tiny)
 
         if t < n_counted:
             counts[fired] += 1

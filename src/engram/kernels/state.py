@@ -28,6 +28,10 @@ LANES = 32
 """Neurons are computed, and shared out, in groups of this many: two of the widest vectors in single precision."""
 
 
+_COLUMNS = 64
+"""So many neurons can have their weights side by side at once."""
+
+
 class Layer(NamedTuple):
     """The dynamic state of one population; arrays of shape (n_neurons,)."""
 
@@ -118,8 +122,9 @@ class Awake(NamedTuple):
     place: np.ndarray  # (n_neurons,) int32: where a neuron stands here, -1 for one at rest
     v: np.ndarray
     g_exc: np.ndarray
-    g_inh: np.ndarray  # nothing inhibits them
     hold: np.ndarray
+    v_ahead: np.ndarray
+    g_ahead: np.ndarray
 
 
 class Moving(NamedTuple):
@@ -133,19 +138,29 @@ class Moving(NamedTuple):
     now: np.ndarray  # (n_traces, n): the traces at the present step
 
 
+class Columns(NamedTuple):
+    """The weights of some neurons side by side; see :mod:`engram.kernels.columns`."""
+
+    n: np.ndarray  # (1,) int64: of how many
+    neuron: np.ndarray  # int32, counted from the first of the share
+    place: np.ndarray  # (n,) int32: where a neuron of the share stands here, or -1
+    weights: np.ndarray  # (n_places, n_inputs)
+
+
 class Work(NamedTuple):
     """What a run writes to besides the state; nothing in it outlasts the run."""
 
-    cells: np.ndarray  # (6, n_lanes): a share of the excitatory neurons; see engram.kernels.loops
+    cells: np.ndarray  # (13, n_lanes): a share of the excitatory neurons; see engram.kernels.loops
     hold: np.ndarray  # the step from which a neuron is integrated again
     held: np.ndarray  # the neurons that may be refractory
     v_held: np.ndarray
     fired: np.ndarray
     fired_all: np.ndarray
     fired_inh: np.ndarray
-    due: np.ndarray  # whether inhibitory spikes may be due in a slot
+    due: np.ndarray  # (n_slots + 1, n_lanes): inhibitory spikes due at each neuron, a ring; the last row is empty
+    is_due: np.ndarray  # (n_slots + 1,) bool: whether any may be due in a slot
     x_pre: np.ndarray
-    column: np.ndarray  # one neuron's weights
+    columns: Columns
     probability: np.ndarray  # (n_inputs,) float64
     awake: Awake
     moving: Moving
@@ -248,16 +263,22 @@ def new_rule_state(rule: LearningRule, network) -> RuleState:
 def padded_rows(weights: np.ndarray) -> np.ndarray:
     """Weights in rows of an odd number of cache lines, and a row of zeros after the last one.
 
-    Whole lines, so that loops over neurons have no rest; an odd number, because a column of rows that are a power of
-    two apart would fall on the same few places of a cache; the zeros, so that rows can always be added by fours.
+    The zeros, so that rows can always be added by fours.
     """
     n_inputs, n = weights.shape
-    n_lanes = -(-n // LANES) * LANES
-    per_line = LINE_BYTES // weights.itemsize
-    n_lanes += per_line * (1 - n_lanes // per_line % 2)
+    n_lanes = padded_lanes(n, weights.dtype)
     rows = aligned_zeros((n_inputs + 1, n_lanes), weights.dtype)
     rows[:n_inputs, :n] = weights
     return rows
+
+
+def padded_lanes(n: int, dtype) -> int:
+    """Whole groups of lanes for so many neurons, so that loops have no rest, and one cache line more.
+
+    That makes the number of lines odd: a column of rows that are a power of two apart would fall on the same few
+    places of a cache.
+    """
+    return -(-n // LANES) * LANES + LINE_BYTES // np.dtype(dtype).itemsize
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype) -> np.ndarray:
@@ -329,16 +350,16 @@ def shares(n_neurons: int, n_threads: int) -> list[Share]:
     ]
 
 
-def of_share(state: NetworkState, memory: RuleState, share: Share) -> tuple[NetworkState, RuleState, Share]:
+def of_share(state: NetworkState, memory: RuleState, share: Share) -> tuple[NetworkState, RuleState]:
     """What a thread works on: the network itself, but its own copy of what every thread follows.
 
     Those are the inhibitory neurons and the inputs' traces; the first thread keeps the network's.
     """
     if share.thread == 0:
-        return state, memory, share
+        return state, memory
     inh = Layer(*(values.copy() for values in state.inh))
     memory = memory._replace(x_pre=memory.x_pre.copy(), pre_step=memory.pre_step.copy())
-    return state._replace(inh=inh), memory, share
+    return state._replace(inh=inh), memory
 
 
 def own_dynamics(state: NetworkState) -> NetworkState:
@@ -351,19 +372,26 @@ def own_dynamics(state: NetworkState) -> NetworkState:
 def new_work(state: NetworkState, memory: RuleState, share: Share) -> Work:
     """Room for a run of a share of the neurons."""
     n, n_all, n_inputs = share.n, state.theta.shape[0], state.rows.shape[0] - 1
-    n_lanes, n_lanes_all = (-(-size // LANES) * LANES for size in (n, n_all))
     n_traces, real = memory.x_post.shape[0], state.rows.dtype
+    n_lanes, n_lanes_all = padded_lanes(n, real), padded_lanes(n_all, real)
+    n_slots, n_columns = state.pending.shape[0], min(n, _COLUMNS) if memory.changed.size else 0
     return Work(
-        cells=aligned_zeros((6, n_lanes), real),
+        cells=aligned_zeros((13, n_lanes), real),
         hold=np.zeros(n, np.int32),
         held=np.zeros(n, np.int32),
         v_held=np.zeros(n, real),
         fired=np.zeros(n, np.int32),
         fired_all=np.zeros(n_all, np.int32),
         fired_inh=np.zeros(n_all, np.int32),
-        due=np.zeros(state.pending.shape[0], np.bool_),
+        due=aligned_zeros((n_slots + 1, n_lanes), real),
+        is_due=np.zeros(n_slots + 1, np.bool_),
         x_pre=np.zeros(memory.x_pre.shape, real),
-        column=np.zeros(n_inputs, real),
+        columns=Columns(
+            n=np.zeros(1, np.int64),
+            neuron=np.zeros(n_columns, np.int32),
+            place=np.full(n, -1, np.int32),
+            weights=aligned_zeros((n_columns, n_inputs), real),
+        ),
         probability=np.zeros(n_inputs),
         awake=Awake(
             n=np.zeros(1, np.int64),
@@ -371,8 +399,9 @@ def new_work(state: NetworkState, memory: RuleState, share: Share) -> Work:
             place=np.zeros(n_all, np.int32),
             v=aligned_zeros((n_lanes_all,), real),
             g_exc=aligned_zeros((n_lanes_all,), real),
-            g_inh=aligned_zeros((n_lanes_all,), real),
             hold=np.zeros(n_lanes_all, np.int32),
+            v_ahead=aligned_zeros((n_lanes_all,), real),
+            g_ahead=aligned_zeros((n_lanes_all,), real),
         ),
         moving=Moving(
             n=np.zeros(1, np.int64),

@@ -1,0 +1,73 @@
+"""Steps taken in groups: networks of every temper, compiled and by the reference kernel, to the last bit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engram import DiehlCook, Protocol, SelfNormalizing, Simulator
+from engram.datasets import load
+from engram.neurons import EXCITATORY, INHIBITORY
+
+DIGITS = load("digits").train_images
+
+
+def drawn_network(seed: int, **options) -> DiehlCook:
+    """A network with refractory periods, delays, thresholds and inhibition of any size."""
+    rng = np.random.default_rng(seed)
+    dt = float(rng.choice([0.1, 0.5, 1.0]))
+    return DiehlCook(
+        n_neurons=int(rng.choice([1, 5, 33, 70])),
+        dt=dt,
+        theta_start=float(rng.choice([8.0, 16.0, 20.0])),
+        theta_plus=float(rng.choice([0.05, 2.0])),
+        tau_theta=float(rng.choice([1e7, 1e3])),
+        w_exc_inh=float(rng.choice([10.4, 60.0])),
+        w_inh_exc=float(rng.choice([2.0, 17.0, 3000.0])),
+        max_delay=float(rng.choice([0.0, 1.0, 5.0])),
+        w_start=float(rng.choice([0.3, 1.0])),
+        excitatory=replace(EXCITATORY, t_ref=dt * float(rng.choice([0, 1, 3, 10]))),
+        inhibitory=replace(INHIBITORY, t_ref=dt * float(rng.choice([0, 2, 5]))),
+        **options,
+    )
+
+
+def everything(simulator: Simulator) -> list[np.ndarray]:
+    state, memory = simulator.state, simulator.memory
+    return [state.weights, state.theta, state.pending, state.input_pending, *state.exc, *state.inh, *memory]
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_training_takes_no_other_way_than_the_reference(seed):
+    network = drawn_network(seed, dtype="float64" if seed == 5 else "float32")
+    shown, blank = (30.0, 10.0) if network.dt < 0.5 else (97.0, 33.0)
+    protocol = Protocol(shown=shown, blank=blank, min_spikes=1, stop_spikes=(0, 9)[seed % 2])
+    results = []
+    for kernel in ("compiled", "reference"):
+        trained = Simulator(network, SelfNormalizing(), seed=seed, protocol=protocol, input_gain=0.4, kernel=kernel)
+        counts, attempts = trained.train(DIGITS[seed : seed + 3])
+        results.append([counts, attempts, *everything(trained)])
+    for ours, reference in zip(*results, strict=True):
+        assert np.array_equal(ours, reference)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("max_input_delay", [0.0, 4.0])
+def test_counting_takes_no_other_way_than_the_reference(seed, max_input_delay):
+    network = drawn_network(seed, max_input_delay=max_input_delay)
+    counts = []
+    for kernel in ("compiled", "reference"):
+        frozen = Simulator(network, None, seed=seed, protocol=Protocol(shown=40.0), input_gain=0.4, kernel=kernel)
+        counts.append(frozen.count_spikes(DIGITS[seed : seed + 2])[0])
+    assert np.array_equal(*counts)
+
+
+def test_the_networks_drawn_do_fire():
+    """Else the comparisons above would be of silence."""
+    spikes = []
+    for seed in range(24):
+        network = drawn_network(seed)
+        trained = Simulator(network, SelfNormalizing(), seed=seed, protocol=Protocol(shown=97.0), input_gain=0.4)
+        spikes.append(trained.train(DIGITS[seed : seed + 3])[0].sum())
+    assert np.median(spikes) > 10
+    assert max(spikes) > 300
