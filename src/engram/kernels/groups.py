@@ -126,7 +126,7 @@ def hold_group(
                 drive = cells[d[k], j]
                 for i in range(AT_ONCE * k, AT_ONCE * (k + 1)):
                     drive += rows[r[i], begin + j]
-                moved, g_exc, g_inh = small_step(v, g_exc, g_inh, drive, due[s[k], j], p.flow, weight)
+                moved, g_exc, g_inh = small_step(v, g_exc, g_inh, drive, cells.dtype.type(due[s[k], j]), p.flow, weight)
                 v = moved if k >= free else v
                 stopped |= v > cells[LOW, j]
         if free > 0:

@@ -86,7 +86,7 @@ def step_small(cells, here, there, drive, due, slot, p, weight):
     near = large = False
     for j in range(whole_lanes(cells)):
         large |= f.g_leak + g_exc[j] + g_inh[j] > p.g_small
-        v_new, g_exc_new, g_inh_new = small_step(v[j], g_exc[j], g_inh[j], drive[j], due[j], f, weight)
+        v_new, g_exc_new, g_inh_new = small_step(v[j], g_exc[j], g_inh[j], drive[j], cells.dtype.type(due[j]), f, weight)
         v_next[j], g_exc_next[j], g_inh_next[j] = v_new, g_exc_new, g_inh_new
         near |= v_new > low[j]
     return near, large
@@ -105,7 +105,7 @@ def make_step_any(membrane: Callable) -> Callable:
             v_new = membrane(v[j], g_exc[j], g_inh[j], p, coefficients)
             v_next[j] = v_new
             g_exc_next[j] = drive_conductance(g_exc[j] * p.flow.exc_decay, drive[j])
-            g_inh_next[j] = g_inh[j] * p.flow.inh_decay + weight * due[j]
+            g_inh_next[j] = g_inh[j] * p.flow.inh_decay + weight * cells.dtype.type(due[j])
             near |= v_new > low[j]
         return near, large
 
@@ -141,13 +141,13 @@ def group_inhibited(cells, here, there, d, rows, begin, r, due, s, p, weight):
     for j in range(whole_lanes(cells)):
         u, g, h = v[j], g_exc[j], g_inh[j]
         stop |= f.g_leak + g + h > p.g_small
-        u, g, h = small_step(u, g, h, ((d0[j] + a0[j]) + b0[j]) + c0[j], s0[j], f, weight)
+        u, g, h = small_step(u, g, h, ((d0[j] + a0[j]) + b0[j]) + c0[j], cells.dtype.type(s0[j]), f, weight)
         stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
-        u, g, h = small_step(u, g, h, ((d1[j] + a1[j]) + b1[j]) + c1[j], s1[j], f, weight)
+        u, g, h = small_step(u, g, h, ((d1[j] + a1[j]) + b1[j]) + c1[j], cells.dtype.type(s1[j]), f, weight)
         stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
-        u, g, h = small_step(u, g, h, ((d2[j] + a2[j]) + b2[j]) + c2[j], s2[j], f, weight)
+        u, g, h = small_step(u, g, h, ((d2[j] + a2[j]) + b2[j]) + c2[j], cells.dtype.type(s2[j]), f, weight)
         stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
-        u, g, h = small_step(u, g, h, ((d3[j] + a3[j]) + b3[j]) + c3[j], s3[j], f, weight)
+        u, g, h = small_step(u, g, h, ((d3[j] + a3[j]) + b3[j]) + c3[j], cells.dtype.type(s3[j]), f, weight)
         stop |= u > low[j]
         v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
     return stop
@@ -303,7 +303,7 @@ def start_due(due, is_due, pending, begin, n):
         n_due = 0
         for k in range(n):
             n_due += under_way[k]
-            row[k] = under_way[k]
+            row[k] = np.uint16(under_way[k])
         is_due[slot] = n_due > 0
 
 
@@ -334,15 +334,15 @@ def send_inhibition(due, is_due, delays, j, slot, begin, n):
     if n_slots > _SLOTS_IN_WHOLE_VECTORS:
         for k in range(n):
             at = slot + np.int64(delay[k])
-            due[at - n_slots if at >= n_slots else at, k] += 1
+            due[at - n_slots if at >= n_slots else at, k] += np.uint16(1)
     else:
         for d in range(n_slots):
             at = slot + d
             row = due[at - n_slots if at >= n_slots else at]
             for k in range(n):
-                row[k] += due.dtype.type(delay[k] == delays.dtype.type(d))
+                row[k] += np.uint16(delay[k] == delays.dtype.type(d))
     if begin <= j < begin + n:
-        due[(slot + np.int64(delays[j, j])) % n_slots, j - begin] -= 1
+        due[(slot + np.int64(delays[j, j])) % n_slots, j - begin] -= np.uint16(1)
     for s in range(n_slots):
         is_due[s] = True
 

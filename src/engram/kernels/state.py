@@ -157,7 +157,7 @@ class Work(NamedTuple):
     fired: np.ndarray
     fired_all: np.ndarray
     fired_inh: np.ndarray
-    due: np.ndarray  # (n_slots + 1, n_lanes): inhibitory spikes due at each neuron, a ring; the last row is empty
+    due: np.ndarray  # (n_slots + 1, n_lanes) uint16: inhibitory spikes due at each neuron, a ring; the last row is empty
     is_due: np.ndarray  # (n_slots + 1,) bool: whether any may be due in a slot
     x_pre: np.ndarray
     columns: Columns
@@ -383,7 +383,7 @@ def new_work(state: NetworkState, memory: RuleState, share: Share) -> Work:
         fired=np.zeros(n, np.int32),
         fired_all=np.zeros(n_all, np.int32),
         fired_inh=np.zeros(n_all, np.int32),
-        due=aligned_zeros((n_slots + 1, n_lanes), real),
+        due=aligned_zeros((n_slots + 1, padded_lanes(n, np.uint16)), np.uint16),
         is_due=np.zeros(n_slots + 1, np.bool_),
         x_pre=np.zeros(memory.x_pre.shape, real),
         columns=Columns(
