@@ -272,7 +272,10 @@ def drive_row(cells, to, rows, begin, index, first, last):
         b = rows[np.int64(index[s + 1]) if last - s > 1 else nothing][begin:]
         c = rows[np.int64(index[s + 2]) if last - s > 2 else nothing][begin:]
         d = rows[np.int64(index[s + 3]) if last - s > 3 else nothing][begin:]
-        if s == first:
+        if last - first <= 2:
+            for j in range(whole_lanes(cells)):
+                drive[j] = a[j] + b[j]
+        elif s == first:
             for j in range(whole_lanes(cells)):
                 drive[j] = ((a[j] + b[j]) + c[j]) + d[j]
         else:
