@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from engram.kernels import loops
-from engram.kernels.columns import forget
+from engram.kernels.columns import put_back, start_columns
 from engram.kernels.compile import compiled, entry_point
 from engram.kernels.groups import (
     arriving,
@@ -81,7 +81,7 @@ def make_run(
     frozen = rule is NO_RULE
     step_any = loops.step_euler if euler else loops.step_any
     mark_input, has_on_pre = rule.mark_input, rule.has_on_pre
-    in_groups = not (euler or recording or has_on_pre)
+    in_groups = not (euler or recording)
 
     step_small, close_conductances, lowest_thresholds = loops.step_small, loops.close_conductances, loops.lowest_thresholds
     start_due, end_due, arrived, send_inhibition = loops.start_due, loops.end_due, loops.arrived, loops.send_inhibition
@@ -109,6 +109,8 @@ def make_run(
         start_awake(awake, inh, c)
         if learn and has_on_pre:
             start_moving(moving, memory, share)
+        elif learn:
+            start_columns(columns, index)
 
         here, there = HERE, THERE
         theta, low = cells[THETA], cells[LOW]
@@ -149,7 +151,10 @@ def make_run(
                 later = real(theta_scale * until_next_look * (1.0 - 1e-9))
                 lowest_thresholds(cells, real(theta_scale), later, p.v_thresh)
 
-            if in_groups and step % GROUP == 0 and step + GROUP <= end and calm(awake, t, c.inh):
+            in_group = in_groups and step % GROUP == 0 and step + GROUP <= end
+            if has_on_pre and in_group:  # input spikes change weights, on which the next step depends
+                in_group = step >= n_driven or offset[min(step + GROUP, n_driven)] == offset[step]
+            if in_group and calm(awake, t, c.inh):
                 stopped = large
                 if not large:
                     stopped, driven, inhibited = try_group(
@@ -279,7 +284,7 @@ def make_run(
         if frozen:
             rotate(state.input_pending, end, 0, state.input_pending.shape[1])
         if learn:
-            forget(columns)
+            put_back(columns, rows, begin)
             settle(memory, rule_c, share, end, c.exp2)
         return overshot, n_exc_spikes, n_inh_spikes
 

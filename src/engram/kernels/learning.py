@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engram.kernels.columns import fetch, forget, set_column
+from engram.kernels.columns import fetch, get_column, set_column, update_rows
 from engram.kernels.compile import compiled
 from engram.kernels.rule_code import RuleFunctions
 from engram.synapses import trace_now
@@ -108,13 +108,17 @@ def make_learning(rule: RuleFunctions, dtype: str, identity: str) -> Learning:
                 now[i] = trace_now(x[i], rate, real(t - since[i]), rule_c.trace_floor, coefficients)
         for f in range(n_fired):
             j = fired[f]
-            column = columns.weights[fetch(columns, rows, j, j - share.first)]
-            on_post(column, j, t, x_pre, memory, parameters, rule_c)
-            set_column(rows, j, column)
             memory.changed[j] = True
-            if has_on_pre:  # which will change the weights in their rows
-                forget(columns)
+            if has_on_pre:  # which changes weights in their rows
+                column = columns.weights[0]
+                get_column(rows, j, column)
+                on_post(column, j, t, x_pre, memory, parameters, rule_c)
+                set_column(rows, j, column)
                 note_spike(moving, memory, j, share.first, t)
+            else:
+                place = fetch(columns, rows, j, j - share.first)
+                on_post(columns.weights[place], j, t, x_pre, memory, parameters, rule_c)
+                update_rows(columns, rows, j, place)
 
     @loop
     def settle_traces(x, since, rate, begin, end, n_steps, floor, coefficients):

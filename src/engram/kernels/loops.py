@@ -82,13 +82,20 @@ def step_small(cells, here, there, drive, due, slot, p, weight):
     f = p.flow
     v, g_exc, g_inh = cells[here + V], cells[here + G_EXC], cells[here + G_INH]
     v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
-    low, drive, due = cells[LOW], cells[drive], due[slot]
+    low, drive, any_due, due = cells[LOW], cells[drive], slot < due.shape[0] - 1, due[slot]
     near = large = False
-    for j in range(whole_lanes(cells)):
-        large |= f.g_leak + g_exc[j] + g_inh[j] > p.g_small
-        v_new, g_exc_new, g_inh_new = small_step(v[j], g_exc[j], g_inh[j], drive[j], cells.dtype.type(due[j]), f, weight)
-        v_next[j], g_exc_next[j], g_inh_next[j] = v_new, g_exc_new, g_inh_new
-        near |= v_new > low[j]
+    if any_due:
+        for j in range(whole_lanes(cells)):
+            large |= f.g_leak + g_exc[j] + g_inh[j] > p.g_small
+            u, g, h = small_step(v[j], g_exc[j], g_inh[j], drive[j], cells.dtype.type(due[j]), f, weight)
+            v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
+            near |= u > low[j]
+    else:
+        for j in range(whole_lanes(cells)):
+            large |= f.g_leak + g_exc[j] + g_inh[j] > p.g_small
+            u, g, h = undue_step(v[j], g_exc[j], g_inh[j], drive[j], f)
+            v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
+            near |= u > low[j]
     return near, large
 
 

@@ -145,6 +145,10 @@ class Columns(NamedTuple):
     neuron: np.ndarray  # int32, counted from the first of the share
     place: np.ndarray  # (n,) int32: where a neuron of the share stands here, or -1
     weights: np.ndarray  # (n_places, n_inputs)
+    spikes: np.ndarray  # (n_inputs,) bool: whether an input spikes in this run
+    spiking: np.ndarray  # int32: the inputs that do
+    silent: np.ndarray  # int32: those that do not
+    n_inputs: np.ndarray  # (2,) int64: how many do, and how many do not
 
 
 class Work(NamedTuple):
@@ -391,6 +395,10 @@ def new_work(state: NetworkState, memory: RuleState, share: Share) -> Work:
             neuron=np.zeros(n_columns, np.int32),
             place=np.full(n, -1, np.int32),
             weights=aligned_zeros((n_columns, n_inputs), real),
+            spikes=np.zeros(n_inputs, np.bool_),
+            spiking=np.zeros(n_inputs + 1, np.int32),
+            silent=np.zeros(n_inputs + 1, np.int32),
+            n_inputs=np.zeros(2, np.int64),
         ),
         probability=np.zeros(n_inputs),
         awake=Awake(
