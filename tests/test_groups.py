@@ -7,6 +7,7 @@ import pytest
 
 from engram import DiehlCook, Protocol, SelfNormalizing, Simulator, Triplet
 from engram.datasets import load
+from engram.errors import ConfigError
 from engram.neurons import EXCITATORY, INHIBITORY
 
 DIGITS = load("digits").train_images
@@ -61,6 +62,11 @@ def test_counting_takes_no_other_way_than_the_reference(seed, max_input_delay):
         frozen = Simulator(network, None, seed=seed, protocol=Protocol(shown=40.0), input_gain=0.4, kernel=kernel)
         counts.append(frozen.count_spikes(DIGITS[seed : seed + 2])[0])
     assert np.array_equal(*counts)
+
+
+def test_more_neurons_than_inhibition_is_counted_for_are_told():
+    with pytest.raises(ConfigError, match="65535 at most"):
+        DiehlCook(n_neurons=65_536)
 
 
 def test_the_networks_drawn_do_fire():

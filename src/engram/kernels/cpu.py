@@ -1,11 +1,12 @@
 """The compiled kernel: the same steps as :mod:`engram.kernels.reference`, for speed.
 
 What makes it fast and leaves every bit as it is: one pass over contiguous arrays per step, with everything rare kept
-out of the arithmetic (:mod:`~engram.kernels.loops`); exact thresholds and refractory periods looked at only where a
-membrane comes near a threshold; passes of their own for the times when no conductance is open; inhibitory neurons
-followed only from their partner's spike until they have come to rest (:mod:`~engram.kernels.inhibition`); learning
-only where spikes ask for it (:mod:`~engram.kernels.learning`); neurons shared out to threads
-(:mod:`~engram.kernels.team`).
+out of the arithmetic (:mod:`~engram.kernels.loops`), or per group of steps in which nothing happens
+(:mod:`~engram.kernels.groups`); exact thresholds and refractory periods looked at only where a membrane comes near a
+threshold; passes of their own for the times when no conductance is open; inhibitory neurons followed only from their
+partner's spike until they have come to rest (:mod:`~engram.kernels.inhibition`); learning only where spikes ask for it
+(:mod:`~engram.kernels.learning`), on weights kept side by side (:mod:`~engram.kernels.columns`); neurons shared out to
+threads (:mod:`~engram.kernels.team`).
 """
 
 from __future__ import annotations
@@ -18,17 +19,10 @@ import numpy as np
 from engram.kernels import loops
 from engram.kernels.columns import put_back, start_columns
 from engram.kernels.compile import compiled, entry_point
-from engram.kernels.groups import (
-    arriving,
-    calm,
-    due_in,
-    finish_group,
-    hold_refractory,
-    try_group,
-)
+from engram.kernels.groups import arriving, calm, due_in, finish_group, hold_refractory, try_group
 from engram.kernels.inhibition import close_inhibitory, end_awake, inhibitory_spikes, start_awake, step_awake, wake
 from engram.kernels.learning import Learning, make_learning
-from engram.kernels.loops import DRIVE, G_EXC, G_INH, GROUP, HERE, LOW, NOTHING, THERE, THETA, V
+from engram.kernels.loops import G_EXC, G_INH, GROUP, HERE, LOW, NOTHING, THERE, THETA, V
 from engram.kernels.protocol import Kernels, make_count, make_train
 from engram.kernels.rule_code import NO_RULE, RuleFunctions, rule_functions, rule_identity
 from engram.kernels.team import tell
@@ -83,9 +77,9 @@ def make_run(
     mark_input, has_on_pre = rule.mark_input, rule.has_on_pre
     in_groups = not (euler or recording)
 
-    step_small, close_conductances, lowest_thresholds = loops.step_small, loops.close_conductances, loops.lowest_thresholds
+    step_small, lowest_thresholds = loops.step_small, loops.lowest_thresholds
+    close_conductances, overshoots, rotate = loops.close_conductances, loops.overshoots, loops.rotate
     start_due, end_due, arrived, send_inhibition = loops.start_due, loops.end_due, loops.arrived, loops.send_inhibition
-    rotate, overshoots = loops.rotate, loops.overshoots
     start_moving, settle = learning.start, learning.settle
     presynaptic_spikes, postsynaptic_spikes = learning.presynaptic_spikes, learning.postsynaptic_spikes
 
@@ -175,8 +169,7 @@ def make_run(
                         step += 1
                         slot = slot + 1 if slot + 1 < n_slots else 0
                     if step % CLOSING_INTERVAL == 0:
-                        driven = close_conductances(cells, here + G_EXC, p.tiny)
-                        inhibited = close_conductances(cells, here + G_INH, p.tiny)
+                        driven, inhibited = close_conductances(cells, here, p.tiny)
                         close_inhibitory(awake, inh, t + np.int32(GROUP - 1), c)
                     continue
 
@@ -258,8 +251,7 @@ def make_run(
             step += 1
             slot = slot + 1 if slot + 1 < n_slots else 0
             if step % CLOSING_INTERVAL == 0:
-                driven = close_conductances(cells, here + G_EXC, p.tiny)
-                inhibited = close_conductances(cells, here + G_INH, p.tiny)
+                driven, inhibited = close_conductances(cells, here, p.tiny)
                 close_inhibitory(awake, inh, t, c)
 
             if recording and recorder.spikes:

@@ -14,7 +14,7 @@ import numpy as np
 from engram.kernels import loops
 from engram.kernels.compile import compiled
 from engram.kernels.inhibition import step_ahead, take_ahead
-from engram.kernels.loops import AT_ONCE, DRIVE, G_EXC, G_INH, GROUP, LOW, NOTHING, V, small_step
+from engram.kernels.loops import AT_ONCE, DRIVE, G_EXC, G_INH, GROUP, LOW, NOTHING, SPARSE, V, small_step
 
 _loop = functools.partial(compiled, allocates=False)
 _part = functools.partial(compiled, allocates=False, expand=True)  # handing over their arguments would take longer
@@ -37,13 +37,13 @@ def arriving(state, work, begin, index, first, last, step, ready):
 
 
 @_part
-def first_inputs(state, work, begin, index, offset, n_driven, step):
-    """All input of a step but its last spikes: its row of `cells`, the first spike left, and their end."""
+def first_inputs(state, work, begin, index, offset, n_driven, step, sparse):
+    """All input of a step, or all but its last spikes: its row of `cells`, the first spike left, and their end."""
     first = offset[step] if step < n_driven else 0
     last = offset[step + 1] if step < n_driven else 0
-    if state.input_pending.shape[0] > 0:
-        return arriving(state, work, begin, index, first, last, step, step), last, last
-    left = last - AT_ONCE if last - first > AT_ONCE else first
+    left = last
+    if not sparse:
+        left = last - AT_ONCE if last - first > AT_ONCE else first
     return arriving(state, work, begin, index, first, left, step, step), left, last
 
 
@@ -79,10 +79,12 @@ def try_group(
     """
     cells, due, is_due, begin = work.cells, work.due, work.is_due, share.first
     nothing = state.rows.shape[0] - 1
-    d0, i0, e0 = first_inputs(state, work, begin, index, offset, n_driven, step)
-    d1, i1, e1 = first_inputs(state, work, begin, index, offset, n_driven, step + 1)
-    d2, i2, e2 = first_inputs(state, work, begin, index, offset, n_driven, step + 2)
-    d3, i3, e3 = first_inputs(state, work, begin, index, offset, n_driven, step + 3)
+    n_spikes = offset[min(step + GROUP, n_driven)] - offset[step] if step < n_driven else 0
+    sparse = n_spikes <= SPARSE or state.input_pending.shape[0] > 0
+    d0, i0, e0 = first_inputs(state, work, begin, index, offset, n_driven, step, sparse)
+    d1, i1, e1 = first_inputs(state, work, begin, index, offset, n_driven, step + 1, sparse)
+    d2, i2, e2 = first_inputs(state, work, begin, index, offset, n_driven, step + 2, sparse)
+    d3, i3, e3 = first_inputs(state, work, begin, index, offset, n_driven, step + 3, sparse)
     d = d0, d1, d2, d3
     r = (
         row_of(index, i0, e0, nothing), row_of(index, i0 + 1, e0, nothing), row_of(index, i0 + 2, e0, nothing),
@@ -96,17 +98,22 @@ def try_group(
         driven |= (d[k] != NOTHING) | (r[AT_ONCE * k] != nothing)
         any_due |= s[k] < is_due.shape[0] - 1
     inhibited |= any_due
+    rows = state.rows
     if any_due:
-        stopped = loops.group_inhibited(cells, here, there, d, state.rows, begin, r, due, s, p, weight)
+        stopped = loops.group_inhibited(cells, here, there, d, rows, begin, r, due, s, p, weight)
+    elif inhibited and sparse:
+        stopped = loops.group_undue_sparse(cells, here, there, d, rows, begin, r, due, s, p, weight)
     elif inhibited:
-        stopped = loops.group_undue(cells, here, there, d, state.rows, begin, r, p)
+        stopped = loops.group_undue(cells, here, there, d, rows, begin, r, due, s, p, weight)
+    elif driven and sparse:
+        stopped = loops.group_uninhibited_sparse(cells, here, there, d, rows, begin, r, due, s, p, weight)
     elif driven:
-        stopped = loops.group_uninhibited(cells, here, there, d, state.rows, begin, r, p)
+        stopped = loops.group_uninhibited(cells, here, there, d, rows, begin, r, due, s, p, weight)
     else:
         stopped = loops.group_closed(cells, here, there, p)
     if n_held > 0 and not stopped:
         stopped = hold_group(
-            cells, work.hold, work.held, work.v_held, n_held, step, here, there, d, state.rows, begin, r, due, s, p, weight
+            cells, work.hold, work.held, work.v_held, n_held, step, here, there, d, rows, begin, r, due, s, p, weight
         )  # fmt: skip
     return stopped, driven, inhibited
 

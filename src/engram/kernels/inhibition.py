@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+import numpy as np
+
 from engram.kernels.compile import compiled
 from engram.kernels.loops import GROUP
 from engram.kernels.protocol import NEVER
@@ -84,7 +86,9 @@ def step_ahead(awake, t, p):
     """A group of steps of the awake inhibitory neurons, put aside; whether it has to be taken step by step instead,
     because one fires or a conductance is too large."""
     n = awake_lanes(awake)
-    return step_four(awake.v, awake.g_exc, awake.hold, awake.v_ahead, awake.g_ahead, n, t, p.v_thresh, p.g_small, p.flow)
+    return step_four(
+        awake.v, awake.g_exc, awake.hold, awake.v_ahead, awake.g_ahead, n, t, p.v_thresh, p.g_small, p.flow
+    )
 
 
 @_loop
@@ -93,12 +97,12 @@ def step_four(v, g_exc, hold, v_ahead, g_ahead, n, t, v_thresh, g_small, f):
     closed = f.g_leak - f.g_leak
     stop = False
     for a in range(n):
-        u, g, free = v[a], g_exc[a], hold[a] - t
+        u, g, free = v[a], g_exc[a], np.int32(hold[a] - t)
+        stop |= f.g_leak + g > g_small
         for k in range(GROUP):
-            stop |= f.g_leak + g > g_small
             u_next = membrane_small_conductance(u, g, closed, f)
-            stop |= (free <= k) & (u_next > v_thresh)
             u = u_next if free <= k else u
+            stop |= (free <= k) & (u > v_thresh)
             g = g * f.exc_decay
         v_ahead[a], g_ahead[a] = u, g
     return stop

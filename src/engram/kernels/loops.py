@@ -35,6 +35,9 @@ GROUP = 4
 AT_ONCE = 3
 """Rows of weights that are added up in the course of each step of a group; more are before."""
 
+SPARSE = 2
+"""Up to so many input spikes in a group, it is faster to add up all of them before."""
+
 _SLOTS_IN_WHOLE_VECTORS = 16
 """Up to so many slots, a pass over all of them in vectors is faster than a store per synapse."""
 
@@ -53,7 +56,7 @@ def small_step(v, g_exc, g_inh, drive, due, f, weight):
 
 
 @_lane
-def undue_step(v, g_exc, g_inh, drive, f):
+def undue_step(v, g_exc, g_inh, drive, due, f, weight):
     """:func:`small_step` where no inhibition arrives."""
     return (
         membrane_small_conductance(v, g_exc, g_inh, f),
@@ -63,9 +66,9 @@ def undue_step(v, g_exc, g_inh, drive, f):
 
 
 @_lane
-def uninhibited_step(v, g_exc, drive, closed, f):
+def uninhibited_step(v, g_exc, g_inh, drive, due, f, weight):
     """:func:`small_step` where no inhibitory conductance is open."""
-    return membrane_small_conductance(v, g_exc, closed, f), drive_conductance(g_exc * f.exc_decay, drive)
+    return membrane_small_conductance(v, g_exc, g_inh, f), drive_conductance(g_exc * f.exc_decay, drive), g_inh
 
 
 @_loop
@@ -93,7 +96,7 @@ def step_small(cells, here, there, drive, due, slot, p, weight):
     else:
         for j in range(whole_lanes(cells)):
             large |= f.g_leak + g_exc[j] + g_inh[j] > p.g_small
-            u, g, h = undue_step(v[j], g_exc[j], g_inh[j], drive[j], f)
+            u, g, h = undue_step(v[j], g_exc[j], g_inh[j], drive[j], f.g_leak, f, weight)
             v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
             near |= u > low[j]
     return near, large
@@ -123,99 +126,62 @@ step_any = make_step_any(_loop(membrane_exponential_euler))
 step_euler = make_step_any(_loop(membrane_euler))
 
 
-@_loop
-def group_inhibited(cells, here, there, d, rows, begin, r, due, s, p, weight):
-    """A group of steps from one state to the other.
+def make_group(step: Callable, *, inhibited: bool = True, fused: bool = True) -> Callable:
+    """A function for a group of steps, for one of the steps above, with input from rows of weights or without."""
 
-    The input of each step is a row of `cells` and three of `rows`, from column `begin` on, added up in this order; `d`
-    and `r` say which. The inhibition is a row of `due`; `s` says which.
+    def group(cells, here, there, d, rows, begin, r, due, s, p, weight):
+        """A group of steps from one state to the other.
 
-    Returns
-    -------
-    bool
-        Whether the group has to be taken step by step instead, because a membrane comes near its threshold or a
-        conductance is too large.
-    """
-    f = p.flow
-    v, g_exc, g_inh = cells[here + V], cells[here + G_EXC], cells[here + G_INH]
-    v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
-    low, d0, d1, d2, d3 = cells[LOW], cells[d[0]], cells[d[1]], cells[d[2]], cells[d[3]]
-    a0, a1, a2, a3 = rows[r[0]][begin:], rows[r[3]][begin:], rows[r[6]][begin:], rows[r[9]][begin:]
-    b0, b1, b2, b3 = rows[r[1]][begin:], rows[r[4]][begin:], rows[r[7]][begin:], rows[r[10]][begin:]
-    c0, c1, c2, c3 = rows[r[2]][begin:], rows[r[5]][begin:], rows[r[8]][begin:], rows[r[11]][begin:]
-    s0, s1, s2, s3 = due[s[0]], due[s[1]], due[s[2]], due[s[3]]
-    stop = False
-    for j in range(whole_lanes(cells)):
-        u, g, h = v[j], g_exc[j], g_inh[j]
-        stop |= f.g_leak + g + h > p.g_small
-        u, g, h = small_step(u, g, h, ((d0[j] + a0[j]) + b0[j]) + c0[j], cells.dtype.type(s0[j]), f, weight)
-        stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
-        u, g, h = small_step(u, g, h, ((d1[j] + a1[j]) + b1[j]) + c1[j], cells.dtype.type(s1[j]), f, weight)
-        stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
-        u, g, h = small_step(u, g, h, ((d2[j] + a2[j]) + b2[j]) + c2[j], cells.dtype.type(s2[j]), f, weight)
-        stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
-        u, g, h = small_step(u, g, h, ((d3[j] + a3[j]) + b3[j]) + c3[j], cells.dtype.type(s3[j]), f, weight)
-        stop |= u > low[j]
-        v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
-    return stop
+        The input of each step is a row of `cells` and three of `rows`, from column `begin` on, added up in this order;
+        `d` and `r` say which. The inhibition is a row of `due`; `s` says which.
 
+        Returns
+        -------
+        bool
+            Whether the group has to be taken step by step instead, because a membrane comes near its threshold or a
+            conductance is too large.
+        """
+        f, real = p.flow, cells.dtype.type
+        v, g_exc, g_inh = cells[here + V], cells[here + G_EXC], cells[here + G_INH]
+        v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
+        low, d0, d1, d2, d3 = cells[LOW], cells[d[0]], cells[d[1]], cells[d[2]], cells[d[3]]
+        a0, a1, a2, a3 = rows[r[0]][begin:], rows[r[3]][begin:], rows[r[6]][begin:], rows[r[9]][begin:]
+        b0, b1, b2, b3 = rows[r[1]][begin:], rows[r[4]][begin:], rows[r[7]][begin:], rows[r[10]][begin:]
+        c0, c1, c2, c3 = rows[r[2]][begin:], rows[r[5]][begin:], rows[r[8]][begin:], rows[r[11]][begin:]
+        s0, s1, s2, s3 = due[s[0]], due[s[1]], due[s[2]], due[s[3]]
+        closed = f.g_leak - f.g_leak
+        stop = False
+        for j in range(whole_lanes(cells)):
+            u, g, h = v[j], g_exc[j], g_inh[j] if inhibited else closed
+            i0, i1, i2, i3 = d0[j], d1[j], d2[j], d3[j]
+            if fused:
+                i0, i1 = ((i0 + a0[j]) + b0[j]) + c0[j], ((i1 + a1[j]) + b1[j]) + c1[j]
+                i2, i3 = ((i2 + a2[j]) + b2[j]) + c2[j], ((i3 + a3[j]) + b3[j]) + c3[j]
+            stop |= f.g_leak + g + h > p.g_small
+            u, g, h = step(u, g, h, i0, real(s0[j]), f, weight)
+            stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
+            u, g, h = step(u, g, h, i1, real(s1[j]), f, weight)
+            stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
+            u, g, h = step(u, g, h, i2, real(s2[j]), f, weight)
+            stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
+            u, g, h = step(u, g, h, i3, real(s3[j]), f, weight)
+            stop |= u > low[j]
+            v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
+        return stop
 
-@_loop
-def group_undue(cells, here, there, d, rows, begin, r, p):
-    """:func:`group_inhibited` where no inhibition arrives."""
-    f = p.flow
-    v, g_exc, g_inh = cells[here + V], cells[here + G_EXC], cells[here + G_INH]
-    v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
-    low, d0, d1, d2, d3 = cells[LOW], cells[d[0]], cells[d[1]], cells[d[2]], cells[d[3]]
-    a0, a1, a2, a3 = rows[r[0]][begin:], rows[r[3]][begin:], rows[r[6]][begin:], rows[r[9]][begin:]
-    b0, b1, b2, b3 = rows[r[1]][begin:], rows[r[4]][begin:], rows[r[7]][begin:], rows[r[10]][begin:]
-    c0, c1, c2, c3 = rows[r[2]][begin:], rows[r[5]][begin:], rows[r[8]][begin:], rows[r[11]][begin:]
-    stop = False
-    for j in range(whole_lanes(cells)):
-        u, g, h = v[j], g_exc[j], g_inh[j]
-        stop |= f.g_leak + g + h > p.g_small
-        u, g, h = undue_step(u, g, h, ((d0[j] + a0[j]) + b0[j]) + c0[j], f)
-        stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
-        u, g, h = undue_step(u, g, h, ((d1[j] + a1[j]) + b1[j]) + c1[j], f)
-        stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
-        u, g, h = undue_step(u, g, h, ((d2[j] + a2[j]) + b2[j]) + c2[j], f)
-        stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
-        u, g, h = undue_step(u, g, h, ((d3[j] + a3[j]) + b3[j]) + c3[j], f)
-        stop |= u > low[j]
-        v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
-    return stop
+    return _loop(group, identity=f"{step.py_func.__name__} {inhibited} {fused}")
 
 
-@_loop
-def group_uninhibited(cells, here, there, d, rows, begin, r, p):
-    """:func:`group_inhibited` where no inhibitory conductance is open."""
-    f = p.flow
-    v, g_exc = cells[here + V], cells[here + G_EXC]
-    v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
-    low, d0, d1, d2, d3 = cells[LOW], cells[d[0]], cells[d[1]], cells[d[2]], cells[d[3]]
-    a0, a1, a2, a3 = rows[r[0]][begin:], rows[r[3]][begin:], rows[r[6]][begin:], rows[r[9]][begin:]
-    b0, b1, b2, b3 = rows[r[1]][begin:], rows[r[4]][begin:], rows[r[7]][begin:], rows[r[10]][begin:]
-    c0, c1, c2, c3 = rows[r[2]][begin:], rows[r[5]][begin:], rows[r[8]][begin:], rows[r[11]][begin:]
-    closed = f.g_leak - f.g_leak
-    stop = False
-    for j in range(whole_lanes(cells)):
-        u, g = v[j], g_exc[j]
-        stop |= f.g_leak + g > p.g_small
-        u, g = uninhibited_step(u, g, ((d0[j] + a0[j]) + b0[j]) + c0[j], closed, f)
-        stop |= (u > low[j]) | (f.g_leak + g > p.g_small)
-        u, g = uninhibited_step(u, g, ((d1[j] + a1[j]) + b1[j]) + c1[j], closed, f)
-        stop |= (u > low[j]) | (f.g_leak + g > p.g_small)
-        u, g = uninhibited_step(u, g, ((d2[j] + a2[j]) + b2[j]) + c2[j], closed, f)
-        stop |= (u > low[j]) | (f.g_leak + g > p.g_small)
-        u, g = uninhibited_step(u, g, ((d3[j] + a3[j]) + b3[j]) + c3[j], closed, f)
-        stop |= u > low[j]
-        v_next[j], g_exc_next[j], g_inh_next[j] = u, g, closed
-    return stop
+group_inhibited = make_group(small_step)
+group_undue = make_group(undue_step)
+group_undue_sparse = make_group(undue_step, fused=False)
+group_uninhibited = make_group(uninhibited_step, inhibited=False)
+group_uninhibited_sparse = make_group(uninhibited_step, inhibited=False, fused=False)
 
 
 @_loop
 def group_closed(cells, here, there, p):
-    """:func:`group_inhibited` where no conductance is open and no input comes."""
+    """A group of steps where no conductance is open and no input comes; see :func:`make_group`."""
     f = p.flow
     v, low = cells[here + V], cells[LOW]
     v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
@@ -251,14 +217,15 @@ def whole_lanes(cells):
 
 
 @_loop
-def close_conductances(cells, which, tiny):
-    """Close what is too small to matter; whether anything is left open."""
-    g = cells[which]
-    any_open = False
+def close_conductances(cells, state, tiny):
+    """Close what is too small to matter; whether any excitatory and any inhibitory conductance is left open."""
+    g_exc, g_inh = cells[state + G_EXC], cells[state + G_INH]
+    driven = inhibited = False
     for j in range(whole_lanes(cells)):
-        g[j] = open_conductance(g[j], tiny)
-        any_open |= g[j] > 0
-    return any_open
+        g_exc[j], g_inh[j] = open_conductance(g_exc[j], tiny), open_conductance(g_inh[j], tiny)
+        driven |= g_exc[j] > 0
+        inhibited |= g_inh[j] > 0
+    return driven, inhibited
 
 
 @_loop

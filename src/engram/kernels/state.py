@@ -161,7 +161,9 @@ class Work(NamedTuple):
     fired: np.ndarray
     fired_all: np.ndarray
     fired_inh: np.ndarray
-    due: np.ndarray  # (n_slots + 1, n_lanes) uint16: inhibitory spikes due at each neuron, a ring; the last row is empty
+    due: (
+        np.ndarray
+    )  # (n_slots + 1, n_lanes) uint16: inhibitory spikes due at each neuron, a ring; the last row is empty
     is_due: np.ndarray  # (n_slots + 1,) bool: whether any may be due in a slot
     x_pre: np.ndarray
     columns: Columns

@@ -70,6 +70,10 @@ class Protocol:
             )
 
 
+MOST_NEURONS = 65_535
+"""Inhibitory spikes that arrive at a neuron in one step are counted in 16 bits."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DiehlCook:
     """Plastic inputs onto excitatory neurons, each of which has an inhibitory one that silences the rest.
@@ -136,6 +140,10 @@ class DiehlCook:
     def __post_init__(self):
         check_count("n_inputs", self.n_inputs)
         check_count("n_neurons", self.n_neurons)
+        if self.n_neurons > MOST_NEURONS:
+            raise ConfigError(
+                f"n_neurons may be {MOST_NEURONS} at most, got {self.n_neurons}; train several smaller networks."
+            )
         check_positive("dt", self.dt, "ms")
         shortest = min(self.excitatory.shortest_time_constant, self.inhibitory.shortest_time_constant)
         if self.dt > shortest:
