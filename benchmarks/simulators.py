@@ -2,11 +2,13 @@
 
     python benchmarks/simulators.py --install     # once: the peers' environments, in benchmarks/.peers
     python benchmarks/simulators.py               # measure everything, in turn; about forty minutes
+    python benchmarks/simulators.py --sizes 400   # measure a size again, beside what is stored of the others
     python benchmarks/simulators.py --markdown    # the stored results as tables for the documentation
 
 Every measurement is a process of its own on one core. All simulators of the network start from the same weights and
 thresholds, which engram trained beforehand, and present the same MNIST images for 350 ms and 150 ms of blank each,
-once, however few spikes they draw; with learning off for 350 ms from rest. Beside the simulators stands the floor:
+once, however few spikes they draw; with learning off for 350 ms from rest. engram is timed before and after its peers,
+since a machine may get faster or slower meanwhile; what is told is the median. Beside the simulators stands the floor:
 what the model must compute and move for an image, at the rates at which this machine does it. MNIST must be at hand
 (``engram data fetch mnist``). Writes ``simulators.json`` and the figure ``simulators.svg`` and ``.png``.
 """
@@ -58,15 +60,22 @@ class Comparison:
         for n in self.sizes:
             for rule in RULES:
                 self.burn_in(n, rule)
-                yield self.engram(self.task(n, rule, "train"))
-                yield from (self.peer(peer, self.task(n, rule, "train")) for peer in self.peers if rule in peer.rules)
-            yield self.engram(self.task(n, RULES[0], "test"))
+                yield from self.in_turn(self.task(n, rule, "train"))
+            yield from self.in_turn(self.task(n, RULES[0], "test"))
             for peer in self.peers:
-                if RULES[0] in peer.rules:
-                    yield self.peer(peer, self.task(n, RULES[0], "test"))
-                else:  # it brings its own network
+                if RULES[0] not in peer.rules:  # it brings its own network
                     yield from (self.peer(peer, self.task(n, peer.rules[0], phase)) for phase in ("train", "test"))
         yield from self.engram_alone()
+
+    def in_turn(self, task: dict) -> Iterator[dict]:
+        """Engram before and after its peers, since a machine may get faster or slower meanwhile."""
+        task |= {"budget_s": self.session.budget_s / 2}
+        before = self.session.run(ENGRAM.script, ENGRAM.environment, task)
+        yield from (self.peer(peer, task) for peer in self.peers if task["rule"] in peer.rules)
+        after = self.session.run(ENGRAM.script, ENGRAM.environment, task)
+        yield self.record(
+            ENGRAM, task, lambda: after | {"ms_per_image": before["ms_per_image"] + after["ms_per_image"]}, 1
+        )
 
     def engram_alone(self) -> Iterator[dict]:
         """A larger network, more threads, a finer step."""
@@ -189,6 +198,20 @@ def measure(options: argparse.Namespace) -> dict:
         }
 
 
+def beside(results: dict, stored: dict) -> dict:
+    """New results, and the stored ones of what was not measured again."""
+    keys = {
+        "measurements": ("simulator", "n_neurons", "rule", "phase", "threads", "dt"),
+        "floors": ("rule", "n_neurons"),
+        "startups": ("simulator",),
+    }
+    merged = results | {"notes": stored["notes"] | results["notes"]}
+    for part, names in keys.items():
+        by_key = {tuple(record[name] for name in names): record for record in stored[part] + results[part]}
+        merged[part] = sorted(by_key.values(), key=lambda record: record.get("n_neurons", 0))
+    return merged | {"growth_exponent": growth(merged["measurements"])}
+
+
 def main() -> None:
     """Install, measure, or show what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -208,6 +231,8 @@ def main() -> None:
         return
     if not (options.markdown or options.figure):
         results = measure(options)
+        if stored.exists() and (options.only or tuple(options.sizes) != SIZES):
+            results = beside(results, json.loads(stored.read_text()))
         options.out.mkdir(parents=True, exist_ok=True)
         stored.write_text(json.dumps(results, indent=1) + "\n")
         report.show(results)

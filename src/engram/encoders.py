@@ -65,7 +65,7 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
 
     # enough blocks of four draws for most inputs, drawn in loops that compile to vector instructions
     first_block = np.empty(n_inputs + 1, np.int64)
-    n_blocks = 0
+    n_blocks = np.int64(0)
     for i in range(n_inputs):
         first_block[i] = n_blocks
         p = probability[i]
@@ -84,7 +84,7 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
                 set_counter(words, b, i, b - first_block[i], attempt, counter)
                 for k in range(4 * b, 4 * b + 4):
                     steps_per_bit[k] = each
-    draw_gaps(words, steps_per_bit, 0, n_blocks, n_steps, key, gap)
+    draw_gaps(words, steps_per_bit, first_block[0], n_blocks, n_steps, key, gap)
 
     # twice along the gaps: how many spikes each step has, then which
     offset = np.zeros(n_steps + 1, np.int64)

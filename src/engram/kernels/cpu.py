@@ -106,11 +106,13 @@ def make_run(
         elif learn:
             start_columns(columns, index)
 
-        here, there = HERE, THERE
+        # typed, since a function is compiled once for a literal and once more for a number
+        zero = np.int64(0)
+        here, there = zero + HERE, zero + THERE
         theta, low = cells[THETA], cells[LOW]
         for j in range(n, cells.shape[1]):
             cells[here + V, j], theta[j] = p.flow.v_rest, real(np.inf)
-        n_held = 0
+        n_held = zero
         for k in range(n):
             j = begin + k
             cells[here + V, k], cells[here + G_EXC, k], cells[here + G_INH, k] = exc.v[j], exc.g_exc[j], exc.g_inh[j]
@@ -130,14 +132,13 @@ def make_run(
         n_exc_spikes = 0
         n_inh_spikes = 0
         overshot = False
-        driven = inhibited = True  # whether a conductance may be open
-        large = False  # whether one was too large for the usual functions
+        driven = inhibited = zero == 0  # whether a conductance may be open
+        large = zero != 0  # whether one was too large for the usual functions
         n_driven = offset.shape[0] - 1
         n_spikes = 0
-        slot = 0
+        slot = step = zero
         end = n_steps
-        step = 0
-        ready = 0  # the delayed input of steps before this one was added up
+        ready = zero  # the delayed input of steps before this one was added up
 
         while step < end:
             t = np.int32(step)
@@ -170,14 +171,14 @@ def make_run(
                         slot = slot + 1 if slot + 1 < n_slots else 0
                     if step % CLOSING_INTERVAL == 0:
                         driven, inhibited = close_conductances(cells, here, p.tiny)
-                        close_inhibitory(awake, inh, t + np.int32(GROUP - 1), c)
+                        close_inhibitory(awake, inh, np.int32(step - 1), c)
                     continue
 
             theta_scale *= theta_decay
             scale = real(theta_scale)
 
             # 1. inhibitory neurons, whose spikes may arrive in the same step
-            n_fired_inh = 0
+            n_fired_inh = zero
             if awake.n[0] > 0:
                 step_awake(awake, t, c)
                 n_fired_inh = inhibitory_spikes(awake, t, c, fired_inh)
@@ -185,8 +186,8 @@ def make_run(
                 send_inhibition(due, is_due, delays, fired_inh[f], slot, begin, n)
 
             # 2. input spikes
-            first = offset[step] if step < n_driven else 0
-            last = offset[step + 1] if step < n_driven else 0
+            first = offset[step] if step < n_driven else zero
+            last = offset[step + 1] if step < n_driven else zero
             if learn and has_on_pre and last > first:
                 presynaptic_spikes(rows, moving, memory, parameters, rule_c, c.exp2, share, index, first, last, t)
             elif learn:
@@ -196,7 +197,7 @@ def make_run(
             driven |= drive != NOTHING
 
             # 3. excitatory neurons; v is held while refractory
-            due_row = due_in(is_due, slot, 0)
+            due_row = due_in(is_due, slot, zero)
             inhibited |= due_row < n_slots
             if euler:
                 overshot |= overshoots(cells, here, p)
@@ -211,7 +212,7 @@ def make_run(
             if due_row < n_slots:
                 arrived(due, is_due, due_row)
 
-            n_own = 0
+            n_own = zero
             if near:
                 for j in range(n):
                     if v[j] > low[j] and hold[j] <= t and v[j] > theta[j] * scale + p.v_thresh:

@@ -92,7 +92,11 @@ def try_group(
         row_of(index, i2, e2, nothing), row_of(index, i2 + 1, e2, nothing), row_of(index, i2 + 2, e2, nothing),
         row_of(index, i3, e3, nothing), row_of(index, i3 + 1, e3, nothing), row_of(index, i3 + 2, e3, nothing),
     )  # fmt: skip
-    s = due_in(is_due, slot, 0), due_in(is_due, slot, 1), due_in(is_due, slot, 2), due_in(is_due, slot, 3)
+    zero = step - step
+    s = (
+        due_in(is_due, slot, zero), due_in(is_due, slot, zero + 1),
+        due_in(is_due, slot, zero + 2), due_in(is_due, slot, zero + 3),
+    )  # fmt: skip
     any_due = False
     for k in range(GROUP):
         driven |= (d[k] != NOTHING) | (r[AT_ONCE * k] != nothing)
@@ -101,14 +105,10 @@ def try_group(
     rows = state.rows
     if any_due:
         stopped = loops.group_inhibited(cells, here, there, d, rows, begin, r, due, s, p, weight)
-    elif inhibited and sparse:
+    elif sparse and (driven or inhibited):
         stopped = loops.group_undue_sparse(cells, here, there, d, rows, begin, r, due, s, p, weight)
-    elif inhibited:
+    elif driven or inhibited:
         stopped = loops.group_undue(cells, here, there, d, rows, begin, r, due, s, p, weight)
-    elif driven and sparse:
-        stopped = loops.group_uninhibited_sparse(cells, here, there, d, rows, begin, r, due, s, p, weight)
-    elif driven:
-        stopped = loops.group_uninhibited(cells, here, there, d, rows, begin, r, due, s, p, weight)
     else:
         stopped = loops.group_closed(cells, here, there, p)
     if n_held > 0 and not stopped:

@@ -65,12 +65,6 @@ def undue_step(v, g_exc, g_inh, drive, due, f, weight):
     )
 
 
-@_lane
-def uninhibited_step(v, g_exc, g_inh, drive, due, f, weight):
-    """:func:`small_step` where no inhibitory conductance is open."""
-    return membrane_small_conductance(v, g_exc, g_inh, f), drive_conductance(g_exc * f.exc_decay, drive), g_inh
-
-
 @_loop
 def step_small(cells, here, there, drive, due, slot, p, weight):
     """One step of all neurons of a share, from one state to the other.
@@ -126,7 +120,7 @@ step_any = make_step_any(_loop(membrane_exponential_euler))
 step_euler = make_step_any(_loop(membrane_euler))
 
 
-def make_group(step: Callable, *, inhibited: bool = True, fused: bool = True) -> Callable:
+def make_group(step: Callable, *, fused: bool = True) -> Callable:
     """A function for a group of steps, for one of the steps above, with input from rows of weights or without."""
 
     def group(cells, here, there, d, rows, begin, r, due, s, p, weight):
@@ -149,10 +143,9 @@ def make_group(step: Callable, *, inhibited: bool = True, fused: bool = True) ->
         b0, b1, b2, b3 = rows[r[1]][begin:], rows[r[4]][begin:], rows[r[7]][begin:], rows[r[10]][begin:]
         c0, c1, c2, c3 = rows[r[2]][begin:], rows[r[5]][begin:], rows[r[8]][begin:], rows[r[11]][begin:]
         s0, s1, s2, s3 = due[s[0]], due[s[1]], due[s[2]], due[s[3]]
-        closed = f.g_leak - f.g_leak
         stop = False
         for j in range(whole_lanes(cells)):
-            u, g, h = v[j], g_exc[j], g_inh[j] if inhibited else closed
+            u, g, h = v[j], g_exc[j], g_inh[j]
             i0, i1, i2, i3 = d0[j], d1[j], d2[j], d3[j]
             if fused:
                 i0, i1 = ((i0 + a0[j]) + b0[j]) + c0[j], ((i1 + a1[j]) + b1[j]) + c1[j]
@@ -169,14 +162,12 @@ def make_group(step: Callable, *, inhibited: bool = True, fused: bool = True) ->
             v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
         return stop
 
-    return _loop(group, identity=f"{step.py_func.__name__} {inhibited} {fused}")
+    return _loop(group, identity=f"{step.py_func.__name__} {fused}")
 
 
 group_inhibited = make_group(small_step)
 group_undue = make_group(undue_step)
 group_undue_sparse = make_group(undue_step, fused=False)
-group_uninhibited = make_group(uninhibited_step, inhibited=False)
-group_uninhibited_sparse = make_group(uninhibited_step, inhibited=False, fused=False)
 
 
 @_loop
