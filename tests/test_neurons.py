@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engram import DiehlCook, simulate
-from engram.arithmetic import exp2, exp2_coefficients, log2, relaxation, relaxation_coefficients
+from engram.arithmetic import exp2, exp2_coefficients, fma, log2, relaxation, relaxation_coefficients
 from engram.errors import ConfigError
 from engram.kernels.compile import compiled
 from engram.neurons import (
@@ -56,6 +56,32 @@ def test_exp2_is_exact_where_it_can_be_and_stays_normal(dtype):
 def test_compiled_exp2_has_the_bits_of_the_plain_one(dtype):
     y, c = -np.linspace(0.0, 130.0, 5003).astype(dtype), exp2_coefficients(dtype)
     np.testing.assert_array_equal(np.array([compiled_exp2(x, c) for x in y]), exp2(y, c))
+
+
+@functools.partial(compiled, from_python=True)
+def compiled_fma(a, b, c, results):
+    for k in range(results.shape[0]):
+        results[k] = fma(a[k], b[k], c[k])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_fma_rounds_once_like_the_processor(dtype):
+    rng, n = np.random.default_rng(0), 100_000
+    a, b, c = (rng.standard_normal((3, n)) * 2.0 ** rng.integers(-40, 41, (3, n))).astype(dtype)
+    c[::3] = -(a * b)[::3]  # what is left is what rounding took
+    a[1::3], b[1::3] = rng.integers(-4096, 4096, (2, n))[:, 1::3]  # short products, which end in ties
+    results = np.empty(n, dtype)
+    compiled_fma(a, b, c, results)
+    np.testing.assert_array_equal(fma(a, b, c), results)
+    assert np.mean(results != a * b + c) > 0.1
+
+
+def test_fma_takes_numbers_and_what_is_not_finite():
+    assert fma(np.float32(1.5), 2.0, 0.25) == np.float32(3.25)
+    assert isinstance(fma(np.float32(1.5), 2.0, 0.25), np.float32)
+    assert fma(math.inf, 2.0, 1.0) == math.inf
+    assert math.isnan(fma(math.nan, 2.0, 1.0))
+    assert fma(0.0, -3.0, 0.5) == 0.5
 
 
 def settled(neuron: ConductanceLIF, g_exc: float, g_inh: float):

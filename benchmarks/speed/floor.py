@@ -12,10 +12,9 @@ from unittest import mock
 
 import numpy as np
 
-from engram import arithmetic, randomness
+from engram import arithmetic, neurons, randomness
 from engram.kernels.state import network_constants
 from engram.networks import DiehlCook
-from engram.neurons import membrane_small_conductance
 
 SINGLE = 4
 """Bytes of a number."""
@@ -36,10 +35,11 @@ PER_WEIGHT = {"triplet": 2 + 2, "self_normalizing": 2 + 3}
 
 @dataclasses.dataclass
 class Tally:
-    """How many operations were done; divisions apart, which take longer."""
+    """How many operations were done; divisions and fused products apart, each of which has a rate of its own."""
 
     operations: int = 0
     divisions: int = 0
+    fused: int = 0
 
 
 class Counting:
@@ -90,6 +90,9 @@ class Counting:
         """What :func:`numpy.rint` calls."""
         return self._apply(None, lambda a, _: np.rint(a))
 
+    def __neg__(self):
+        return Counting(-self.value, self.tally)  # part of what comes next
+
     def __bool__(self):
         return bool(self.value)
 
@@ -104,7 +107,16 @@ def counted(function, *numbers, rest=()) -> Tally:
         tally.operations += 3
         return Counting(np.ldexp(x.value, int(n.value)), tally)
 
-    with mock.patch.object(arithmetic, "scale_by_power_of_two", power_of_two):
+    def fused(a, b, c):
+        tally.fused += 1
+        a, b, c = (getattr(x, "value", x) for x in (a, b, c))
+        return Counting(a * b + c, tally)
+
+    with (
+        mock.patch.object(arithmetic, "scale_by_power_of_two", power_of_two),
+        mock.patch.object(arithmetic, "fma", fused),
+        mock.patch.object(neurons, "fma", fused),
+    ):
         function(*(Counting(number, tally) for number in numbers), *rest)
     return tally
 
@@ -112,11 +124,11 @@ def counted(function, *numbers, rest=()) -> Tally:
 def counted_equations(network: DiehlCook) -> dict[str, Tally]:
     """Operations of one evaluation of each of the longer equations."""
     c = network_constants(network)
-    membrane = counted(membrane_small_conductance, -60.0, 0.1, 0.1, rest=(c.exc.flow,))
+    membrane = counted(neurons.membrane_small_conductance, -60.0, 0.1, 0.1, rest=(c.exc.flow,))
     exponential = counted(arithmetic.exp2, -0.5, rest=(c.exp2,))
     words = counted(randomness.philox4x32, *range(6))
     return {
-        "update": Tally(membrane.operations + DECAYS + HELD + THRESHOLD, membrane.divisions),
+        "update": dataclasses.replace(membrane, operations=membrane.operations + DECAYS + HELD + THRESHOLD),
         "leak": Tally(LEAK + HELD + THRESHOLD),
         "trace": Tally(exponential.operations + 1),
         # its logarithm is a polynomial too, and a quotient makes it a number of steps
@@ -139,7 +151,7 @@ def floor_ms(network: DiehlCook, rule_name: str, events: dict, machine: dict) ->
     events : dict
         Spikes and draws of an image, and its steps.
     machine : dict
-        Operations, divisions, bytes and cache lines a second.
+        Operations, divisions, fused products, bytes and cache lines a second.
 
     Returns
     -------
@@ -151,7 +163,8 @@ def floor_ms(network: DiehlCook, rule_name: str, events: dict, machine: dict) ->
     weights_bytes, state_bytes = SINGLE * n * n_inputs, SINGLE * STATE_ARRAYS * n
 
     def compute(tally: Tally, times: float) -> float:
-        return times * (tally.operations / machine["operations_per_s"] + tally.divisions / machine["divisions_per_s"])
+        parts = ("operations", "divisions", "fused")
+        return times * sum(getattr(tally, part) / machine[f"{part}_per_s"] for part in parts)
 
     def move(n_bytes: float, working_set: float) -> float:
         return n_bytes / rate_at(machine, "bytes_per_s", working_set)

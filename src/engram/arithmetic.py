@@ -58,6 +58,60 @@ def select(condition, yes, no):
     return np.where(condition, yes, no)[()]
 
 
+def fma(a, b, c):
+    """``a · b + c``, rounded once.
+
+    A processor does it in one instruction, but NumPy has no word for it: here the product is taken exactly, and added
+    in double precision rounded to odd, from which one more rounding gives the nearest number [BM08]_. That holds unless
+    a product comes within 2**53 of the smallest or the largest double.
+
+    References
+    ----------
+    .. [BM08] S. Boldo, G. Melquiond: Emulation of a FMA and correctly rounded sums: proved algorithms using rounding
+       to odd. IEEE Transactions on Computers 57 (2008), 462-471.
+    """
+    kind = np.result_type(a, b, c)
+    a, b, c = (np.asarray(x, kind) for x in (a, b, c))
+    with np.errstate(all="ignore"):
+        if kind == np.float32:
+            product = np.multiply(a, b, dtype=np.float64)
+            result = sum_to_odd(product, c.astype(np.float64)).astype(np.float32)
+        else:
+            product, rest = exact_product(a, b)
+            smaller, rest = exact_sum(c, rest)
+            larger, middle = exact_sum(product, smaller)
+            result = larger + sum_to_odd(middle, rest)
+        return np.where(np.isfinite(result), result, a * b + c)[()]
+
+
+def exact_sum(x, y):
+    """The sum of two doubles, and what rounding took from it."""
+    total = x + y
+    part = total - x
+    return total, (x - (total - part)) + (y - part)
+
+
+def exact_product(x, y):
+    """The product of two doubles, and what rounding took from it."""
+    (x_high, x_low), (y_high, y_low) = _halves(x), _halves(y)
+    product = x * y
+    return product, x_low * y_low - (((product - x_high * y_high) - x_low * y_high) - x_high * y_low)
+
+
+def _halves(x):
+    """A double as the sum of two with 26 bits each."""
+    scaled = x * (2.0**27 + 1.0)
+    high = scaled - (scaled - x)
+    return high, x - high
+
+
+def sum_to_odd(x, y):
+    """The sum of two doubles; where it is not exact, the one of its two neighbours that ends in an odd bit."""
+    total, rest = exact_sum(x, y)
+    even = np.asarray(total).view(np.int64) & 1 == 0
+    return np.where((rest != 0) & even, np.nextafter(total, np.copysign(np.inf, rest)), total)
+
+
 def scale_by_power_of_two(x, n):
     """``x · 2**n`` for whole-numbered floats `n` that keep the product normal."""
     return np.ldexp(x, np.asarray(n).astype(np.int32))[()]
@@ -154,17 +208,17 @@ def relaxation(g, c):
 def relaxation_single(g, c):
     """In an order of few dependent steps, for which a processor need not wait."""
     g2 = g * g
-    return (c.c0 + c.c1 * g) + g2 * ((c.c2 + c.c3 * g) + g2 * (c.c4 + c.c5 * g))
+    return fma(g2, fma(g2, fma(c.c5, g, c.c4), fma(c.c3, g, c.c2)), fma(c.c1, g, c.c0))
 
 
 def relaxation_double(g, c):
     """As :func:`relaxation_single`, of higher order."""
     g2 = g * g
     g4 = g2 * g2
-    low = (c.c0 + c.c1 * g) + g2 * (c.c2 + c.c3 * g)
-    middle = (c.c4 + c.c5 * g) + g2 * (c.c6 + c.c7 * g)
-    high = (c.c8 + c.c9 * g) + g2 * (c.c10 + c.c11 * g)
-    return low + g4 * (middle + g4 * high)
+    low = fma(g2, fma(c.c3, g, c.c2), fma(c.c1, g, c.c0))
+    middle = fma(g2, fma(c.c7, g, c.c6), fma(c.c5, g, c.c4))
+    high = fma(g2, fma(c.c11, g, c.c10), fma(c.c9, g, c.c8))
+    return fma(g4, fma(g4, high, middle), low)
 
 
 _ROOT_TWO = math.sqrt(2.0)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engram.arithmetic import exp2, relaxation, relaxation_coefficients, select
+from engram.arithmetic import exp2, fma, relaxation, relaxation_coefficients, select
 from engram.validation import check_finite, check_positive
 
 
@@ -129,16 +129,16 @@ def membrane_exponential_euler(v, g_exc, g_inh, p, coefficients):
     """The potential one step later: exact while the conductances are held."""
     f = p.flow
     g = f.g_leak + g_exc + g_inh
-    current = (f.v_rest + g_inh * f.e_inh) - g * v
+    current = fma(-g, v, fma(g_inh, f.e_inh, f.v_rest))
     large = (f.g_leak - exp2(p.rate * g, coefficients)) / g
-    return v + current * select(g <= p.g_small, relaxation(g, f.relaxation), large)
+    return fma(current, select(g <= p.g_small, relaxation(g, f.relaxation), large), v)
 
 
 def membrane_small_conductance(v, g_exc, g_inh, f):
     """:func:`membrane_exponential_euler` where no total conductance is large: the same bits in half the time."""
     g = f.g_leak + g_exc + g_inh
-    current = (f.v_rest + g_inh * f.e_inh) - g * v
-    return v + current * relaxation(g, f.relaxation)
+    current = fma(-g, v, fma(g_inh, f.e_inh, f.v_rest))
+    return fma(current, relaxation(g, f.relaxation), v)
 
 
 def membrane_euler(v, g_exc, g_inh, p, coefficients):

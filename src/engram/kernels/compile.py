@@ -50,8 +50,8 @@ def compiled(
 
     ``error_model="numpy"`` drops the zero-division test, which keeps loops from vectorising; ``nogil`` lets images
     run on threads; no wrappers for Python unless asked for, which take seconds to compile; without them a call from
-    Python crashes. No ``fastmath``: bits must not depend on how the machine groups a sum or fuses a product, and the
-    reference kernel has to reach the same ones.
+    Python crashes. No ``fastmath``: bits must not depend on how the machine groups a sum or fuses a product; what
+    is fused says so (:func:`engram.arithmetic.fma`), and the reference kernel reaches the same ones.
 
     Parameters
     ----------
@@ -242,6 +242,21 @@ for _function in (
 ):
     compile_when_called(_function, allocates=False)
 compile_when_called(encoders.poisson_spikes, allocates=True)
+
+
+@intrinsic
+def _fma(typing_context, a, b, c):
+    """The processor's own instruction."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.fma(*arguments)
+
+    return a(a, a, a), generate
+
+
+@_overload(arithmetic.fma)
+def _fused(a, b, c):
+    return lambda a, b, c: _fma(a, b, c)
 
 
 @intrinsic
