@@ -16,13 +16,18 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.cpu import CPUTargetOptions
+from numba.core.options import TargetOptions
 from numba.extending import intrinsic, overload
+from numba.np.arrayobj import populate_array
 from platformdirs import user_cache_path
 
 import engram
 from engram import arithmetic, encoders, neurons, randomness, synapses
 from engram.kernels import protocol
 from engram.plasticity import normalization
+
+CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")  # the compiler has it, but no word for it
 
 _SOURCES = (
     "arithmetic.py",
@@ -44,6 +49,7 @@ def compiled(
     inline: bool = False,
     from_python: bool = False,
     allocates: bool = True,
+    apart: bool = False,
     expand: bool = False,
 ):
     """Compile a plain function for use inside kernels, or to be called from Python as well.
@@ -67,6 +73,9 @@ def compiled(
     allocates : bool
         A function that neither makes nor returns arrays can do without counting references to them, which costs more
         than a short loop.
+    apart : bool
+        Whether nothing that it writes to through one of its arrays is reached through another; otherwise every loop
+        begins with tests for that, and comes in two versions.
     expand : bool
         Put the machine code in place of every call.
     """
@@ -75,7 +84,7 @@ def compiled(
             function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
         )
         function.__qualname__ = f"{function.__name__}_{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
-    options = {"no_cpython_wrapper": not from_python, "no_cfunc_wrapper": True, "_nrt": allocates}
+    options = {"no_cpython_wrapper": not from_python, "no_cfunc_wrapper": True, "_nrt": allocates, "noalias": apart}
     inlining = "always" if inline else "never"
     return numba.njit(nogil=True, error_model="numpy", inline=inlining, forceinline=expand, **options)(function)
 
@@ -257,6 +266,33 @@ def _fma(typing_context, a, b, c):
 @_overload(arithmetic.fma)
 def _fused(a, b, c):
     return lambda a, b, c: _fma(a, b, c)
+
+
+@intrinsic
+def pointer(typing_context, array):
+    """Where an array begins: handed on in one word, of which an array of rows has nine."""
+
+    def generate(context, builder, signature, arguments):
+        return context.make_array(signature.args[0])(context, builder, arguments[0]).data
+
+    return types.CPointer(array.dtype)(array), generate
+
+
+@intrinsic
+def rows_at(typing_context, place, length):
+    """The array of rows of a length that begins at a pointer; how many there are, it does not know."""
+    rows = types.Array(place.dtype, 2, "C")
+
+    def generate(context, builder, signature, arguments):
+        array = context.make_array(rows)(context, builder)
+        size = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(place.dtype)))
+        data, length = arguments
+        strides = [builder.mul(length, size), size]
+        one = context.get_constant(types.intp, 1)
+        populate_array(array, data, shape=[one, length], strides=strides, itemsize=size, meminfo=None)
+        return array._getvalue()
+
+    return rows(place, types.intp), generate
 
 
 @intrinsic

@@ -19,10 +19,19 @@ import numpy as np
 from engram.kernels import loops
 from engram.kernels.columns import put_back, start_columns
 from engram.kernels.compile import compiled, entry_point
-from engram.kernels.groups import arriving, calm, due_in, finish_group, hold_refractory, try_group
+from engram.kernels.groups import (
+    arriving,
+    calm,
+    due_in,
+    finish_group,
+    first_inputs,
+    hold_refractory,
+    rows_at_once,
+    try_group,
+)
 from engram.kernels.inhibition import close_inhibitory, end_awake, inhibitory_spikes, start_awake, step_awake, wake
 from engram.kernels.learning import Learning, make_learning
-from engram.kernels.loops import G_EXC, G_INH, GROUP, HERE, LOW, NOTHING, THERE, THETA, V
+from engram.kernels.loops import G_EXC, G_INH, GROUP, LOW, THETA, V
 from engram.kernels.protocol import Kernels, make_count, make_train
 from engram.kernels.rule_code import NO_RULE, RuleFunctions, rule_functions, rule_identity
 from engram.kernels.team import tell
@@ -77,7 +86,8 @@ def make_run(
     mark_input, has_on_pre = rule.mark_input, rule.has_on_pre
     in_groups = not (euler or recording)
 
-    step_small, lowest_thresholds = loops.step_small, loops.lowest_thresholds
+    step_inhibited, step_undue, fired_neurons = loops.step_inhibited, loops.step_undue, loops.fired_neurons
+    places, lowest_thresholds = loops.places, loops.lowest_thresholds
     close_conductances, overshoots, rotate = loops.close_conductances, loops.overshoots, loops.rotate
     start_due, end_due, arrived, send_inhibition = loops.start_due, loops.end_due, loops.arrived, loops.send_inhibition
     start_moving, settle = learning.start, learning.settle
@@ -96,7 +106,8 @@ def make_run(
         """
         rows, delays, inh, exc = state.rows, state.delays, state.inh, state.exc
         begin, n, p = share.first, share.n, c.exc
-        cells, due, is_due, awake, moving = work.cells, work.due, work.is_due, work.awake, work.moving
+        states, cells = work.states, work.cells
+        due, is_due, awake, moving = work.due, work.is_due, work.awake, work.moving
         fired, fired_inh, hold, held, v_held = work.fired, work.fired_inh, work.hold, work.held, work.v_held
         columns, n_slots = work.columns, state.pending.shape[0]
         start_due(due, is_due, state.pending, begin, n)
@@ -108,14 +119,14 @@ def make_run(
 
         # typed, since a function is compiled once for a literal and once more for a number
         zero = np.int64(0)
-        here, there = zero + HERE, zero + THERE
+        here, there = zero, zero + 1  # the state before a step and after it
         theta, low = cells[THETA], cells[LOW]
         for j in range(n, cells.shape[1]):
-            cells[here + V, j], theta[j] = p.flow.v_rest, real(np.inf)
+            states[here, V, j], theta[j] = p.flow.v_rest, real(np.inf)
         n_held = zero
         for k in range(n):
             j = begin + k
-            cells[here + V, k], cells[here + G_EXC, k], cells[here + G_INH, k] = exc.v[j], exc.g_exc[j], exc.g_inh[j]
+            states[here, V, k], states[here, G_EXC, k], states[here, G_INH, k] = exc.v[j], exc.g_exc[j], exc.g_inh[j]
             hold[k], theta[k] = exc.hold[j], real(state.theta[j])
             if hold[k] > 0:
                 held[n_held], v_held[n_held] = k, exc.v[j]
@@ -153,8 +164,8 @@ def make_run(
                 stopped = large
                 if not large:
                     stopped, driven, inhibited = try_group(
-                        state, share, work, index, offset, n_driven, step, slot, here, there, n_held, p, c.w_inh_exc,
-                        driven, inhibited,
+                        state, share, work, places(states[here], states[there], cells, rows, begin, due), index,
+                        offset, n_driven, step, slot, n_held, p, c.w_inh_exc, driven, inhibited,
                     )  # fmt: skip
                     ready = step + GROUP
                 if together:
@@ -170,7 +181,7 @@ def make_run(
                         step += 1
                         slot = slot + 1 if slot + 1 < n_slots else 0
                     if step % CLOSING_INTERVAL == 0:
-                        driven, inhibited = close_conductances(cells, here, p.tiny)
+                        driven, inhibited = close_conductances(states[here], p.tiny)
                         close_inhibitory(awake, inh, np.int32(step - 1), c)
                     continue
 
@@ -193,31 +204,36 @@ def make_run(
             elif learn:
                 for s in range(first, last):
                     mark_input(index[s], t, memory, rule_c)
-            drive = arriving(state, work, begin, index, first, last, step, ready)
-            driven |= drive != NOTHING
+            delayed = state.input_pending.shape[0] > 0
+            driven |= delayed or last > first
 
             # 3. excitatory neurons; v is held while refractory
             due_row = due_in(is_due, slot, zero)
             inhibited |= due_row < n_slots
             if euler:
-                overshot |= overshoots(cells, here, p)
+                overshot |= overshoots(states[here], p)
             near = False
             if not (euler or large):
-                near, large = step_small(cells, here, there, drive, due, due_row, p, c.w_inh_exc)
+                drive, left, _ = first_inputs(state, work, begin, index, offset, n_driven, step, ready, delayed)
+                ready = max(ready, step + 1)
+                r = rows_at_once(index, left, last, rows.shape[0] - 1)
+                at = places(states[here], states[there], cells, rows, begin, due)
+                if due_row < n_slots:
+                    near, large = step_inhibited(at, drive, r, due_row, p.flow, p.g_small, c.w_inh_exc)
+                else:
+                    near, large = step_undue(at, drive, r, due_row, p.flow, p.g_small, c.w_inh_exc)
             if euler or large:
-                near, large = step_any(cells, here, there, drive, due, due_row, p, c.w_inh_exc, c.exp2)
+                drive = arriving(state, work, begin, index, first, last, step, ready)
+                near, large = step_any(states[here], states[there], cells, drive, due, due_row, p, c.w_inh_exc, c.exp2)
             here, there = there, here
-            v = cells[here + V]
+            v = states[here, V]
             n_held = hold_refractory(v, work, n_held, t)
             if due_row < n_slots:
                 arrived(due, is_due, due_row)
 
             n_own = zero
             if near:
-                for j in range(n):
-                    if v[j] > low[j] and hold[j] <= t and v[j] > theta[j] * scale + p.v_thresh:
-                        fired[n_own] = begin + j
-                        n_own += 1
+                n_own = fired_neurons(v, hold, cells, t, scale, p.v_thresh, begin, fired)
             if together:
                 fired_all = work.fired_all
                 n_fired = tell(share, fired, n_own, fired_all)
@@ -252,7 +268,7 @@ def make_run(
             step += 1
             slot = slot + 1 if slot + 1 < n_slots else 0
             if step % CLOSING_INTERVAL == 0:
-                driven, inhibited = close_conductances(cells, here, p.tiny)
+                driven, inhibited = close_conductances(states[here], p.tiny)
                 close_inhibitory(awake, inh, t, c)
 
             if recording and recorder.spikes:
@@ -264,12 +280,12 @@ def make_run(
                 for r in range(recorder.neurons.shape[0]):
                     j = recorder.neurons[r]
                     for k in range(3):
-                        recorder.values[k, t, r] = cells[here + k, j]
+                        recorder.values[k, t, r] = states[here, k, j]
                     recorder.values[3, t, r] = state.theta[j] * theta_scale
 
         for k in range(n):
             j = begin + k
-            exc.v[j], exc.g_exc[j], exc.g_inh[j] = cells[here + V, k], cells[here + G_EXC, k], cells[here + G_INH, k]
+            exc.v[j], exc.g_exc[j], exc.g_inh[j] = states[here, V, k], states[here, G_EXC, k], states[here, G_INH, k]
             exc.hold[j] = max(hold[k] - end, 0)
             state.theta[j] *= theta_scale
         end_awake(awake, inh, end)

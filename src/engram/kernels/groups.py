@@ -12,7 +12,7 @@ import functools
 import numpy as np
 
 from engram.kernels import loops
-from engram.kernels.compile import compiled
+from engram.kernels.compile import compiled, rows_at
 from engram.kernels.inhibition import step_ahead, take_ahead
 from engram.kernels.loops import AT_ONCE, DRIVE, G_EXC, G_INH, GROUP, LOW, NOTHING, SPARSE, V, small_step
 
@@ -37,20 +37,24 @@ def arriving(state, work, begin, index, first, last, step, ready):
 
 
 @_part
-def first_inputs(state, work, begin, index, offset, n_driven, step, sparse):
+def first_inputs(state, work, begin, index, offset, n_driven, step, ready, sparse):
     """All input of a step, or all but its last spikes: its row of `cells`, the first spike left, and their end."""
     first = offset[step] if step < n_driven else 0
     last = offset[step + 1] if step < n_driven else 0
     left = last
     if not sparse:
         left = last - AT_ONCE if last - first > AT_ONCE else first
-    return arriving(state, work, begin, index, first, left, step, step), left, last
+    return arriving(state, work, begin, index, first, left, step, ready), left, last
 
 
 @_part
-def row_of(index, s, last, nothing):
-    """The row of weights of a spike, or of no weights beyond the last."""
-    return np.int64(index[s]) if s < last else nothing
+def rows_at_once(index, s, last, nothing):
+    """The rows of weights of three spikes, or of no weights beyond the last."""
+    return (
+        np.int64(index[s]) if s < last else nothing,
+        np.int64(index[s + 1]) if s + 1 < last else nothing,
+        np.int64(index[s + 2]) if s + 2 < last else nothing,
+    )
 
 
 @_part
@@ -66,7 +70,7 @@ def due_in(is_due, slot, ahead):
 
 @_part
 def try_group(
-    state, share, work, index, offset, n_driven, step, slot, here, there, n_held, p, weight, driven, inhibited
+    state, share, work, at, index, offset, n_driven, step, slot, n_held, p, weight, driven, inhibited
 ):  # fmt: skip
     """Take a share of the excitatory neurons through a group of steps, from one state to the other.
 
@@ -77,20 +81,18 @@ def try_group(
     driven, inhibited : bool
         Whether an excitatory or inhibitory conductance may be open.
     """
-    cells, due, is_due, begin = work.cells, work.due, work.is_due, share.first
+    is_due, begin = work.is_due, share.first
     nothing = state.rows.shape[0] - 1
     n_spikes = offset[min(step + GROUP, n_driven)] - offset[step] if step < n_driven else 0
     sparse = n_spikes <= SPARSE or state.input_pending.shape[0] > 0
-    d0, i0, e0 = first_inputs(state, work, begin, index, offset, n_driven, step, sparse)
-    d1, i1, e1 = first_inputs(state, work, begin, index, offset, n_driven, step + 1, sparse)
-    d2, i2, e2 = first_inputs(state, work, begin, index, offset, n_driven, step + 2, sparse)
-    d3, i3, e3 = first_inputs(state, work, begin, index, offset, n_driven, step + 3, sparse)
+    d0, i0, e0 = first_inputs(state, work, begin, index, offset, n_driven, step, step, sparse)
+    d1, i1, e1 = first_inputs(state, work, begin, index, offset, n_driven, step + 1, step, sparse)
+    d2, i2, e2 = first_inputs(state, work, begin, index, offset, n_driven, step + 2, step, sparse)
+    d3, i3, e3 = first_inputs(state, work, begin, index, offset, n_driven, step + 3, step, sparse)
     d = d0, d1, d2, d3
     r = (
-        row_of(index, i0, e0, nothing), row_of(index, i0 + 1, e0, nothing), row_of(index, i0 + 2, e0, nothing),
-        row_of(index, i1, e1, nothing), row_of(index, i1 + 1, e1, nothing), row_of(index, i1 + 2, e1, nothing),
-        row_of(index, i2, e2, nothing), row_of(index, i2 + 1, e2, nothing), row_of(index, i2 + 2, e2, nothing),
-        row_of(index, i3, e3, nothing), row_of(index, i3 + 1, e3, nothing), row_of(index, i3 + 2, e3, nothing),
+        *rows_at_once(index, i0, e0, nothing), *rows_at_once(index, i1, e1, nothing),
+        *rows_at_once(index, i2, e2, nothing), *rows_at_once(index, i3, e3, nothing),
     )  # fmt: skip
     zero = step - step
     s = (
@@ -102,42 +104,39 @@ def try_group(
         driven |= (d[k] != NOTHING) | (r[AT_ONCE * k] != nothing)
         any_due |= s[k] < is_due.shape[0] - 1
     inhibited |= any_due
-    rows = state.rows
     if any_due:
-        stopped = loops.group_inhibited(cells, here, there, d, rows, begin, r, due, s, p, weight)
+        stopped = loops.group_inhibited(at, d, r, s, p.flow, p.g_small, weight)
     elif sparse and (driven or inhibited):
-        stopped = loops.group_undue_sparse(cells, here, there, d, rows, begin, r, due, s, p, weight)
+        stopped = loops.group_undue_sparse(at, d, r, s, p.flow, p.g_small, weight)
     elif driven or inhibited:
-        stopped = loops.group_undue(cells, here, there, d, rows, begin, r, due, s, p, weight)
+        stopped = loops.group_undue(at, d, r, s, p.flow, p.g_small, weight)
     else:
-        stopped = loops.group_closed(cells, here, there, p)
+        stopped = loops.group_closed(at, p.flow)
     if n_held > 0 and not stopped:
-        stopped = hold_group(
-            cells, work.hold, work.held, work.v_held, n_held, step, here, there, d, rows, begin, r, due, s, p, weight
-        )  # fmt: skip
+        stopped = hold_group(at, work.hold, work.held, work.v_held, n_held, step, d, r, s, p.flow, weight)
     return stopped, driven, inhibited
 
 
 @_loop
-def hold_group(
-    cells, hold, held, v_held, n_held, step, here, there, d, rows, begin, r, due, s, p, weight
-):  # fmt: skip
+def hold_group(at, hold, held, v_held, n_held, step, d, r, s, f, weight):
     """Put right the neurons that are refractory in a group of steps; whether one comes near its threshold after."""
+    here, there, cells = rows_at(at.here, at.n_lanes), rows_at(at.there, at.n_lanes), rows_at(at.cells, at.n_lanes)
+    rows, due = rows_at(at.rows, at.n_lanes_rows), rows_at(at.due, at.n_lanes_due)
     stopped = False
     for h in range(n_held):
         j, v = held[h], v_held[h]
         free = np.int64(hold[j]) - step  # so many steps from now
         if 0 < free < GROUP:
-            g_exc, g_inh = cells[here + G_EXC, j], cells[here + G_INH, j]
+            g_exc, g_inh = here[G_EXC, j], here[G_INH, j]
             for k in range(GROUP):
                 drive = cells[d[k], j]
                 for i in range(AT_ONCE * k, AT_ONCE * (k + 1)):
-                    drive += rows[r[i], begin + j]
-                moved, g_exc, g_inh = small_step(v, g_exc, g_inh, drive, cells.dtype.type(due[s[k], j]), p.flow, weight)
+                    drive += rows[r[i], j]
+                moved, g_exc, g_inh = small_step(v, g_exc, g_inh, drive, cells.dtype.type(due[s[k], j]), f, weight)
                 v = moved if k >= free else v
                 stopped |= v > cells[LOW, j]
         if free > 0:
-            cells[there + V, j] = v
+            there[V, j] = v
     return stopped
 
 

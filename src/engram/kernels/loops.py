@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from engram.kernels.compile import compiled
+from engram.kernels.compile import compiled, pointer, rows_at
 from engram.kernels.state import LANES
 from engram.neurons import membrane_euler, membrane_exponential_euler, membrane_small_conductance
 from engram.synapses import drive_conductance, open_conductance
 
 V, G_EXC, G_INH = range(3)
-"""Where a state stands in `cells`, shape (13, n_lanes), counted from its first row: the excitatory neurons of a share,
-in one array, which is handed on faster than many are."""
+"""Rows of a state, shape (3, n_lanes): the excitatory neurons of a share before a step (`here`) or after it (`there`).
+The two change places, and lie in one array, which is handed on faster than many are."""
 
-HERE, THERE = 0, 3
-"""First rows of two states, before and after a step, which change places."""
+LOW, THETA = 0, 1
+"""Rows of `cells`, shape (7, n_lanes). LOW lies below a neuron's threshold until the next look at it; THETA is infinite
+in a lane without a neuron."""
 
-LOW, THETA = 6, 7
-"""LOW lies below a neuron's threshold until the next look at it; THETA is infinite in a lane without a neuron."""
-
-DRIVE, NOTHING = 8, 12
-"""Rows of the input that arrives in each step of a group, and of none."""
+DRIVE, NOTHING = 2, 6
+"""Rows of `cells`: the input that arrives in each step of a group, and none."""
 
 GROUP = 4
 """Steps that are taken together where nothing happens in them that another neuron would hear of."""
@@ -41,8 +40,31 @@ SPARSE = 2
 _SLOTS_IN_WHOLE_VECTORS = 16
 """Up to so many slots, a pass over all of them in vectors is faster than a store per synapse."""
 
-_loop = functools.partial(compiled, allocates=False)
+
+class Places(NamedTuple):
+    """Where the loops over neurons read and write: pointers, of which fewer words are handed on than of arrays."""
+
+    here: object  # to a state
+    there: object
+    cells: object
+    rows: object  # to the share's first column of the weights
+    due: object
+    n_lanes: int  # of a row of a state and of `cells`
+    n_lanes_rows: int
+    n_lanes_due: int
+
+
+_loop = functools.partial(compiled, allocates=False, apart=True)
 _lane = functools.partial(compiled, allocates=False, expand=True)
+
+
+@_lane
+def places(here, there, cells, rows, begin, due):
+    """Where a share of the neurons lies, from column `begin` of the weights on."""
+    return Places(
+        pointer(here), pointer(there), pointer(cells), pointer(rows[0][begin:]), pointer(due), cells.shape[1],
+        rows.shape[1], due.shape[1],
+    )  # fmt: skip
 
 
 @_lane
@@ -65,43 +87,51 @@ def undue_step(v, g_exc, g_inh, drive, due, f, weight):
     )
 
 
-@_loop
-def step_small(cells, here, there, drive, due, slot, p, weight):
-    """One step of all neurons of a share, from one state to the other.
+def make_step(step: Callable) -> Callable:
+    """A function for one step of all neurons of a share, for one of the steps above."""
 
-    Returns
-    -------
-    near : bool
-        Whether any membrane comes near its threshold.
-    large : bool
-        Whether any conductance is too large for this function; then the other state is wrong.
-    """
-    f = p.flow
-    v, g_exc, g_inh = cells[here + V], cells[here + G_EXC], cells[here + G_INH]
-    v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
-    low, drive, any_due, due = cells[LOW], cells[drive], slot < due.shape[0] - 1, due[slot]
-    near = large = False
-    if any_due:
+    def step_all(at, drive, r, slot, f, g_small, weight):
+        """One step, from one state to the other.
+
+        The input is a row of `cells` and three of `rows`, added up in this order; `drive` and `r` say which. The
+        inhibition is a row of `due`; `slot` says which.
+
+        Returns
+        -------
+        near : bool
+            Whether any membrane comes near its threshold.
+        large : bool
+            Whether any conductance is too large for this function; then the other state is wrong.
+        """
+        here, there, cells = rows_at(at.here, at.n_lanes), rows_at(at.there, at.n_lanes), rows_at(at.cells, at.n_lanes)
+        rows, due = rows_at(at.rows, at.n_lanes_rows), rows_at(at.due, at.n_lanes_due)
+        real = cells.dtype.type
+        v, g_exc, g_inh = here[V], here[G_EXC], here[G_INH]
+        v_next, g_exc_next, g_inh_next = there[V], there[G_EXC], there[G_INH]
+        low, d, due = cells[LOW], cells[drive], due[slot]
+        a, b, c = rows[r[0]], rows[r[1]], rows[r[2]]
+        near = large = False
         for j in range(whole_lanes(cells)):
-            large |= f.g_leak + g_exc[j] + g_inh[j] > p.g_small
-            u, g, h = small_step(v[j], g_exc[j], g_inh[j], drive[j], cells.dtype.type(due[j]), f, weight)
+            large |= f.g_leak + g_exc[j] + g_inh[j] > g_small
+            arriving = ((d[j] + a[j]) + b[j]) + c[j]
+            u, g, h = step(v[j], g_exc[j], g_inh[j], arriving, real(due[j]), f, weight)
             v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
             near |= u > low[j]
-    else:
-        for j in range(whole_lanes(cells)):
-            large |= f.g_leak + g_exc[j] + g_inh[j] > p.g_small
-            u, g, h = undue_step(v[j], g_exc[j], g_inh[j], drive[j], f.g_leak, f, weight)
-            v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
-            near |= u > low[j]
-    return near, large
+        return near, large
+
+    return _loop(step_all, identity=step.py_func.__name__)
+
+
+step_inhibited = make_step(small_step)
+step_undue = make_step(undue_step)
 
 
 def make_step_any(membrane: Callable) -> Callable:
-    """:func:`step_small` for conductances of any size, and for either integrator."""
+    """A function for one step with conductances of any size, all input in a row of `cells`, for either integrator."""
 
-    def step_any(cells, here, there, drive, due, slot, p, weight, coefficients):
-        v, g_exc, g_inh = cells[here + V], cells[here + G_EXC], cells[here + G_INH]
-        v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
+    def step_any(here, there, cells, drive, due, slot, p, weight, coefficients):
+        v, g_exc, g_inh = here[V], here[G_EXC], here[G_INH]
+        v_next, g_exc_next, g_inh_next = there[V], there[G_EXC], there[G_INH]
         low, drive, due = cells[LOW], cells[drive], due[slot]
         near = large = False
         for j in range(whole_lanes(cells)):
@@ -120,14 +150,31 @@ step_any = make_step_any(_loop(membrane_exponential_euler))
 step_euler = make_step_any(_loop(membrane_euler))
 
 
+@_loop
+def fired_neurons(v, hold, cells, t, scale, v_thresh, first, fired):
+    """Collect the neurons that fire, numbered from `first` on; return how many.
+
+    Only where one of a whole group of lanes is near its threshold are they looked at one by one.
+    """
+    low, theta = cells[LOW], cells[THETA]
+    n_fired = 0
+    for begin in range(0, whole_lanes(cells), LANES):
+        near = False
+        for j in range(begin, begin + LANES):
+            near |= v[j] > low[j]
+        if near:
+            for j in range(begin, min(begin + LANES, hold.shape[0])):
+                if v[j] > low[j] and hold[j] <= t and v[j] > theta[j] * scale + v_thresh:
+                    fired[n_fired] = first + j
+                    n_fired += 1
+    return n_fired
+
+
 def make_group(step: Callable, *, fused: bool = True) -> Callable:
     """A function for a group of steps, for one of the steps above, with input from rows of weights or without."""
 
-    def group(cells, here, there, d, rows, begin, r, due, s, p, weight):
-        """A group of steps from one state to the other.
-
-        The input of each step is a row of `cells` and three of `rows`, from column `begin` on, added up in this order;
-        `d` and `r` say which. The inhibition is a row of `due`; `s` says which.
+    def group(at, d, r, s, f, g_small, weight):
+        """A group of steps, input and inhibition of each given as in :func:`make_step`.
 
         Returns
         -------
@@ -135,13 +182,14 @@ def make_group(step: Callable, *, fused: bool = True) -> Callable:
             Whether the group has to be taken step by step instead, because a membrane comes near its threshold or a
             conductance is too large.
         """
-        f, real = p.flow, cells.dtype.type
-        v, g_exc, g_inh = cells[here + V], cells[here + G_EXC], cells[here + G_INH]
-        v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
+        here, there, cells = rows_at(at.here, at.n_lanes), rows_at(at.there, at.n_lanes), rows_at(at.cells, at.n_lanes)
+        rows, due = rows_at(at.rows, at.n_lanes_rows), rows_at(at.due, at.n_lanes_due)
+        real = cells.dtype.type
+        v, g_exc, g_inh = here[V], here[G_EXC], here[G_INH]
+        v_next, g_exc_next, g_inh_next = there[V], there[G_EXC], there[G_INH]
         low, d0, d1, d2, d3 = cells[LOW], cells[d[0]], cells[d[1]], cells[d[2]], cells[d[3]]
-        a0, a1, a2, a3 = rows[r[0]][begin:], rows[r[3]][begin:], rows[r[6]][begin:], rows[r[9]][begin:]
-        b0, b1, b2, b3 = rows[r[1]][begin:], rows[r[4]][begin:], rows[r[7]][begin:], rows[r[10]][begin:]
-        c0, c1, c2, c3 = rows[r[2]][begin:], rows[r[5]][begin:], rows[r[8]][begin:], rows[r[11]][begin:]
+        a0, b0, c0, a1, b1, c1 = rows[r[0]], rows[r[1]], rows[r[2]], rows[r[3]], rows[r[4]], rows[r[5]]
+        a2, b2, c2, a3, b3, c3 = rows[r[6]], rows[r[7]], rows[r[8]], rows[r[9]], rows[r[10]], rows[r[11]]
         s0, s1, s2, s3 = due[s[0]], due[s[1]], due[s[2]], due[s[3]]
         stop = False
         for j in range(whole_lanes(cells)):
@@ -150,13 +198,13 @@ def make_group(step: Callable, *, fused: bool = True) -> Callable:
             if fused:
                 i0, i1 = ((i0 + a0[j]) + b0[j]) + c0[j], ((i1 + a1[j]) + b1[j]) + c1[j]
                 i2, i3 = ((i2 + a2[j]) + b2[j]) + c2[j], ((i3 + a3[j]) + b3[j]) + c3[j]
-            stop |= f.g_leak + g + h > p.g_small
+            stop |= f.g_leak + g + h > g_small
             u, g, h = step(u, g, h, i0, real(s0[j]), f, weight)
-            stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
+            stop |= (u > low[j]) | (f.g_leak + g + h > g_small)
             u, g, h = step(u, g, h, i1, real(s1[j]), f, weight)
-            stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
+            stop |= (u > low[j]) | (f.g_leak + g + h > g_small)
             u, g, h = step(u, g, h, i2, real(s2[j]), f, weight)
-            stop |= (u > low[j]) | (f.g_leak + g + h > p.g_small)
+            stop |= (u > low[j]) | (f.g_leak + g + h > g_small)
             u, g, h = step(u, g, h, i3, real(s3[j]), f, weight)
             stop |= u > low[j]
             v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
@@ -171,11 +219,11 @@ group_undue_sparse = make_group(undue_step, fused=False)
 
 
 @_loop
-def group_closed(cells, here, there, p):
+def group_closed(at, f):
     """A group of steps where no conductance is open and no input comes; see :func:`make_group`."""
-    f = p.flow
-    v, low = cells[here + V], cells[LOW]
-    v_next, g_exc_next, g_inh_next = cells[there + V], cells[there + G_EXC], cells[there + G_INH]
+    here, there, cells = rows_at(at.here, at.n_lanes), rows_at(at.there, at.n_lanes), rows_at(at.cells, at.n_lanes)
+    v, low = here[V], cells[LOW]
+    v_next, g_exc_next, g_inh_next = there[V], there[G_EXC], there[G_INH]
     closed = f.g_leak - f.g_leak
     stop = False
     for j in range(whole_lanes(cells)):
@@ -192,27 +240,27 @@ def group_closed(cells, here, there, p):
 
 
 @_loop
-def overshoots(cells, state, p):
+def overshoots(here, p):
     """Whether forward Euler overshoots in some neuron."""
-    g_exc, g_inh = cells[state + G_EXC], cells[state + G_INH]
+    g_exc, g_inh = here[G_EXC], here[G_INH]
     any_does = False
-    for j in range(whole_lanes(cells)):
+    for j in range(whole_lanes(here)):
         any_does |= p.dt_over_tau * (p.flow.g_leak + g_exc[j] + g_inh[j]) > p.flow.g_leak
     return any_does
 
 
 @_lane
-def whole_lanes(cells):
+def whole_lanes(rows):
     """How many lanes are computed: whole groups of them, without those that only keep rows apart."""
-    return cells.shape[1] // LANES * LANES
+    return rows.shape[1] // LANES * LANES
 
 
 @_loop
-def close_conductances(cells, state, tiny):
+def close_conductances(here, tiny):
     """Close what is too small to matter; whether any excitatory and any inhibitory conductance is left open."""
-    g_exc, g_inh = cells[state + G_EXC], cells[state + G_INH]
+    g_exc, g_inh = here[G_EXC], here[G_INH]
     driven = inhibited = False
-    for j in range(whole_lanes(cells)):
+    for j in range(whole_lanes(here)):
         g_exc[j], g_inh[j] = open_conductance(g_exc[j], tiny), open_conductance(g_inh[j], tiny)
         driven |= g_exc[j] > 0
         inhibited |= g_inh[j] > 0

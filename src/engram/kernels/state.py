@@ -154,7 +154,8 @@ class Columns(NamedTuple):
 class Work(NamedTuple):
     """What a run writes to besides the state; nothing in it outlasts the run."""
 
-    cells: np.ndarray  # (13, n_lanes): a share of the excitatory neurons; see engram.kernels.loops
+    states: np.ndarray  # (2, 3, n_lanes): a share of the excitatory neurons, twice; see engram.kernels.loops
+    cells: np.ndarray  # (7, n_lanes): their thresholds and input
     hold: np.ndarray  # the step from which a neuron is integrated again
     held: np.ndarray  # the neurons that may be refractory
     v_held: np.ndarray
@@ -382,7 +383,8 @@ def new_work(state: NetworkState, memory: RuleState, share: Share) -> Work:
     n_lanes, n_lanes_all = padded_lanes(n, real), padded_lanes(n_all, real)
     n_slots, n_columns = state.pending.shape[0], min(n, _COLUMNS) if memory.changed.size else 0
     return Work(
-        cells=aligned_zeros((13, n_lanes), real),
+        states=aligned_zeros((2, 3, n_lanes), real),
+        cells=aligned_zeros((7, n_lanes), real),
         hold=np.zeros(n, np.int32),
         held=np.zeros(n, np.int32),
         v_held=np.zeros(n, real),
