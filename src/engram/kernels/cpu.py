@@ -83,14 +83,14 @@ def make_run(
     euler = integrator == "euler"
     frozen = rule is NO_RULE
     step_any = loops.step_euler if euler else loops.step_any
-    mark_input, has_on_pre = rule.mark_input, rule.has_on_pre
+    has_on_pre = rule.has_on_pre
     in_groups = not (euler or recording)
 
     step_inhibited, step_undue, fired_neurons = loops.step_inhibited, loops.step_undue, loops.fired_neurons
     places, lowest_thresholds = loops.places, loops.lowest_thresholds
     close_conductances, overshoots, rotate = loops.close_conductances, loops.overshoots, loops.rotate
     start_due, end_due, arrived, send_inhibition = loops.start_due, loops.end_due, loops.arrived, loops.send_inhibition
-    start_moving, settle = learning.start, learning.settle
+    start_moving, mark_inputs, settle = learning.start, learning.mark_inputs, learning.settle
     presynaptic_spikes, postsynaptic_spikes = learning.presynaptic_spikes, learning.postsynaptic_spikes
 
     def run(
@@ -150,6 +150,7 @@ def make_run(
         slot = step = zero
         end = n_steps
         ready = zero  # the delayed input of steps before this one was added up
+        marked = zero  # the input spikes of steps before this one were noted by the rule
 
         while step < end:
             t = np.int32(step)
@@ -175,9 +176,6 @@ def make_run(
                     finish_group(work, slot)
                     for _ in range(GROUP):
                         theta_scale *= theta_decay
-                        if learn and step < n_driven:
-                            for s in range(offset[step], offset[step + 1]):
-                                mark_input(index[s], np.int32(step), memory, rule_c)
                         step += 1
                         slot = slot + 1 if slot + 1 < n_slots else 0
                     if step % CLOSING_INTERVAL == 0:
@@ -201,9 +199,6 @@ def make_run(
             last = offset[step + 1] if step < n_driven else zero
             if learn and has_on_pre and last > first:
                 presynaptic_spikes(rows, moving, memory, parameters, rule_c, c.exp2, share, index, first, last, t)
-            elif learn:
-                for s in range(first, last):
-                    mark_input(index[s], t, memory, rule_c)
             delayed = state.input_pending.shape[0] > 0
             driven |= delayed or last > first
 
@@ -242,6 +237,10 @@ def make_run(
 
             # 4. what their spikes do
             if n_own > 0 and learn:
+                if not has_on_pre:
+                    until = min(step + 1, n_driven)
+                    mark_inputs(memory, rule_c, index, offset, marked, until)
+                    marked = until
                 postsynaptic_spikes(
                     rows, moving, memory, parameters, rule_c, c.exp2, share, work.x_pre, columns, fired, n_own, t
                 )
@@ -292,8 +291,10 @@ def make_run(
         end_due(due, state.pending, begin, n, end)
         if frozen:
             rotate(state.input_pending, end, 0, state.input_pending.shape[1])
-        if learn:
+        if learn and not has_on_pre:
+            mark_inputs(memory, rule_c, index, offset, marked, n_driven)
             put_back(columns, rows, begin)
+        if learn:
             settle(memory, rule_c, share, end, c.exp2)
         return overshot, n_exc_spikes, n_inh_spikes
 

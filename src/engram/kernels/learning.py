@@ -19,6 +19,7 @@ class Learning(NamedTuple):
     """The compiled functions of :func:`make_learning`."""
 
     start: Callable
+    mark_inputs: Callable
     presynaptic_spikes: Callable
     postsynaptic_spikes: Callable
     settle: Callable
@@ -84,17 +85,23 @@ def make_learning(rule: RuleFunctions, dtype: str, identity: str) -> Learning:
                         moving.x[k, m] = moving.x[k, last]
                         moving.now[k, m] = moving.now[k, last]
 
+    @loop
+    def mark_inputs(memory, rule_c, index, offset, begin, end):
+        """Note the input spikes of some steps; for a rule to which they mean nothing before a neuron fires."""
+        for t in range(begin, end):
+            for s in range(offset[t], offset[t + 1]):
+                mark_input(index[s], np.int32(t), memory, rule_c)
+
     @functools.partial(loop, expand=True)
     def presynaptic_spikes(rows, moving, memory, parameters, rule_c, coefficients, share, index, first, last, t):
-        """The learning part of this step's input spikes."""
-        if has_on_pre and moving.n[0] > 0:
+        """The learning part of this step's input spikes, for a rule that changes weights by them."""
+        if moving.n[0] > 0:
             evaluate_traces(moving, share.first, t, rule_c, coefficients)
         for s in range(first, last):
             i = index[s]
             mark_input(i, t, memory, rule_c)
-            if has_on_pre:
-                for m in range(moving.n[0]):
-                    on_pre(rows, i, moving.neuron[m], t, moving.now[:, m], memory, parameters, rule_c)
+            for m in range(moving.n[0]):
+                on_pre(rows, i, moving.neuron[m], t, moving.now[:, m], memory, parameters, rule_c)
 
     @loop
     def postsynaptic_spikes(
@@ -141,4 +148,4 @@ def make_learning(rule: RuleFunctions, dtype: str, identity: str) -> Learning:
                 synapse, since = memory.synapse[:, i], memory.synapse_step[i]
                 settle_traces(synapse, since, rule_c.synapse_rate, begin, end, n_steps, floor, coefficients)
 
-    return Learning(start, presynaptic_spikes, postsynaptic_spikes, settle)
+    return Learning(start, mark_inputs, presynaptic_spikes, postsynaptic_spikes, settle)
