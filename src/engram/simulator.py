@@ -231,8 +231,7 @@ class Simulator:
                 overshot = list(pool.map(train, shares, rooms))
         self.overshot |= any(overshot)
         self.presentations += int(attempts.sum())
-        # the sum tells at once, unless it is finite numbers that are too many for it
-        if not np.isfinite(self.state.rows.sum()) and not np.isfinite(self.state.weights).all():
+        if not np.isfinite(self.state.rows).all():
             raise RuleError(
                 f"The rule {type(self.rule).__name__} made weights that are not finite; lower its learning rate or"
                 " bound its weights."
