@@ -127,12 +127,13 @@ def make_learning(rule: RuleFunctions, dtype: str, identity: str) -> Learning:
                 on_post(columns.weights[place], j, t, x_pre, memory, parameters, rule_c)
                 update_rows(columns, rows, j, place)
 
-    @loop
+    @functools.partial(loop, apart=True)
     def settle_traces(x, since, rate, begin, end, n_steps, floor, coefficients):
         """Bring some traces to the end of the run, from which the next one counts."""
-        for j in range(begin, end):
-            for k in range(x.shape[0]):
+        for k in range(x.shape[0]):
+            for j in range(begin, end):
                 x[k, j] = trace_now(x[k, j], rate[k], real(n_steps - since[j]), floor, coefficients)
+        for j in range(begin, end):
             since[j] = 0
 
     @loop
