@@ -8,6 +8,7 @@ import pytest
 from engram import DiehlCook, Protocol, SelfNormalizing, Simulator, Triplet
 from engram.datasets import load
 from engram.errors import ConfigError
+from engram.kernels.compile import compiled
 from engram.neurons import EXCITATORY, INHIBITORY
 
 DIGITS = load("digits").train_images
@@ -78,3 +79,16 @@ def test_the_networks_drawn_do_fire():
         spikes.append(trained.train(DIGITS[seed : seed + 3])[0].sum())
     assert np.median(spikes) > 10
     assert max(spikes) > 300
+
+
+def test_loops_are_told_that_their_arrays_do_not_overlap():
+    def add(x, y):
+        for k in range(x.shape[0]):
+            x[k] += y[k]
+
+    told = []
+    for apart in (False, True):
+        function = compiled(add, apart=apart, from_python=True, identity=f"apart: {apart}")
+        function(np.zeros(4), np.ones(4))
+        told.append(function.inspect_llvm(function.signatures[0]).count("noalias"))
+    assert told[0] < told[1]

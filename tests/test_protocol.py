@@ -146,11 +146,13 @@ def test_threads_that_share_out_the_neurons_give_the_same_bits(rule, monkeypatch
     monkeypatch.setattr("engram.simulator.default_threads", lambda: 3)
     results = []
     for threads in (1, 2, 3):
-        trained = Simulator(DiehlCook(n_neurons=107), rule, protocol=Protocol(shown=100.0, blank=30.0), input_gain=0.4)
+        protocol = Protocol(shown=100.0, blank=30.0, stop_spikes=20)
+        trained = Simulator(DiehlCook(n_neurons=107), rule, protocol=protocol, input_gain=0.4)
         counts, attempts = trained.train(DIGITS[:4], threads=threads)
         assert trained.training_threads(threads) == threads
-        dynamics = (trained.state.exc.v, trained.state.inh.v, trained.state.pending, trained.memory.x_pre)
-        results.append((counts, attempts, trained.state.weights, trained.state.theta, *dynamics))
+        state, memory = trained.state, trained.memory
+        dynamics = (state.exc.v, state.inh.v, state.pending, memory.x_pre, memory.x_post)
+        results.append((counts, attempts, state.weights, state.theta, *dynamics))
     assert results[0][0].sum() > 20
     for other in results[1:]:
         for one, same in zip(results[0], other, strict=True):

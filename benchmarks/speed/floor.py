@@ -26,7 +26,8 @@ WORDS = 4
 """Random words from one evaluation of the generator; 64 bits wide, so that a register holds half as many as numbers."""
 
 DECAYS, HELD, THRESHOLD, LEAK = 2, 2, 2, 3
-"""Operations of a neuron's step besides its membrane: both conductances decay; v is kept while it is refractory (test
+"""Products and sums are counted apart here and below, as the kernels do them; fused they would take about as long.
+Operations of a neuron's step besides its membrane: both conductances decay; v is kept while it is refractory (test
 and choice); theta is added and compared; and v_rest + (v - v_rest) times a constant where nothing is open."""
 
 PER_WEIGHT = {"triplet": 2 + 2, "self_normalizing": 2 + 3}
@@ -130,7 +131,7 @@ def counted_equations(network: DiehlCook) -> dict[str, Tally]:
     return {
         "update": dataclasses.replace(membrane, operations=membrane.operations + DECAYS + HELD + THRESHOLD),
         "leak": Tally(LEAK + HELD + THRESHOLD),
-        "trace": Tally(exponential.operations + 1),
+        "trace": dataclasses.replace(exponential, operations=exponential.operations + 1),
         # its logarithm is a polynomial too, and a quotient makes it a number of steps
         "draw": Tally(2 * (words.operations // WORDS + exponential.operations), 2),
     }

@@ -62,8 +62,8 @@ def fma(a, b, c):
     """``a · b + c``, rounded once.
 
     A processor does it in one instruction, but NumPy has no word for it: here the product is taken exactly, and added
-    in double precision rounded to odd, from which one more rounding gives the nearest number [BM08]_. That holds unless
-    a product comes within 2**53 of the smallest or the largest double.
+    in double precision rounded to odd, from which one more rounding gives the nearest number [BM08]_. That holds in
+    single precision, and in double unless a factor or product comes within 2**53 of the smallest or the largest double.
 
     References
     ----------
@@ -75,23 +75,23 @@ def fma(a, b, c):
     with np.errstate(all="ignore"):
         if kind == np.float32:
             product = np.multiply(a, b, dtype=np.float64)
-            result = sum_to_odd(product, c.astype(np.float64)).astype(np.float32)
+            result = _sum_to_odd(product, c.astype(np.float64)).astype(np.float32)
         else:
-            product, rest = exact_product(a, b)
-            smaller, rest = exact_sum(c, rest)
-            larger, middle = exact_sum(product, smaller)
-            result = larger + sum_to_odd(middle, rest)
+            product, rest = _exact_product(a, b)
+            smaller, rest = _exact_sum(c, rest)
+            larger, middle = _exact_sum(product, smaller)
+            result = larger + _sum_to_odd(middle, rest)
         return np.where(np.isfinite(result), result, a * b + c)[()]
 
 
-def exact_sum(x, y):
+def _exact_sum(x, y):
     """The sum of two doubles, and what rounding took from it."""
     total = x + y
     part = total - x
     return total, (x - (total - part)) + (y - part)
 
 
-def exact_product(x, y):
+def _exact_product(x, y):
     """The product of two doubles, and what rounding took from it."""
     (x_high, x_low), (y_high, y_low) = _halves(x), _halves(y)
     product = x * y
@@ -105,9 +105,9 @@ def _halves(x):
     return high, x - high
 
 
-def sum_to_odd(x, y):
+def _sum_to_odd(x, y):
     """The sum of two doubles; where it is not exact, the one of its two neighbours that ends in an odd bit."""
-    total, rest = exact_sum(x, y)
+    total, rest = _exact_sum(x, y)
     even = np.asarray(total).view(np.int64) & 1 == 0
     return np.where((rest != 0) & even, np.nextafter(total, np.copysign(np.inf, rest)), total)
 

@@ -136,7 +136,8 @@ def walk(first_block, words, steps_per_bit, n_steps, attempt, counter, key, draw
 def draw_gaps(words, steps_per_bit, first, last, longest, key, draw, gap):
     """Draw some blocks of four gaps: how many steps pass without a spike, at most `longest`.
 
-    `words` are the generator's counters, which it overwrites; `draw` is room to work in. `steps_per_bit` is
+    `words` are the generator's counters, which it overwrites; `draw` is room to work in. The gaps are uint32, so
+    `longest` is less than 2**32. `steps_per_bit` is
     ln 2 / ln(1 − p) per draw: so many steps pass, p the chance of a spike in each, for every halving of a uniform
     number.
     """

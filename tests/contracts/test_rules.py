@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -249,6 +249,28 @@ def test_kernels_agree_on_delayed_inputs_with_frozen_weights(dtype):
     compiled = simulate(network, Triplet(), **given, learn=False)
     assert len(compiled.exc_spikes) > 0
     assert_same_run(compiled, simulate(network, Triplet(), **given, learn=False, kernel="reference"))
+
+
+def test_kernels_agree_on_delayed_inputs_where_conductances_get_large():
+    network, given = scene("float32")
+    network = replace(network, w_inh_exc=3_000.0)
+    given["input_delays"] = np.random.default_rng(5).integers(0, 21, (N_INPUTS, N_NEURONS))
+    compiled = simulate(network, Triplet(), **given, learn=False, record=[0])
+    assert compiled.recording["g_inh"].max() > 200.0
+    assert_same_run(compiled, simulate(network, Triplet(), **given, learn=False, record=[0], kernel="reference"))
+
+
+@pytest.mark.parametrize("rule", [SelfNormalizing(), Triplet()], ids=lambda rule: rule.name)
+def test_input_spikes_beyond_the_end_of_a_run_never_happened(rule):
+    network, given = scene("float32")
+    memories = []
+    for kernel in ("compiled", "reference"):
+        simulator = Simulator(network, rule, kernel=kernel, weights=given["weights"])
+        simulator.run(np.array([3, 5, 3], np.int32), np.array([0, 1, 2, 3, 3]), 2, learn=True)
+        memories.append(simulator.memory)
+    for ours, reference in zip(*memories, strict=True):
+        np.testing.assert_array_equal(ours, reference)
+    assert np.any(memories[0].x_pre[:, 5] > 0)
 
 
 @pytest.mark.parametrize("kernel", ["compiled", "reference"])

@@ -255,12 +255,12 @@ compile_when_called(encoders.poisson_spikes, allocates=True)
 
 @intrinsic
 def _fma(typing_context, a, b, c):
-    """The processor's own instruction."""
+    """The processor's own instruction, where it has one; all numbers in one precision."""
 
     def generate(context, builder, signature, arguments):
         return builder.fma(*arguments)
 
-    return a(a, a, a), generate
+    return (a(a, a, a), generate) if isinstance(a, types.Float) and a == b == c else None
 
 
 @_overload(arithmetic.fma)
@@ -280,7 +280,8 @@ def pointer(typing_context, array):
 
 @intrinsic
 def rows_at(typing_context, place, length):
-    """The array of rows of a length that begins at a pointer; how many there are, it does not know."""
+    """The array of rows of a length that begins at a pointer; how many there are, it does not know: ``shape[0]`` is
+    only larger than any of their numbers."""
     rows = types.Array(place.dtype, 2, "C")
 
     def generate(context, builder, signature, arguments):
@@ -288,8 +289,8 @@ def rows_at(typing_context, place, length):
         size = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(place.dtype)))
         data, length = arguments
         strides = [builder.mul(length, size), size]
-        one = context.get_constant(types.intp, 1)
-        populate_array(array, data, shape=[one, length], strides=strides, itemsize=size, meminfo=None)
+        many = context.get_constant(types.intp, 2**31)
+        populate_array(array, data, shape=[many, length], strides=strides, itemsize=size, meminfo=None)
         return array._getvalue()
 
     return rows(place, types.intp), generate

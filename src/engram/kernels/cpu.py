@@ -292,7 +292,7 @@ def make_run(
         if frozen:
             rotate(state.input_pending, end, 0, state.input_pending.shape[1])
         if learn and not has_on_pre:
-            mark_inputs(memory, rule_c, index, offset, marked, n_driven)
+            mark_inputs(memory, rule_c, index, offset, marked, min(n_driven, end))
             put_back(columns, rows, begin)
         if learn:
             settle(memory, rule_c, share, end, c.exp2)

@@ -12,7 +12,7 @@ import functools
 import numpy as np
 
 from engram.kernels import loops
-from engram.kernels.compile import compiled, rows_at
+from engram.kernels.compile import compiled
 from engram.kernels.inhibition import step_ahead, take_ahead
 from engram.kernels.loops import AT_ONCE, DRIVE, G_EXC, G_INH, GROUP, LOW, NOTHING, SPARSE, V, small_step
 
@@ -37,12 +37,12 @@ def arriving(state, work, begin, index, first, last, step, ready):
 
 
 @_part
-def first_inputs(state, work, begin, index, offset, n_driven, step, ready, sparse):
+def first_inputs(state, work, begin, index, offset, n_driven, step, ready, all_before):
     """All input of a step, or all but its last spikes: its row of `cells`, the first spike left, and their end."""
     first = offset[step] if step < n_driven else 0
     last = offset[step + 1] if step < n_driven else 0
     left = last
-    if not sparse:
+    if not all_before:
         left = last - AT_ONCE if last - first > AT_ONCE else first
     return arriving(state, work, begin, index, first, left, step, ready), left, last
 
@@ -120,8 +120,7 @@ def try_group(
 @_loop
 def hold_group(at, hold, held, v_held, n_held, step, d, r, s, f, weight):
     """Put right the neurons that are refractory in a group of steps; whether one comes near its threshold after."""
-    here, there, cells = rows_at(at.here, at.n_lanes), rows_at(at.there, at.n_lanes), rows_at(at.cells, at.n_lanes)
-    rows, due = rows_at(at.rows, at.n_lanes_rows), rows_at(at.due, at.n_lanes_due)
+    here, there, cells, rows, due = loops.arrays(at)
     stopped = False
     for h in range(n_held):
         j, v = held[h], v_held[h]

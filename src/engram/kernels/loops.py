@@ -19,7 +19,7 @@ from engram.synapses import drive_conductance, open_conductance
 
 V, G_EXC, G_INH = range(3)
 """Rows of a state, shape (3, n_lanes): the excitatory neurons of a share before a step (`here`) or after it (`there`).
-The two change places, and lie in one array, which is handed on faster than many are."""
+The two change places."""
 
 LOW, THETA = 0, 1
 """Rows of `cells`, shape (7, n_lanes). LOW lies below a neuron's threshold until the next look at it; THETA is infinite
@@ -32,7 +32,7 @@ GROUP = 4
 """Steps that are taken together where nothing happens in them that another neuron would hear of."""
 
 AT_ONCE = 3
-"""Rows of weights that are added up in the course of each step of a group; more are before."""
+"""Rows of weights that are added up in the course of a step; more are before."""
 
 SPARSE = 2
 """Up to so many input spikes in a group, it is faster to add up all of them before."""
@@ -44,18 +44,26 @@ _SLOTS_IN_WHOLE_VECTORS = 16
 class Places(NamedTuple):
     """Where the loops over neurons read and write: pointers, of which fewer words are handed on than of arrays."""
 
-    here: object  # to a state
-    there: object
-    cells: object
-    rows: object  # to the share's first column of the weights
-    due: object
-    n_lanes: int  # of a row of a state and of `cells`
+    here: object  # (3, n_lanes): a state
+    there: object  # (3, n_lanes)
+    cells: object  # (7, n_lanes)
+    rows: object  # (n_inputs + 1, n_lanes_rows): the weights from the share's first column on, then none
+    due: object  # (n_slots + 1, n_lanes_due)
+    n_lanes: int
     n_lanes_rows: int
     n_lanes_due: int
 
 
-_loop = functools.partial(compiled, allocates=False, apart=True)
+_apart = functools.partial(compiled, allocates=False, apart=True)
 _lane = functools.partial(compiled, allocates=False, expand=True)
+
+
+@functools.partial(compiled, allocates=False, inline=True)
+def arrays(at):
+    """The arrays that begin at some places."""
+    here, there, cells = rows_at(at.here, at.n_lanes), rows_at(at.there, at.n_lanes), rows_at(at.cells, at.n_lanes)
+    rows, due = rows_at(at.rows, at.n_lanes_rows), rows_at(at.due, at.n_lanes_due)
+    return here, there, cells, rows, due
 
 
 @_lane
@@ -103,8 +111,7 @@ def make_step(step: Callable) -> Callable:
         large : bool
             Whether any conductance is too large for this function; then the other state is wrong.
         """
-        here, there, cells = rows_at(at.here, at.n_lanes), rows_at(at.there, at.n_lanes), rows_at(at.cells, at.n_lanes)
-        rows, due = rows_at(at.rows, at.n_lanes_rows), rows_at(at.due, at.n_lanes_due)
+        here, there, cells, rows, due = arrays(at)
         real = cells.dtype.type
         v, g_exc, g_inh = here[V], here[G_EXC], here[G_INH]
         v_next, g_exc_next, g_inh_next = there[V], there[G_EXC], there[G_INH]
@@ -119,7 +126,7 @@ def make_step(step: Callable) -> Callable:
             near |= u > low[j]
         return near, large
 
-    return _loop(step_all, identity=step.py_func.__name__)
+    return _apart(step_all, identity=step.py_func.__name__)
 
 
 step_inhibited = make_step(small_step)
@@ -143,14 +150,14 @@ def make_step_any(membrane: Callable) -> Callable:
             near |= v_new > low[j]
         return near, large
 
-    return _loop(step_any, identity=membrane.py_func.__name__)
+    return _apart(step_any, identity=membrane.py_func.__name__)
 
 
-step_any = make_step_any(_loop(membrane_exponential_euler))
-step_euler = make_step_any(_loop(membrane_euler))
+step_any = make_step_any(_apart(membrane_exponential_euler))
+step_euler = make_step_any(_apart(membrane_euler))
 
 
-@_loop
+@_apart
 def fired_neurons(v, hold, cells, t, scale, v_thresh, first, fired):
     """Collect the neurons that fire, numbered from `first` on; return how many.
 
@@ -170,7 +177,7 @@ def fired_neurons(v, hold, cells, t, scale, v_thresh, first, fired):
     return n_fired
 
 
-def make_group(step: Callable, *, fused: bool = True) -> Callable:
+def make_group(step: Callable, *, adds_rows: bool = True) -> Callable:
     """A function for a group of steps, for one of the steps above, with input from rows of weights or without."""
 
     def group(at, d, r, s, f, g_small, weight):
@@ -182,8 +189,7 @@ def make_group(step: Callable, *, fused: bool = True) -> Callable:
             Whether the group has to be taken step by step instead, because a membrane comes near its threshold or a
             conductance is too large.
         """
-        here, there, cells = rows_at(at.here, at.n_lanes), rows_at(at.there, at.n_lanes), rows_at(at.cells, at.n_lanes)
-        rows, due = rows_at(at.rows, at.n_lanes_rows), rows_at(at.due, at.n_lanes_due)
+        here, there, cells, rows, due = arrays(at)
         real = cells.dtype.type
         v, g_exc, g_inh = here[V], here[G_EXC], here[G_INH]
         v_next, g_exc_next, g_inh_next = there[V], there[G_EXC], there[G_INH]
@@ -195,7 +201,7 @@ def make_group(step: Callable, *, fused: bool = True) -> Callable:
         for j in range(whole_lanes(cells)):
             u, g, h = v[j], g_exc[j], g_inh[j]
             i0, i1, i2, i3 = d0[j], d1[j], d2[j], d3[j]
-            if fused:
+            if adds_rows:
                 i0, i1 = ((i0 + a0[j]) + b0[j]) + c0[j], ((i1 + a1[j]) + b1[j]) + c1[j]
                 i2, i3 = ((i2 + a2[j]) + b2[j]) + c2[j], ((i3 + a3[j]) + b3[j]) + c3[j]
             stop |= f.g_leak + g + h > g_small
@@ -210,18 +216,18 @@ def make_group(step: Callable, *, fused: bool = True) -> Callable:
             v_next[j], g_exc_next[j], g_inh_next[j] = u, g, h
         return stop
 
-    return _loop(group, identity=f"{step.py_func.__name__} {fused}")
+    return _apart(group, identity=f"{step.py_func.__name__} {adds_rows}")
 
 
 group_inhibited = make_group(small_step)
 group_undue = make_group(undue_step)
-group_undue_sparse = make_group(undue_step, fused=False)
+group_undue_sparse = make_group(undue_step, adds_rows=False)
 
 
-@_loop
+@_apart
 def group_closed(at, f):
     """A group of steps where no conductance is open and no input comes; see :func:`make_group`."""
-    here, there, cells = rows_at(at.here, at.n_lanes), rows_at(at.there, at.n_lanes), rows_at(at.cells, at.n_lanes)
+    here, there, cells, _, _ = arrays(at)
     v, low = here[V], cells[LOW]
     v_next, g_exc_next, g_inh_next = there[V], there[G_EXC], there[G_INH]
     closed = f.g_leak - f.g_leak
@@ -239,7 +245,7 @@ def group_closed(at, f):
     return stop
 
 
-@_loop
+@_apart
 def overshoots(here, p):
     """Whether forward Euler overshoots in some neuron."""
     g_exc, g_inh = here[G_EXC], here[G_INH]
@@ -255,7 +261,7 @@ def whole_lanes(rows):
     return rows.shape[1] // LANES * LANES
 
 
-@_loop
+@_apart
 def close_conductances(here, tiny):
     """Close what is too small to matter; whether any excitatory and any inhibitory conductance is left open."""
     g_exc, g_inh = here[G_EXC], here[G_INH]
@@ -267,7 +273,7 @@ def close_conductances(here, tiny):
     return driven, inhibited
 
 
-@_loop
+@_apart
 def lowest_thresholds(cells, scale, later, v_thresh):
     """The lowest that each threshold gets while theta is scaled by `scale` falling to `later`."""
     theta, low = cells[THETA], cells[LOW]
@@ -276,7 +282,7 @@ def lowest_thresholds(cells, scale, later, v_thresh):
         low[j] = now if now < then else then
 
 
-@_loop
+@_apart
 def drive_row(cells, to, rows, begin, index, first, last):
     """Add up the weights of the inputs that spike in a step, from column `begin` on, into a row of `cells`."""
     drive, nothing = cells[to], rows.shape[0] - 1
@@ -296,7 +302,7 @@ def drive_row(cells, to, rows, begin, index, first, last):
                 drive[j] = (((drive[j] + a[j]) + b[j]) + c[j]) + d[j]
 
 
-@_loop
+@_apart
 def delay_rows(cells, to, slots, rows, delays, index, first, last, step):
     """:func:`drive_row` with a delay per synapse: the weights of the inputs that spike are put off, and what is due
     now arrives."""
@@ -311,7 +317,7 @@ def delay_rows(cells, to, slots, rows, delays, index, first, last, step):
         slots[step % n_slots, j] = 0
 
 
-@_loop
+@_apart
 def start_due(due, is_due, pending, begin, n):
     """Take over the inhibitory spikes that are under way at the beginning of a run."""
     for slot in range(pending.shape[0]):
@@ -323,7 +329,7 @@ def start_due(due, is_due, pending, begin, n):
         is_due[slot] = n_due > 0
 
 
-@_loop
+@_apart
 def end_due(due, pending, begin, n, n_steps):
     """Put back what is under way at the end of a run, that of the next step first."""
     n_slots = pending.shape[0]
@@ -333,7 +339,7 @@ def end_due(due, pending, begin, n, n_steps):
             under_way[k] = np.int32(row[k])
 
 
-@_loop
+@_apart
 def arrived(due, is_due, slot):
     """Inhibitory spikes that were due in a slot have arrived."""
     is_due[slot] = False
@@ -342,7 +348,7 @@ def arrived(due, is_due, slot):
         due[k] = 0
 
 
-@_loop
+@_apart
 def send_inhibition(due, is_due, delays, j, slot, begin, n):
     """Put a spike of inhibitory neuron j under way to every excitatory neuron of a share but j."""
     n_slots = due.shape[0] - 1
@@ -363,7 +369,7 @@ def send_inhibition(due, is_due, delays, j, slot, begin, n):
         is_due[s] = True
 
 
-@_loop
+@_apart
 def rotate(slots, n_steps, begin, n):
     """Turn a ring of slots so that the one of the next step comes first, for the columns of a share."""
     n_slots = slots.shape[0]
@@ -374,7 +380,7 @@ def rotate(slots, n_steps, begin, n):
         turn_round(slots, 0, n_slots, begin, n)
 
 
-@_loop
+@_apart
 def turn_round(slots, first, last, begin, n):
     """Turn the order of some slots round."""
     for k in range((last - first) // 2):
