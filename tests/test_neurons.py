@@ -68,12 +68,14 @@ def compiled_fma(a, b, c, results):
 def test_fma_rounds_once_like_the_processor(dtype):
     rng, n = np.random.default_rng(0), 100_000
     a, b, c = (rng.standard_normal((3, n)) * 2.0 ** rng.integers(-70, 71, (3, n))).astype(dtype)
-    c[::3] = -(a * b)[::3]  # what is left is what rounding took
+    with np.errstate(over="ignore"):
+        c[::3] = -(a * b)[::3]  # what is left is what rounding took
     a[1::3], b[1::3] = rng.integers(-4096, 4096, (2, n))[:, 1::3]  # short products, which end in ties
     results = np.empty(n, dtype)
     compiled_fma(a, b, c, results)
     np.testing.assert_array_equal(fma(a, b, c), results)
-    assert np.mean(results != a * b + c) > 0.1
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert np.mean(results != a * b + c) > 0.1
 
 
 def test_fma_takes_numbers_and_what_is_not_finite():

@@ -74,14 +74,14 @@ def fma(a, b, c):
     a, b, c = (np.asarray(x, kind) for x in (a, b, c))
     with np.errstate(all="ignore"):
         if kind == np.float32:
-            product = np.multiply(a, b, dtype=np.float64)
-            result = _sum_to_odd(product, c.astype(np.float64)).astype(np.float32)
+            product, c = np.multiply(a, b, dtype=np.float64), c.astype(np.float64)
+            result, plain = _sum_to_odd(product, c), product + c
         else:
             product, rest = _exact_product(a, b)
             smaller, rest = _exact_sum(c, rest)
             larger, middle = _exact_sum(product, smaller)
-            result = larger + _sum_to_odd(middle, rest)
-        return np.where(np.isfinite(result), result, a * b + c)[()]
+            result, plain = larger + _sum_to_odd(middle, rest), a * b + c
+        return np.where(np.isfinite(result), result, plain).astype(kind)[()]
 
 
 def _exact_sum(x, y):
