@@ -7,7 +7,8 @@ import pytest
 
 from engram import DiehlCook, Protocol, SelfNormalizing, Simulator, Triplet
 from engram.datasets import load
-from engram.errors import ConfigError, DataError
+from engram.errors import ConfigError, DataError, EngramError
+from engram.neurons import INHIBITORY
 
 DIGITS = load("digits").train_images
 NETWORK = DiehlCook(n_neurons=12)
@@ -157,3 +158,47 @@ def test_threads_that_share_out_the_neurons_give_the_same_bits(rule, monkeypatch
     for other in results[1:]:
         for one, same in zip(results[0], other, strict=True):
             assert np.array_equal(one, same)
+
+
+@pytest.mark.parametrize("order", [("none", "l2"), ("l2", "none")], ids=" then ".join)
+def test_rule_with_and_without_normalisation_are_kernels_of_their_own(order, monkeypatch):
+    monkeypatch.setattr("engram.kernels.cpu._BUILT", {})
+    network, weights = DiehlCook(n_inputs=2, n_neurons=3), np.full((2, 3), 0.1)
+    for normalization in order:
+        rule, protocol = SelfNormalizing(normalization=normalization), Protocol(shown=5.0, blank=0.0, min_spikes=0)
+        trained = Simulator(network, rule, protocol=protocol, weights=weights)
+        trained.train(np.zeros((1, 2)))
+        assert np.all(trained.state.weights == np.float32(0.1 if normalization == "none" else 0.2))
+
+
+def test_inhibitory_neurons_that_fire_at_rest_are_followed():
+    inhibitory = replace(INHIBITORY, v_rest=-39.0)
+    network = DiehlCook(n_inputs=4, n_neurons=4, theta_start=0.0, w_start=5.0, inhibitory=inhibitory)
+    protocol = Protocol(shown=100.0, blank=10.0, start_intensity=20.0, max_intensity=22.0)
+    counts = [
+        Simulator(network, None, kernel=kernel, protocol=protocol).count_spikes(np.full((2, 4), 255.0))[0]
+        for kernel in ("compiled", "reference")
+    ]
+    assert counts[0].sum() > 60
+    assert np.array_equal(*counts)
+
+
+@pytest.mark.parametrize(
+    ("images", "progress", "message"),
+    [
+        (DIGITS[:3], [0.0], "progress must be a finite number for each of the 3 images"),
+        (DIGITS[:1], [np.nan], "progress must be a finite number"),
+        (DIGITS[:1] * np.nan, None, "Images must have finite pixels of at least 0"),
+        (DIGITS[:1] * -1.0, None, "Images must have finite pixels of at least 0"),
+    ],
+    ids=["too few", "not a number", "pixels not a number", "negative pixels"],
+)
+def test_impossible_images_and_progress_are_told(images, progress, message):
+    with pytest.raises(EngramError, match=message):
+        simulator().train(images, progress)
+
+
+@pytest.mark.parametrize("gain", [np.nan, np.inf, -1.0])
+def test_impossible_input_gain_is_told(gain):
+    with pytest.raises(ConfigError, match="input_gain must be"):
+        Simulator(NETWORK, SelfNormalizing(), input_gain=gain)

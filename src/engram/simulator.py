@@ -15,7 +15,7 @@ from engram.kernels.protocol import NEVER
 from engram.networks import DiehlCook, Protocol
 from engram.plasticity.base import LearningRule, is_learning_rate
 from engram.randomness import Stream, content_counter, stream_key
-from engram.validation import check_choice, check_count
+from engram.validation import check_choice, check_count, check_positive
 
 KERNELS = ("compiled", "reference")
 NEURONS_PER_THREAD = 800
@@ -86,6 +86,7 @@ class Simulator:
     ):
         self.network, self.rule, self.seed = network, rule, seed
         self.protocol = protocol or Protocol()
+        check_positive("input_gain", input_gain, or_zero=True)
         self.input_gain = float(input_gain)
         check_choice("kernel", kernel, KERNELS)
         self.kernel = kernel
@@ -195,6 +196,11 @@ class Simulator:
         self._check_learning()
         pixels = self._pixels(images)
         progress = np.zeros(len(pixels)) if progress is None else np.asarray(progress, np.float64)
+        if progress.shape != (len(pixels),) or not np.isfinite(progress).all():
+            raise ConfigError(
+                f"progress must be a finite number for each of the {len(pixels)} images, got an array of shape"
+                f" {progress.shape}."
+            )
         parameters = self._parameters_over(progress)
         theta_plus = self.network.theta_plus * self.network.theta_plus_decay**progress
         counts = np.zeros((len(pixels), self.network.n_neurons), np.int32)
@@ -339,6 +345,8 @@ class Simulator:
                 f"Images must have {self.network.n_inputs} pixels for this network, got an array of shape"
                 f" {np.shape(images)}; bring them to that size."
             )
+        if not np.isfinite(pixels).all() or np.any(pixels < 0):
+            raise DataError("Images must have finite pixels of at least 0; look for NaN and negative values in them.")
         return pixels
 
     def _check_learning(self) -> None:

@@ -44,19 +44,20 @@ def kernels_for(rule: LearningRule | None, dtype: str, integrator: str) -> Kerne
 
     Each is compiled on its first call, or read from the cache.
     """
-    key = (type(rule), None if rule is None else rule_identity(rule), dtype, integrator)
+    normalizes = rule is not None and rule.normalization != "none"
+    key = (type(rule), None if rule is None else rule_identity(rule), normalizes, dtype, integrator)
     if key not in _BUILT:
         identity = f"{dtype} {integrator} {key[1]}"
+        protocol = f"{identity}, weights are normalised: {normalizes}"
         rule_code = NO_RULE if rule is None else rule_functions(rule, dtype)
-        normalizes = rule is not None and rule.normalization != "none"
         make = functools.partial(make_run, rule_code, make_learning(rule_code, dtype, identity), dtype, integrator)
         run = functools.partial(compiled, allocates=False)
         alone = run(make(), identity=f"alone {identity}")
         together = run(make(together=True), identity=f"together {identity}")
         _BUILT[key] = Kernels(
             run=entry_point(make(recording=True), identity),
-            train=entry_point(make_train(alone, normalizes=normalizes), identity),
-            train_together=entry_point(make_train(together, tell, normalizes=normalizes), f"together {identity}"),
+            train=entry_point(make_train(alone, normalizes=normalizes), protocol),
+            train_together=entry_point(make_train(together, tell, normalizes=normalizes), f"together {protocol}"),
             count=entry_point(make_count(alone), identity),
         )
     return _BUILT[key]

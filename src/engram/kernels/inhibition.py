@@ -27,7 +27,8 @@ def start_awake(awake, inh, c):
     awake.n[0] = 0
     for j in range(inh.v.shape[0]):
         awake.place[j] = -1
-        if inh.g_exc[j] > 0 or inh.hold[j] > 0 or leaked(inh.v[j], c) != inh.v[j]:
+        fires = inh.v[j] > c.inh.v_thresh
+        if fires or inh.g_exc[j] > 0 or inh.hold[j] > 0 or leaked(inh.v[j], c) != inh.v[j]:
             wake(awake, inh, j)
     for a in range(awake.n[0], awake.v.shape[0]):
         awake.v[a], awake.g_exc[a], awake.hold[a] = 0, 0, NEVER
