@@ -60,10 +60,15 @@ class Simulator:
         Initial weights; drawn from the seed if not given.
     theta : array-like of shape (n_neurons,), optional
         Initial adaptive thresholds, mV.
+    delays : ndarray of shape (n_neurons, n_neurons), optional
+        Steps from an inhibitory neuron's spike to its arrival at an excitatory one; drawn from the seed if not given.
+    input_delays : ndarray of shape (n_inputs, n_neurons), optional
+        Steps from an input's spike to its arrival; a network with such delays does not learn.
 
     Attributes
     ----------
     state : NetworkState
+        ``state.weights`` and ``state.theta`` are what was learned.
     memory : RuleState
         The rule's traces and state variables.
     presentations : int

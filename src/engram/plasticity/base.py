@@ -101,9 +101,9 @@ class LearningRule:
     eta_decay: float = 1.0
 
     name: ClassVar[str] = ""
+    """What users type; the name of the class unless it says otherwise."""
     equation: ClassVar[str] = ""
     source: ClassVar[str] = ""
-    """What users type; the name of the class unless it says otherwise."""
     pre_everywhere: ClassVar[bool | None] = None
     """Whether ``on_pre`` changes synapses of neurons whose postsynaptic traces are all zero; if not, they are spared.
     None leaves it to :func:`changes_silent_synapses`."""
