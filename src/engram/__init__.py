@@ -13,11 +13,13 @@ _HOMES = {
     "DiehlCook": "engram.networks",
     "LearningRule": "engram.plasticity",
     "Model": "engram.model",
+    "Network": "engram.networks",
+    "Population": "engram.networks",
     "Protocol": "engram.networks",
     "SelfNormalizing": "engram.plasticity",
     "STDPClassifier": "engram.estimator",
     "STDPFeatures": "engram.estimator",
-    "Simulation": "engram.simulator",
+    "Simulation": "engram.simulation",
     "Simulator": "engram.simulator",
     "Trace": "engram.plasticity",
     "Training": "engram.training",
@@ -25,7 +27,7 @@ _HOMES = {
     "Triplet": "engram.plasticity",
     "load_model": "engram.model_file",
     "save_model": "engram.model_file",
-    "simulate": "engram.simulator",
+    "simulate": "engram.simulation",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -62,21 +62,42 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
         Spikes of step t are ``index[offset[t]:offset[t + 1]]``.
     """
     n_inputs = probability.shape[0]
-
-    # enough blocks of four draws for most inputs, drawn in loops that compile to vector instructions
     first_block = np.empty(n_inputs + 1, np.int64)
-    n_blocks = np.int64(0)
-    for i in range(n_inputs):
+    n_blocks = plan_blocks(probability, n_steps, first_block)
+    words = np.empty((4, n_blocks + 1), np.uint32)
+    steps_per_bit, draw = np.empty(4 * n_blocks + 4), np.empty(4 * n_blocks + 4)
+    gap = np.empty(4 * n_blocks + 4, np.uint32)
+    draw_blocks(probability, n_steps, key, counter, attempt, first_block, words, steps_per_bit, draw, gap)
+
+    # twice along the gaps: how many spikes each step has, then which
+    offset = np.zeros(n_steps + 1, np.int64)
+    given = (first_block, words, steps_per_bit, n_steps, attempt, counter, key, draw, gap)
+    walk(*given, offset[1:], np.empty(0, np.int32), True)
+    np.cumsum(offset, out=offset)
+    index = np.empty(offset[n_steps], np.int32)
+    walk(*given, offset[:-1].copy(), index, False)
+    return index, offset
+
+
+def plan_blocks(probability, n_steps, first_block):
+    """How many blocks of four draws are enough for most inputs.
+
+    ``first_block`` of shape (n_inputs + 1,) says where each input's begin.
+    """
+    n_blocks = 0
+    for i in range(probability.shape[0]):
         first_block[i] = n_blocks
         p = probability[i]
         if p > 0.0:
             expected = min(p, 1.0) * n_steps
             n_blocks += int(0.25 * (expected + math.sqrt(expected))) + 1
-    first_block[n_inputs] = n_blocks
-    words = np.empty((4, n_blocks + 1), np.uint32)
-    steps_per_bit = np.empty(4 * n_blocks + 4)
-    draw = np.empty(4 * n_blocks + 4)
-    gap = np.empty(4 * n_blocks + 4, np.uint32)
+    first_block[probability.shape[0]] = n_blocks
+    return n_blocks
+
+
+def draw_blocks(probability, n_steps, key, counter, attempt, first_block, words, steps_per_bit, draw, gap):
+    """Draw the gaps of all inputs, in loops that compile to vector instructions."""
+    n_inputs = probability.shape[0]
     for i in range(n_inputs):
         if first_block[i + 1] > first_block[i]:
             p = probability[i]
@@ -85,20 +106,7 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
                 set_counter(words, b, i, b - first_block[i], attempt, counter)
                 for k in range(4 * b, 4 * b + 4):
                     steps_per_bit[k] = each
-    draw_gaps(words, steps_per_bit, first_block[0], n_blocks, n_steps, key, draw, gap)
-
-    # twice along the gaps: how many spikes each step has, then which
-    offset = np.zeros(n_steps + 1, np.int64)
-    index = np.empty(0, np.int32)
-    place = offset[1:]
-    for counting in (True, False):
-        walk(first_block, words, steps_per_bit, n_steps, attempt, counter, key, draw, gap, place, index, counting)
-        if counting:
-            for t in range(n_steps):
-                offset[t + 1] += offset[t]
-            index = np.empty(offset[n_steps], np.int32)
-            place = offset[:-1].copy()
-    return index, offset
+    draw_gaps(words, steps_per_bit, first_block[0], first_block[n_inputs], n_steps, key, draw, gap)
 
 
 def walk(first_block, words, steps_per_bit, n_steps, attempt, counter, key, draw, gap, place, index, counting):

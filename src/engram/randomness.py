@@ -86,15 +86,15 @@ def philox_in_place(words, first, last, k0, k1):
         k1 = (k1 + _WEYL_1) & _MASK
 
 
-def stream_key(seed: int, stream: Stream) -> np.ndarray:
-    """The Philox key of one stream of a seed.
+def stream_key(seed: int, stream: Stream, number: int = 0) -> np.ndarray:
+    """The Philox key of one stream of a seed; of several of a kind, by their number.
 
     Returns
     -------
     ndarray of shape (2,), uint64
         Two 32-bit words.
     """
-    digest = hashlib.blake2b(int(seed).to_bytes(16, "little", signed=True), digest_size=8, key=bytes([stream]))
+    digest = hashlib.blake2b(int(seed).to_bytes(16, "little", signed=True), digest_size=8, key=bytes([stream, *([number] if number else [])]))
     return np.frombuffer(digest.digest(), dtype="<u4").astype(np.uint64)
 
 

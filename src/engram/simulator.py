@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import functools
 import os
+import queue
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 
 from engram.errors import ConfigError, DataError, RuleError
-from engram.kernels import state as kernel_state
-from engram.kernels.protocol import NEVER
-from engram.networks import DiehlCook, Protocol
-from engram.plasticity.base import LearningRule, is_learning_rate
+from engram.kernels.memory import NEVER
+from engram.kernels.state import NetworkState, new_state
+from engram.networks import DiehlCook, Network, Protocol
+from engram.plasticity.base import LearningRule, check_rule, is_learning_rate, known_names
 from engram.randomness import Stream, content_counter, stream_key
-from engram.validation import check_choice, check_count, check_positive
+from engram.sources import Poisson, Source
+from engram.validation import check_choice, check_count
 
 KERNELS = ("compiled", "reference")
 NEURONS_PER_THREAD = 800
@@ -29,39 +30,43 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def load_kernels(kernel: str, rule: LearningRule | None, dtype: str, integrator: str):
-    """The functions of a kernel for a rule, or for none; Numba is imported only for the compiled one."""
+def load_network(kernel: str, network: Network, state: NetworkState, n_threads: int = 1):
+    """A network as a kernel runs it; the compiler is imported only if machine code is missing."""
     if kernel == "reference":
-        from engram.kernels import reference
+        from engram.kernels.reference import ReferenceNetwork
 
-        return reference.kernels_for(rule, dtype, integrator)
-    from engram.kernels import cpu
+        return ReferenceNetwork(network, state)
+    from engram.kernels.build import CompiledNetwork
 
-    return cpu.kernels_for(rule, dtype, integrator)
+    return CompiledNetwork(network, state, n_threads)
 
 
 class Simulator:
-    """A network with its weights, thresholds and membranes, and a rule that changes them.
+    """A network with its weights, thresholds and membranes, and rules that change them.
 
     Parameters
     ----------
-    network : DiehlCook
+    network : DiehlCook or Network
     rule : LearningRule or None
-        None for a network that does not learn.
+        By which the input of a :class:`DiehlCook` learns; None for a network that does not learn. The projections of a
+        :class:`Network` name their own rules.
     seed : int
         Everything random is drawn from it.
     protocol : Protocol, optional
         How images are shown.
     input_gain : float
-        Factor on pixel values.
+        Factor on pixel values, for Poisson spikes.
+    source : Source or dict of str to Source, optional
+        What makes spikes of what is shown, by input or for all of them; Poisson spikes by default.
     kernel : {"compiled", "reference"}
         Which kernel computes; both give the same bits.
-    weights : array-like of shape (n_inputs, n_neurons), optional
-        Initial weights; drawn from the seed if not given.
-    theta : array-like of shape (n_neurons,), optional
-        Initial adaptive thresholds, mV.
-    delays : ndarray of shape (n_neurons, n_neurons), optional
-        Steps from an inhibitory neuron's spike to its arrival at an excitatory one; drawn from the seed if not given.
+    weights : array-like of shape (n_inputs, n_neurons), or dict of str to array-like, optional
+        Initial weights, of the input or by projection; drawn from the seed if not given.
+    theta : array-like of shape (n_neurons,), or dict of str to array-like, optional
+        Initial adaptive thresholds, mV, of the excitatory neurons or by population.
+    delays : ndarray of shape (n_neurons, n_neurons), or dict of str to ndarray, optional
+        Steps from an inhibitory neuron's spike to its arrival at an excitatory one, or by projection; drawn from the
+        seed if not given.
     input_delays : ndarray of shape (n_inputs, n_neurons), optional
         Steps from an input's spike to its arrival; a network with such delays does not learn.
 
@@ -69,101 +74,98 @@ class Simulator:
     ----------
     state : NetworkState
         ``state.weights`` and ``state.theta`` are what was learned.
-    memory : RuleState
-        The rule's traces and state variables.
     presentations : int
         How many presentations were learned from.
+    interrupted : bool
+        Whether the last call of :meth:`train` was cut short by Ctrl-C, between two images.
+
+    Raises
+    ------
+    DataError
+        If an array has the wrong shape or is not of finite numbers.
     """
 
     def __init__(
         self,
-        network: DiehlCook,
-        rule: LearningRule | None,
+        network: DiehlCook | Network,
+        rule: LearningRule | None = None,
         *,
         seed: int = 0,
         protocol: Protocol | None = None,
         input_gain: float = 1.0,
+        source: Source | dict[str, Source] | None = None,
         kernel: str = "compiled",
         weights=None,
         theta=None,
         delays=None,
         input_delays=None,
     ):
-        self.network, self.rule, self.seed = network, rule, seed
-        self.protocol = protocol or Protocol()
-        check_positive("input_gain", input_gain, or_zero=True)
-        self.input_gain = float(input_gain)
         check_choice("kernel", kernel, KERNELS)
-        self.kernel = kernel
-        self.state = network.new_state(seed, weights=weights, theta=theta, delays=delays, input_delays=input_delays)
-        self.constants = kernel_state.network_constants(network)
-        if rule is None:
-            self.memory = kernel_state.no_rule_state(network.dtype)
-            self.rule_constants = kernel_state.no_rule_constants(network.dtype)
+        self.network, self.rule, self.seed, self.kernel = network, rule, seed, kernel
+        self.protocol = protocol or Protocol()
+        source = Poisson(gain=input_gain) if source is None else source
+        if isinstance(network, DiehlCook):
+            self.described, given = _diehl_cook(network, rule, seed, weights, theta, delays, input_delays)
         else:
-            self.memory = kernel_state.new_rule_state(rule, network)
-            self.rule_constants = kernel_state.rule_constants(rule, network)
-        self.schedule = kernel_state.schedule_steps(self.protocol, network.dt)
+            if rule is not None:
+                raise ConfigError("The projections of a Network name their own rules; give Dense(..., rule=...).")
+            self.described, given = network, {"weights": weights, "theta": theta, "delays": delays}
+        for p in self.described.plastic:
+            check_rule(p.rule)
+        self.state = new_state(self.described, seed, **given)
+        self.sources = source if isinstance(source, dict) else dict.fromkeys(self.described.inputs, source)
+        self.input_gain = float(next(iter(self.sources.values())).gain) if self.sources else 1.0
+        self.schedule = schedule_steps(self.protocol, self.described.dt)
         self.presentations = 0
-        self.overshot = False
-        self._rooms = {}
+        self.overshot = self.interrupted = False
+        self._learning: dict[int, object] = {}
+        self._frozen: queue.SimpleQueue = queue.SimpleQueue()
 
-    def run(self, index, offset, n_steps: int, *, learn: bool, recorder=None):
+    @property
+    def memory(self):
+        """What the rule of the first plastic projection remembers; None if nothing learns."""
+        return self.state.projections[self.described.plastic[0].name].memory if self.described.plastic else None
+
+    def run(self, spikes_of, n_steps: int, *, learn: bool, record: bool = False, observer=None, every: int = 0):
         """Advance the network on given input spikes.
 
         Parameters
         ----------
-        index : ndarray of shape (n_spikes,), int32
-            Inputs that spike, in order of step.
-        offset : ndarray of shape (n_driven_steps + 1,), int64
-            Spikes of step t are ``index[offset[t]:offset[t + 1]]``; later steps are blank.
+        spikes_of : dict of str to pair of ndarray
+            By input, ``index`` of shape (n_spikes,), int32, the inputs that spike, in order of step, and ``offset`` of
+            shape (n_driven_steps + 1,), int64: spikes of step t are ``index[offset[t]:offset[t + 1]]``; later steps
+            are blank.
         n_steps : int
         learn : bool
-        recorder : Recorder, optional
+        record : bool
+            Whether to return all spikes.
+        observer : callable, optional
+            Called with the number of steps done every `every` steps, when :attr:`state` stands as between runs.
 
         Returns
         -------
-        exc_spikes, inh_spikes : ndarray of shape (n_spikes, 2), int32
-            Neuron and step, in order of step; empty without a recorder that wants spikes.
+        spikes : dict of str to ndarray of shape (n_spikes, 2), int32
+            By population: neuron and step, in order of step; empty without `record`.
         counts : ndarray of shape (n_neurons,), int32
-            Excitatory spikes.
+            Spikes of the population that is read out.
         """
         if learn:
             self._check_learning()
-        counts = np.zeros(self.network.n_neurons, np.int32)
-        kernels = self._kernels if learn else self._frozen_kernels
-        share = kernel_state.shares(self.network.n_neurons, 1)[0]
-        recorder = recorder or kernel_state.no_recorder()
-        overshot, n_exc_spikes, n_inh_spikes = kernels.run(
-            self.state,
-            self.memory,
-            self.rule_constants.parameters,
-            self.constants.theta_plus,
-            self.constants,
-            self.rule_constants,
-            index,
-            offset,
-            n_steps,
-            learn,
-            counts,
-            n_steps,
-            NEVER,
-            recorder,
-            share,
-            kernel_state.new_work(self.state, self.memory, share),
+        counts = np.zeros(self.described.size_of(self.described.readout), np.int32)
+        network = self.loaded(1)
+        spikes = network.run(
+            spikes_of, n_steps, learn=learn, counts=counts, record=record, observer=observer, every=every
         )
-        self.overshot |= bool(overshot)
-        if not recorder.spikes:
-            n_exc_spikes = n_inh_spikes = 0
-        return recorder.exc_spikes[:n_exc_spikes], recorder.inh_spikes[:n_inh_spikes], counts
+        self.overshot |= bool(network.overshot)
+        return spikes, counts
 
     def train(self, images, progress=None, *, threads: int = 1):
         """Learn from images, in order.
 
         Parameters
         ----------
-        images : ndarray of shape (n_images, n_inputs)
-            Pixel values 0-255.
+        images : ndarray of shape (n_images, n_inputs), or dict of str to array-like
+            Pixel values 0-255, or what the sources of each input take.
         progress : ndarray of shape (n_images,), optional
             How much of training is done at each image, 0 to 1: learning rates and the steps of the thresholds fall
             with it.
@@ -182,83 +184,55 @@ class Simulator:
         ------
         RuleError
             If the rule made a weight that is not a number.
+
+        Notes
+        -----
+        Ctrl-C ends between two images; then :attr:`interrupted` is true, and the results are of fewer images.
         """
         check_count("threads", threads)
-        n_threads = self.training_threads(threads)
-        return self._train(images, progress, n_threads, together=n_threads > 1)
+        self._check_learning()
+        samples, n = self._samples(images)
+        progress = np.zeros(n) if progress is None else np.asarray(progress, np.float64)
+        if progress.shape != (n,) or not np.isfinite(progress).all():
+            raise ConfigError(
+                f"progress must be a finite number for each of the {n} images, got an array of shape {progress.shape}."
+            )
+        shown = self._shown(n, learns=True, progress=progress)
+        network = self.loaded(self.training_threads(threads))
+        network.use_sources(self.sources, self._keys(Stream.TRAINING), samples)
+        done = self._present(network, shown)
+        self.interrupted = done < n
+        self.overshot |= bool(network.overshot)
+        self.presentations += int(shown.attempts[:done].sum())
+        for p in self.described.plastic:
+            if not np.isfinite(self.state.projections[p.name].stored).all():
+                raise RuleError(
+                    f"The rule {type(p.rule).__name__} made weights that are not finite; lower its learning rate or"
+                    " bound its weights."
+                )
+        return shown.counts[:done], shown.attempts[:done]
 
     def training_threads(self, threads: int) -> int:
         """How many of so many threads training uses."""
+        largest = max(p.n for p in self.described.populations.values())
         if self.kernel == "reference":
             return 1
-        return max(1, min(threads, default_threads(), self.network.n_neurons // NEURONS_PER_THREAD))
+        return max(1, min(threads, default_threads(), largest // NEURONS_PER_THREAD))
 
-    def compile_training(self, *, together: bool) -> None:
-        """Compile the training kernel, for one thread or for several together, or read it from the cache."""
-        self._train(np.zeros((1, self.network.n_inputs), np.float32), None, 1, together=together)
-
-    def _train(self, images, progress, n_threads: int, *, together: bool):
-        self._check_learning()
-        pixels = self._pixels(images)
-        progress = np.zeros(len(pixels)) if progress is None else np.asarray(progress, np.float64)
-        if progress.shape != (len(pixels),) or not np.isfinite(progress).all():
-            raise ConfigError(
-                f"progress must be a finite number for each of the {len(pixels)} images, got an array of shape"
-                f" {progress.shape}."
-            )
-        parameters = self._parameters_over(progress)
-        theta_plus = self.network.theta_plus * self.network.theta_plus_decay**progress
-        counts = np.zeros((len(pixels), self.network.n_neurons), np.int32)
-        attempts = np.zeros(len(pixels), np.int32)
-        train_images = self._kernels.train_together if together else self._kernels.train
-
-        def train(share, room) -> bool:
-            state, memory = kernel_state.of_share(self.state, self.memory, share)
-            return train_images(
-                state,
-                memory,
-                parameters,
-                theta_plus,
-                self.constants,
-                self.rule_constants,
-                pixels,
-                self.input_gain,
-                stream_key(self.seed, Stream.TRAINING),
-                np.uint64(self.presentations),
-                self.schedule,
-                counts,
-                attempts,
-                kernel_state.no_recorder(),
-                share,
-                room,
-            )
-
-        shares = kernel_state.shares(self.network.n_neurons, n_threads)
-        rooms = self._rooms_for(shares)
-        if n_threads == 1:
-            overshot = [train(shares[0], rooms[0])]
-        else:
-            with ThreadPoolExecutor(n_threads) as pool:
-                overshot = list(pool.map(train, shares, rooms))
-        self.overshot |= any(overshot)
-        self.presentations += int(attempts.sum())
-        if not np.isfinite(self.state.rows).all():
-            raise RuleError(
-                f"The rule {type(self.rule).__name__} made weights that are not finite; lower its learning rate or"
-                " bound its weights."
-            )
-        return counts, attempts
+    def prepare(self) -> None:
+        """Have everything at hand that training needs: machine code is compiled, or read from where it was kept."""
+        self.loaded(1)
 
     def count_spikes(self, images, *, threads: int = 1, on_progress=None):
-        """The excitatory spikes that images draw with learning off.
+        """The spikes that images draw with learning off.
 
         Each image meets the network at rest with draws of its own, so its counts depend on nothing but the image, the
         weights, the thresholds and the seed.
 
         Parameters
         ----------
-        images : ndarray of shape (n_images, n_inputs)
-            Pixel values 0-255.
+        images : ndarray of shape (n_images, n_inputs), or dict of str to array-like
+            Pixel values 0-255, or what the sources of each input take.
         threads : int
             Images are shared out to this many threads; the result is the same for any number.
         on_progress : callable, optional
@@ -271,265 +245,207 @@ class Simulator:
             Presentations of each image; more than one if it drew too few spikes.
         """
         check_count("threads", threads)
-        images = np.asarray(images)
-        dtype = np.uint16 if self.schedule.n_shown <= np.iinfo(np.uint16).max else np.int32
-        counts = np.zeros((len(images), self.network.n_neurons), dtype)
-        attempts = np.zeros(len(images), np.int32)
-        key = stream_key(self.seed, Stream.PREDICTION)
-        nothing = kernel_state.no_rule_state(self.network.dtype)
-        no_constants = kernel_state.no_rule_constants(self.network.dtype)
-        count_images = self._frozen_kernels.count
-        whole = kernel_state.shares(self.network.n_neurons, 1)[0]
+        if not isinstance(images, dict):
+            images = np.asarray(images)
+        n = len(next(iter(images.values()))) if isinstance(images, dict) else len(images)
+        n_neurons = self.described.size_of(self.described.readout)
+        dtype = np.uint16 if self.schedule["n_shown"] <= np.iinfo(np.uint16).max else np.int32
+        counts, attempts = np.zeros((n, n_neurons), dtype), np.zeros(n, np.int32)
+        workers = []
 
         def count(start: int) -> int:
-            part = slice(start, start + _IMAGES_PER_TASK)
-            pixels = self._pixels(images[part])
-            counters = np.array([content_counter(image) for image in pixels], np.uint64)
-            own_counts = np.zeros((len(pixels), self.network.n_neurons), np.int32)
-            count_images(
-                kernel_state.own_dynamics(self.state),
-                nothing,
-                self.constants,
-                no_constants,
-                pixels,
-                self.input_gain,
-                key,
-                counters,
-                self.schedule,
-                own_counts,
-                attempts[part],
-                kernel_state.no_recorder(),
-                whole,
-                kernel_state.new_work(self.state, nothing, whole),
-            )
-            counts[part] = own_counts
-            return len(pixels)
+            part = slice(start, min(start + _IMAGES_PER_TASK, n))
+            chosen = {k: v[part] for k, v in images.items()} if isinstance(images, dict) else images[part]
+            samples, n_part = self._samples(chosen)
+            shown = self._shown(n_part, learns=False, samples=samples)
+            network = self._frozen_network()
+            workers.append(network)
+            network.use_sources(self.sources, self._keys(Stream.PREDICTION), samples)
+            done = network.present(shown)
+            self._frozen.put(network)
+            counts[part], attempts[part] = shown.counts, shown.attempts
+            return done
 
-        starts = range(0, len(images), _IMAGES_PER_TASK)
         done = 0
         pool = ThreadPoolExecutor(threads)
         try:
-            for n_done in pool.map(count, starts):
+            for n_done in pool.map(count, range(0, n, _IMAGES_PER_TASK)):
                 done += n_done
                 if on_progress is not None:
                     on_progress(done)
+        except BaseException:
+            for network in workers:
+                network.stop[0] = 1
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
+            for network in workers:
+                network.stop[0] = 0
         return counts, attempts
 
-    @functools.cached_property
-    def _kernels(self):
-        return load_kernels(self.kernel, self.rule, self.network.dtype, self.network.integrator)
+    def loaded(self, n_threads: int):
+        """The network as its kernel runs it, for so many threads."""
+        if n_threads not in self._learning:
+            self._learning[n_threads] = load_network(self.kernel, self.described, self.state, n_threads)
+        return self._learning[n_threads]
+
+    def _frozen_network(self):
+        """One that does not learn, with the present thresholds, for one thread at a time."""
+        try:
+            network = self._frozen.get_nowait()
+        except queue.Empty:
+            network = load_network(self.kernel, self._frozen_description, self.state.own_dynamics())
+        for name, population in network.state.populations.items():
+            population.theta[:] = self.state.populations[name].theta
+        return network
 
     @functools.cached_property
-    def _frozen_kernels(self):
-        return load_kernels(self.kernel, None, self.network.dtype, self.network.integrator)
+    def _frozen_description(self) -> Network:
+        return self.described.frozen()
 
-    def _rooms_for(self, shares):
-        """Each share's room to work in, which is kept for the next call."""
-        if len(shares) not in self._rooms:
-            self._rooms[len(shares)] = [kernel_state.new_work(self.state, self.memory, share) for share in shares]
-        return self._rooms[len(shares)]
+    def _present(self, network, shown) -> int:
+        """Let a network show samples; Ctrl-C ends between two of them."""
+        if shown.n_samples <= 1 and network.n_threads == 1:
+            return network.present(shown)
+        with ThreadPoolExecutor(network.n_threads + 1) as pool:
+            future = pool.submit(network.present, shown, pool if network.n_threads > 1 else None)
+            try:
+                return future.result()
+            except KeyboardInterrupt:
+                network.stop[0] = 1
+                return future.result()
+            finally:
+                network.stop[0] = 0
 
-    def _parameters_over(self, progress) -> np.ndarray:
-        """The rule's parameters at each point of training; shape (len(progress), n_parameters)."""
-        values, falls = self._parameters
-        factors = self.rule.eta_decay ** np.asarray(progress, np.float64)[:, np.newaxis]
-        return np.ascontiguousarray(values * np.where(falls, factors, 1.0), self.network.dtype)
+    def _keys(self, stream: Stream) -> dict:
+        """The key of each input's random draws; of the first, that of the stream."""
+        names = list(self.described.inputs)
+        return {name: stream_key(self.seed, stream, k) for k, name in enumerate(names)}
 
-    @functools.cached_property
-    def _parameters(self):
-        """The rule's parameters, and which of them fall with training."""
-        named = {**self.rule.parameters(), "n_inputs": self.network.n_inputs}
-        return np.array([*named.values()], np.float64), np.array([is_learning_rate(name) for name in named])
+    def _shown(self, n: int, *, learns: bool, progress=None, samples=None):
+        from engram.kernels.build import Shown
 
-    def _pixels(self, images) -> np.ndarray:
-        pixels = np.ascontiguousarray(images, np.float32)
-        if pixels.ndim != 2 or pixels.shape[1] != self.network.n_inputs:
-            raise DataError(
-                f"Images must have {self.network.n_inputs} pixels for this network, got an array of shape"
-                f" {np.shape(images)}; bring them to that size."
-            )
-        if not np.isfinite(pixels).all() or np.any(pixels < 0):
-            raise DataError("Images must have finite pixels of at least 0; look for NaN and negative values in them.")
-        return pixels
+        described = self.described
+        counters, parameters, plus = np.zeros(n, np.int64), {}, np.zeros((len(described.populations), n))
+        if learns:
+            parameters = {p.name: self._parameters_over(p, progress) for p in described.plastic}
+            for k, population in enumerate(described.populations.values()):
+                if population.threshold is not None:
+                    plus[k] = population.threshold.plus * population.threshold.plus_decay**progress
+        else:
+            counters = np.array([_counter_of([s[m] for s in samples.values()]) for m in range(n)], np.uint64).view(np.int64)
+        schedule = dict(self.schedule)
+        if not learns:
+            schedule |= {"at_rest": 1, "stop_spikes": int(NEVER)}
+        return Shown(
+            n_samples=n,
+            schedule=schedule,
+            learns=learns,
+            presentation=self.presentations,
+            counters=counters,
+            counts=np.zeros((n, described.size_of(described.readout)), np.int32),
+            attempts=np.zeros(n, np.int32),
+            parameters=parameters,
+            plus=plus,
+        )
+
+    def _parameters_over(self, projection, progress) -> np.ndarray:
+        """A rule's parameters at each point of training; shape (len(progress), n_parameters)."""
+        rule, listing = projection.rule, self.state.projections[projection.name].listing
+        longest = self.described.size_of(projection.before) if listing is None else max(1, listing.longest)
+        named = {**rule.parameters(), "n_inputs": longest}
+        values, falls = np.array([*named.values()], np.float64), np.array([is_learning_rate(name) for name in named])
+        factors = rule.eta_decay ** np.asarray(progress, np.float64)[:, np.newaxis]
+        return np.ascontiguousarray(values * np.where(falls, factors, 1.0), self.described.dtype)
+
+    def _samples(self, images):
+        """What is shown on each input, and how many samples that is."""
+        names = list(self.described.inputs)
+        if not isinstance(images, dict):
+            if len(names) != 1:
+                raise DataError(f"This network has the inputs {', '.join(names)}; give a dict with samples for each.")
+            images = {names[0]: images}
+        if set(images) != set(names):
+            raise DataError(f"This network has the inputs {', '.join(names)}, got samples for {', '.join(images)}.")
+        samples = {
+            name: _pixels(images[name], self.described.inputs[name].n) if _takes_pixels(self.sources[name]) else list(images[name])
+            for name in names
+        }
+        sizes = {len(s) for s in samples.values()}
+        if len(sizes) > 1:
+            raise DataError(f"All inputs need as many samples, got {', '.join(map(str, sorted(sizes)))}.")
+        return samples, sizes.pop()
 
     def _check_learning(self) -> None:
-        if self.rule is None:
+        if isinstance(self.network, DiehlCook) and self.rule is None:
             raise ConfigError("This network has no learning rule; give one to let it learn.")
-        if self.state.input_delays.size:
+        if isinstance(self.network, DiehlCook) and not self.described.plastic:
             raise ConfigError("A network with input delays does not learn; set max_input_delay to 0 for training.")
+        if not self.described.plastic and not any(p.threshold for p in self.described.populations.values()):
+            raise ConfigError("Nothing in this network learns; give a projection a rule.")
 
 
-@dataclass(frozen=True)
-class Simulation:
-    """What :func:`simulate` returns.
-
-    Attributes
-    ----------
-    exc_spikes, inh_spikes : ndarray of shape (n_spikes, 2), int32
-        Every spike as (neuron, step), in order of step, then of neuron.
-    weights : ndarray of shape (n_inputs, n_neurons)
-    theta : ndarray of shape (n_neurons,), float64
-        Final adaptive thresholds, mV.
-    rule_state : dict of str to ndarray
-        The rule's state variables, shape (n_neurons,), and traces, at the end.
-    recording : dict of str to ndarray
-        ``v``, ``g_exc``, ``g_inh`` and ``theta`` of the recorded neurons at the end of each step, shape
-        (n_steps, n_recorded).
-    overshot : bool
-        Whether forward Euler passed the bound beyond which it overshoots.
-    """
-
-    exc_spikes: np.ndarray
-    inh_spikes: np.ndarray
-    weights: np.ndarray
-    theta: np.ndarray
-    rule_state: dict[str, np.ndarray]
-    recording: dict[str, np.ndarray]
-    overshot: bool
+def _diehl_cook(network: DiehlCook, rule, seed: int, weights, theta, delays, input_delays):
+    """The description of a Diehl & Cook network, and the arrays of its state that are given or drawn."""
+    late = input_delays is not None or network.max_input_delay > 0
+    given = {
+        "weights": {"input_exc": network.new_weights(seed) if weights is None else weights},
+        "theta": {} if theta is None else {"exc": theta},
+        "delays": {"inh_exc": network.new_delays(seed) if delays is None else delays},
+    }
+    if late:
+        given["delays"]["input_exc"] = network.new_input_delays(seed) if input_delays is None else input_delays
+    return network.describe(None if late else rule, input_delays=late), given
 
 
-def simulate(
-    network: DiehlCook,
-    rule: LearningRule,
-    *,
-    spikes,
-    n_steps: int,
-    weights=None,
-    theta=None,
-    delays=None,
-    input_delays=None,
-    learn: bool = True,
-    seed: int = 0,
-    kernel: str = "compiled",
-    record=(),
-) -> Simulation:
-    """Run a network on given input spikes and return every spike it fired.
+def schedule_steps(protocol: Protocol, dt: float) -> dict:
+    """A protocol in steps of `dt` ms, by the fields of the kernels' presentations."""
+    return {
+        "n_shown": round(protocol.shown / dt),
+        "n_blank": round(protocol.blank / dt),
+        "start_intensity": float(protocol.start_intensity),
+        "max_intensity": float(protocol.max_intensity),
+        "min_spikes": int(protocol.min_spikes),
+        "stop_spikes": int(protocol.stop_spikes or NEVER),
+        "at_rest": int(protocol.at_rest),
+    }
 
-    Parameters
-    ----------
-    network : DiehlCook
-        Its `dtype` sets the precision, its `dt` what a step is.
-    rule : LearningRule
-    spikes : pair of array-like of shape (n_spikes,), int
-        Which input spikes, and in which step; in any order, an input at most once per step.
-    n_steps : int
-        How long to run.
-    weights : array-like of shape (n_inputs, n_neurons), optional
-        Initial weights; drawn from the seed if not given, as are the next three.
-    theta : array-like of shape (n_neurons,), optional
-        Initial adaptive thresholds, mV.
-    delays : array-like of shape (n_neurons, n_neurons), int, optional
-        Steps from a spike of inhibitory neuron j (row) to its arrival at excitatory neuron k (column).
-    input_delays : array-like of shape (n_inputs, n_neurons), int, optional
-        Steps from an input's spike to its arrival; only without learning.
-    learn : bool
-        Whether weights and thresholds change.
-    seed : int
-    kernel : {"compiled", "reference"}
-    record : sequence of int
-        Excitatory neurons whose variables to record.
 
-    Returns
-    -------
-    Simulation
+def _takes_pixels(source: Source) -> bool:
+    from engram.sources import StoredEvents
 
-    Raises
-    ------
-    DataError
-        If an array has the wrong shape, or a spike lies outside the inputs or steps.
+    return not isinstance(source, StoredEvents) and getattr(source, "takes_pixels", True)
 
-    Examples
-    --------
-    >>> from engram import DiehlCook, Triplet, simulate
-    >>> network = DiehlCook(n_inputs=2, n_neurons=3)
-    >>> simulate(network, Triplet(), spikes=([0, 1], [3, 5]), n_steps=10).exc_spikes.shape
-    (0, 2)
-    """
-    check_count("n_steps", n_steps, at_least=0)
-    n_inputs, n = network.n_inputs, network.n_neurons
-    index, offset = _sorted_spikes(spikes, n_inputs, n_steps)
-    weights = _shaped("weights", weights, (n_inputs, n))
-    theta = _shaped("theta", theta, (n,))
-    delays = _steps("delays", _shaped("delays", delays, (n, n)))
-    input_delays = _steps("input_delays", _shaped("input_delays", input_delays, (n_inputs, n)))
-    simulator = Simulator(
-        network,
-        rule,
-        seed=seed,
-        kernel=kernel,
-        weights=weights,
-        theta=theta,
-        delays=delays,
-        input_delays=input_delays,
-    )
-    recorded = np.asarray(record, np.int64)
-    if recorded.size and not (recorded.min() >= 0 and recorded.max() < n):
-        raise DataError(f"record names neurons outside 0 to {n - 1}: {record!r}; choose among the excitatory neurons.")
-    recorder = kernel_state.new_recorder(network, n_steps, recorded)
-    exc_spikes, inh_spikes, _ = simulator.run(index, offset, n_steps, learn=learn, recorder=recorder)
-    return Simulation(
-        exc_spikes=exc_spikes,
-        inh_spikes=inh_spikes,
-        weights=simulator.state.weights,
-        theta=simulator.state.theta,
-        rule_state=named_rule_state(rule, simulator.memory),
-        recording=dict(zip(("v", "g_exc", "g_inh", "theta"), recorder.values, strict=True)),
-        overshot=simulator.overshot,
-    )
+
+def _pixels(images, n_inputs: int) -> np.ndarray:
+    pixels = np.ascontiguousarray(images, np.float32)
+    if pixels.ndim != 2 or pixels.shape[1] != n_inputs:
+        raise DataError(
+            f"Images must have {n_inputs} pixels for this network, got an array of shape"
+            f" {np.shape(images)}; bring them to that size."
+        )
+    if not np.isfinite(pixels).all() or np.any(pixels < 0):
+        raise DataError("Images must have finite pixels of at least 0; look for NaN and negative values in them.")
+    return pixels
+
+
+def _counter_of(samples) -> np.uint64:
+    """The counter of what is shown: a hash of its content."""
+    if len(samples) == 1 and isinstance(samples[0], np.ndarray):
+        return content_counter(samples[0])
+    parts = [np.ravel(np.asarray(part, np.float32)) for sample in samples for part in (sample if isinstance(sample, tuple) else (sample,))]
+    return content_counter(np.concatenate(parts) if parts else np.zeros(0, np.float32))
 
 
 def named_rule_state(rule: LearningRule, memory) -> dict[str, np.ndarray]:
     """A rule's memory by the names that its equations use."""
-    from engram.plasticity.base import known_names
-
     names = known_names(rule)
+    shape = (memory.x_pre.shape[1], memory.x_post.shape[1])
+    square = memory.synapse.shape[1] == shape[0] * shape[1]
+    synapse = [x.reshape(shape) if square else x for x in memory.synapse]
     return {
         **dict(zip(names["pre"], memory.x_pre, strict=True)),
         **dict(zip(names["post"], memory.x_post, strict=True)),
-        **dict(zip(names["synapse"], memory.synapse, strict=True)),
+        **dict(zip(names["synapse"], synapse, strict=True)),
         **dict(zip(names["state"], memory.neuron, strict=True)),
     }
-
-
-def _sorted_spikes(spikes, n_inputs: int, n_steps: int):
-    """Spikes as (index, offset), in order of step, then of input."""
-    index, step = (np.asarray(part) for part in spikes)
-    if index.shape != step.shape or index.ndim != 1:
-        raise DataError(f"spikes must be two lists of equal length, got shapes {index.shape} and {step.shape}.")
-    if index.size == 0:
-        return np.zeros(0, np.int32), np.zeros(n_steps + 1, np.int64)
-    if not (np.issubdtype(index.dtype, np.integer) and np.issubdtype(step.dtype, np.integer)):
-        raise DataError("spikes must be whole numbers (input, step); divide times by dt first.")
-    if index.min() < 0 or index.max() >= n_inputs:
-        raise DataError(f"spikes name inputs outside 0 to {n_inputs - 1}; check the network's n_inputs.")
-    if step.min() < 0 or step.max() >= n_steps:
-        raise DataError(f"spikes name steps outside 0 to {n_steps - 1}; check n_steps.")
-    order = np.lexsort((index, step))
-    index, step = index[order], step[order]
-    if np.any((np.diff(index) == 0) & (np.diff(step) == 0)):
-        raise DataError("spikes name an input twice in one step; an input spikes at most once per step.")
-    offset = np.searchsorted(step, np.arange(n_steps + 1)).astype(np.int64)
-    return index.astype(np.int32), offset
-
-
-def _shaped(name: str, array, shape):
-    """An optional array argument, checked."""
-    if array is None:
-        return None
-    array = np.asarray(array)
-    if array.shape != shape:
-        raise DataError(f"{name} must have shape {shape}, got {array.shape}.")
-    if not np.all(np.isfinite(array)):
-        raise DataError(f"{name} holds values that are not finite; mend them first.")
-    return array
-
-
-def _steps(name: str, delays):
-    """Delays as an unsigned type that is wide enough."""
-    if delays is None:
-        return None
-    if delays.min() < 0 or delays.max() > np.iinfo(np.uint16).max - 1 or np.any(delays != np.rint(delays)):
-        raise DataError(f"{name} must be whole steps from 0 to 65,534.")
-    return delays.astype(np.uint8 if delays.max() < 256 else np.uint16)

@@ -1,152 +1,529 @@
-"""A rule's part of a step: traces evaluated only where a spike asks for them, presynaptic changes only at neurons
-that fired lately, a fired neuron's weights changed side by side."""
+"""A rule's part of a step, for any rule: it is data here, and two routines that are called by address.
+
+Everything lazy is one idea: a trace is kept as its value at its last event, and evaluated where a spike asks for it.
+Presynaptic spikes change only the weights of neurons with a trace left (*moving* ones); for a rule to which they mean
+nothing before a neuron fires, they are noted only then; a fired neuron's weights are changed side by side.
+"""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
 
-from engram.kernels.columns import fetch, get_column, set_column, update_rows
-from engram.kernels.compile import compiled
-from engram.kernels.rule_code import RuleFunctions
+from engram.arithmetic import exp2_coefficients
+from engram.kernels.columns import column_at, fetch, get_column, put_back, set_column, start_columns, update_rows
+from engram.kernels.memory import GROUP
+from engram.kernels.parts import BYTES, F8, I4, I8, REAL, U1, call_rule, part, pointer, record
+from engram.kernels.projections.spikes import NOW, arrivals
+from engram.kernels.records import INPUT, LEARNING, POPULATION, PROJECTION
+from engram.plasticity.normalization import scale_to_norm
 from engram.synapses import trace_now
 
+EXP2 = exp2_coefficients("float32")
+"""Placeholder: the coefficients of the exponential in the precision of the simulation."""
 
-class Learning(NamedTuple):
-    """The compiled functions of :func:`make_learning`."""
-
-    start: Callable
-    mark_inputs: Callable
-    presynaptic_spikes: Callable
-    postsynaptic_spikes: Callable
-    settle: Callable
+ROOM = 64
+"""The most traces or state variables of a rule, of each kind."""
 
 
-def make_learning(rule: RuleFunctions, dtype: str, identity: str) -> Learning:
-    """The functions for a rule in a precision; what the rule does without is left out of them."""
-    real = np.dtype(dtype).type
-    mark_input, on_pre, on_post, has_on_pre, pre_everywhere, has_synapse, _ = rule
-    asked = np.array(rule.asked, np.int64)
-    n_asked = len(asked)
-    loop = functools.partial(compiled, allocates=False, identity=identity)
+@part
+def begin(address, t):
+    """Before a run in which a dense projection learns."""
+    p = record(address, PROJECTION)
+    rule = record(p.learning, LEARNING)
+    rule.marked = 0
+    if rule.on_pre:
+        _start_moving(p, rule)
+    else:
+        start_columns(p, rule)
+    return 0
 
-    @loop
-    def start(moving, memory, share):
-        """Find the moving neurons of a share at the beginning of a run."""
-        moving.n[0] = 0
-        for j in range(share.first, share.first + share.n):
-            moving.place[j - share.first] = -1
-            left = pre_everywhere
-            for k in range(n_asked):
-                left |= memory.x_post[asked[k], j] != 0
-            if left:
-                note_spike(moving, memory, j, share.first, np.int32(0))
 
-    @loop
-    def note_spike(moving, memory, j, first, t):
-        """A neuron's traces were just set."""
-        memory.changed[j] = True
-        m = moving.place[j - first]
-        if m < 0:
-            m = moving.n[0]
-            moving.n[0] += 1
-            moving.place[j - first] = m
-            moving.neuron[m] = j
-        moving.since[m] = t
-        for k in range(n_asked):
-            moving.x[k, m] = memory.x_post[asked[k], j]
+@part
+def begin_listed(address, t):
+    """Before a run in which a projection of listed synapses learns."""
+    p = record(address, PROJECTION)
+    rule = record(p.learning, LEARNING)
+    rule.marked = 0
+    if rule.on_pre:
+        _start_moving(p, rule)
+    return 0
 
-    @functools.partial(loop, expand=True)
-    def evaluate_traces(moving, first, t, rule_c, coefficients):
-        """Traces at step t; neurons that have none left are dropped."""
-        n = moving.n[0]
-        for k in range(n_asked):
-            x, now, since, rate = moving.x[k], moving.now[k], moving.since, rule_c.post_rate[asked[k]]
-            for m in range(n):
-                now[m] = trace_now(x[m], rate, real(t - since[m]), rule_c.trace_floor, coefficients)
-        if pre_everywhere:
-            return
-        for m in range(n - 1, -1, -1):
+
+@part
+def _start_moving(p, rule):
+    """Find the neurons of the share with a trace left."""
+    place, x_post, asked = pointer(rule.moving_place, I4), pointer(rule.x_post, REAL), pointer(rule.asked, I8)
+    rule.n_moving = 0
+    for k in range(p.n_after):
+        place[k] = -1
+        left = rule.pre_everywhere != 0
+        for a in range(rule.n_asked):
+            left |= x_post[asked[a] * p.n_after_all + p.begin_after + k] != REAL(0.0)
+        if left:
+            _note_moving(p, rule, p.begin_after + k, I4(0))
+
+
+@part
+def _note_moving(p, rule, j, t):
+    """A neuron's traces were just set."""
+    place, moving, since = pointer(rule.moving_place, I4), pointer(rule.moving, I4), pointer(rule.moving_since, I4)
+    x, x_post, asked = pointer(rule.moving_x, REAL), pointer(rule.x_post, REAL), pointer(rule.asked, I8)
+    _note_changed(p, rule, j)
+    m = I8(place[j - p.begin_after])
+    if m < 0:
+        m = rule.n_moving
+        rule.n_moving += 1
+        place[j - p.begin_after], moving[m] = m, j
+    since[m] = t
+    for k in range(rule.n_asked):
+        x[k * p.n_after + m] = x_post[asked[k] * p.n_after_all + j]
+
+
+@part
+def _note_changed(p, rule, j):
+    pointer(rule.changed, U1)[_column_of(p, j)] = 1
+
+
+@part
+def _column_of(p, j):
+    """Whose weights neuron j's are."""
+    return I8(pointer(p.column_of, I4)[j]) if p.column_of else j
+
+
+@part(apart=True)
+def _decay(now, x, since, rate, t, floor, n):
+    """Some traces at step t."""
+    for k in range(n):
+        now[k] = trace_now(x[k], rate, REAL(t - since[k]), floor, EXP2)
+
+
+@part
+def _evaluate_moving(p, rule, t):
+    """The traces of moving neurons at step t; those that have none left are dropped."""
+    asked, rate, floor = pointer(rule.asked, I8), pointer(rule.post_rate, REAL), REAL(rule.floor)
+    for k in range(rule.n_asked):
+        at = k * p.n_after * BYTES
+        x, now, since = pointer(rule.moving_x + at, REAL), pointer(rule.moving_now + at, REAL), pointer(rule.moving_since, I4)
+        _decay(now, x, since, rate[asked[k]], I4(t), floor, rule.n_moving)
+    if not rule.pre_everywhere:
+        now = pointer(rule.moving_now, REAL)
+        for m in range(rule.n_moving - 1, -1, -1):
             left = False
-            for k in range(n_asked):
-                left |= moving.now[k, m] != 0
+            for k in range(rule.n_asked):
+                left |= now[k * p.n_after + m] != REAL(0.0)
             if not left:
-                last = moving.n[0] - 1
-                moving.n[0] = last
-                moving.place[moving.neuron[m] - first] = -1
-                if m < last:
-                    moving.neuron[m] = moving.neuron[last]
-                    moving.since[m] = moving.since[last]
-                    moving.place[moving.neuron[m] - first] = m
-                    for k in range(n_asked):
-                        moving.x[k, m] = moving.x[k, last]
-                        moving.now[k, m] = moving.now[k, last]
+                _drop(p, rule, m)
 
-    @loop
-    def mark_inputs(memory, rule_c, index, offset, begin, end):
-        """Note the input spikes of some steps; for a rule to which they mean nothing before a neuron fires."""
-        for t in range(begin, end):
-            for s in range(offset[t], offset[t + 1]):
-                mark_input(index[s], np.int32(t), memory, rule_c)
 
-    @functools.partial(loop, expand=True)
-    def presynaptic_spikes(rows, moving, memory, parameters, rule_c, coefficients, share, index, first, last, t):
-        """The learning part of this step's input spikes, for a rule that changes weights by them."""
-        if moving.n[0] > 0:
-            evaluate_traces(moving, share.first, t, rule_c, coefficients)
-        for s in range(first, last):
-            i = index[s]
-            mark_input(i, t, memory, rule_c)
-            for m in range(moving.n[0]):
-                on_pre(rows, i, moving.neuron[m], t, moving.now[:, m], memory, parameters, rule_c)
+@part
+def _drop(p, rule, m):
+    """A neuron moves no longer; the last one takes its place."""
+    place, moving, since = pointer(rule.moving_place, I4), pointer(rule.moving, I4), pointer(rule.moving_since, I4)
+    x, now = pointer(rule.moving_x, REAL), pointer(rule.moving_now, REAL)
+    rule.n_moving -= 1
+    last = rule.n_moving
+    place[moving[m] - p.begin_after] = -1
+    if m < last:
+        moving[m], since[m] = moving[last], since[last]
+        place[moving[m] - p.begin_after] = m
+        for k in range(rule.n_asked):
+            x[k * p.n_after + m] = x[k * p.n_after + last]
+            now[k * p.n_after + m] = now[k * p.n_after + last]
 
-    @loop
-    def postsynaptic_spikes(
-        rows, moving, memory, parameters, rule_c, coefficients, share, x_pre, columns, fired, n_fired, t
-    ):
-        """The learning part of this step's excitatory spikes."""
-        since = memory.pre_step
-        for k in range(x_pre.shape[0]):
-            x, now, rate = memory.x_pre[k], x_pre[k], rule_c.pre_rate[k]
-            for i in range(now.shape[0]):
-                now[i] = trace_now(x[i], rate, real(t - since[i]), rule_c.trace_floor, coefficients)
-        for f in range(n_fired):
-            j = fired[f]
-            memory.changed[j] = True
-            if has_on_pre:  # which changes weights in their rows
-                column = columns.weights[0]
-                get_column(rows, j, column)
-                on_post(column, j, t, x_pre, memory, parameters, rule_c)
-                set_column(rows, j, column)
-                note_spike(moving, memory, j, share.first, t)
-            else:
-                place = fetch(columns, rows, j, j - share.first)
-                on_post(columns.weights[place], j, t, x_pre, memory, parameters, rule_c)
-                update_rows(columns, rows, j, place)
 
-    @functools.partial(loop, apart=True)
-    def settle_traces(x, since, rate, begin, end, n_steps, floor, coefficients):
-        """Bring some traces to the end of the run, from which the next one counts."""
-        for k in range(x.shape[0]):
-            for j in range(begin, end):
-                x[k, j] = trace_now(x[k, j], rate[k], real(n_steps - since[j]), floor, coefficients)
-        for j in range(begin, end):
-            since[j] = 0
+@part
+def _mark(p, rule, i, t):
+    """The traces of a neuron before, after its spike: set to 1, or decayed and added to."""
+    x, step, add = pointer(rule.x_pre, REAL), pointer(rule.pre_step, I4), pointer(rule.pre_add, REAL)
+    for k in range(rule.n_pre):
+        at = k * p.n_before + i
+        if np.isnan(add[k]):
+            x[at] = REAL(1.0)
+        else:
+            x[at] = trace_now(x[at], pointer(rule.pre_rate, REAL)[k], REAL(t - step[i]), REAL(rule.floor), EXP2) + add[k]
+    step[i] = t
 
-    @loop
-    def settle(memory, rule_c, share, n_steps, coefficients):
-        """Bring a rule's traces to the end of the run: all inputs' and those of a share of the neurons."""
-        floor = rule_c.trace_floor
-        begin, end = share.first, share.first + share.n
-        n_inputs = memory.pre_step.shape[0]
-        settle_traces(memory.x_pre, memory.pre_step, rule_c.pre_rate, 0, n_inputs, n_steps, floor, coefficients)
-        settle_traces(memory.x_post, memory.post_step, rule_c.post_rate, begin, end, n_steps, floor, coefficients)
-        if has_synapse:
-            for i in range(n_inputs):
-                synapse, since = memory.synapse[:, i], memory.synapse_step[i]
-                settle_traces(synapse, since, rule_c.synapse_rate, begin, end, n_steps, floor, coefficients)
 
-    return Learning(start, mark_inputs, presynaptic_spikes, postsynaptic_spikes, settle)
+@part
+def _mark_until(p, rule, until):
+    """Note the input spikes of steps before `until`, for a rule to which they mean nothing before a neuron fires."""
+    source = record(p.before, INPUT)
+    index, offset = pointer(source.index, I4), pointer(source.offset, I8)
+    until = min(until, source.n_driven)
+    for t in range(rule.marked, until):
+        for s in range(offset[t], offset[t + 1]):
+            _mark(p, rule, I8(index[s]), I4(t))
+    rule.marked = max(until, rule.marked)
+
+
+@part
+def calm(address, t):
+    """Whether no spike arrives in the group of steps from t on of which the rule has to know at once."""
+    p = record(address, PROJECTION)
+    rule = record(p.learning, LEARNING)
+    if rule.lazy:
+        return 1
+    for s in range(t, t + GROUP):
+        if arrivals(p, s, 0)[1] > 0:
+            return 0
+    return 1
+
+
+@part
+def pre(address, t):
+    """The learning part of the spikes that arrive in step t at dense synapses."""
+    p = record(address, PROJECTION)
+    rule = record(p.learning, LEARNING)
+    if rule.lazy:
+        return 0
+    spikes, count = arrivals(p, t, NOW)
+    index = pointer(spikes, I4)
+    if count > 0 and rule.n_moving > 0 and rule.on_pre:
+        _evaluate_moving(p, rule, t)
+    for s in range(count):
+        _mark(p, rule, I8(index[s]), I4(t))
+        if rule.on_pre and rule.n_moving > 0:
+            _change_row(p, rule, I8(index[s]), t)
+    return 0
+
+
+@part
+def _change_row(p, rule, i, t):
+    """Let the rule change the weights from neuron i to the moving ones."""
+    _copy_traces(p, rule, i)
+    row = p.weights + i * p.stride * BYTES
+    if rule.n_synapse:
+        _get_synapses(p, rule, i * p.n_after_all, rule.moving, rule.n_moving, p.n_after, t)
+    call_rule(
+        rule.on_pre,
+        (row, rule.moving, rule.moving, rule.n_moving, rule.one, rule.moving_now, rule.synapse_now, p.n_after, rule.state, p.n_columns,
+         rule.parameters), rule.w_min, rule.w_max,
+    )  # fmt: skip
+    if rule.n_synapse:
+        _set_synapses(p, rule, i * p.n_after_all, rule.moving, rule.n_moving, p.n_after, t)
+
+
+@part
+def _copy_traces(p, rule, i):
+    """The traces of neuron i before, side by side in the first row of ``one``."""
+    one, x = pointer(rule.one, REAL), pointer(rule.x_pre, REAL)
+    for k in range(rule.n_pre):
+        one[k] = x[k * p.n_before + i]
+
+
+@part
+def _get_synapses(p, rule, first, which, n, stride, t):
+    """The traces at step t of the synapses ``first + which[m]``; of consecutive ones if `which` is 0."""
+    x, step, now = pointer(rule.synapse, REAL), pointer(rule.synapse_step, I4), pointer(rule.synapse_now, REAL)
+    rate, floor = pointer(rule.synapse_rate, REAL), REAL(rule.floor)
+    for m in range(n):
+        at = first + I8(pointer(which, I4)[m])
+        for k in range(rule.n_synapse):
+            age = REAL(t - step[at])
+            now[k * stride + m] = trace_now(x[k * rule.n_synapses + at], rate[k], age, floor, EXP2)
+
+
+@part
+def _set_synapses(p, rule, first, which, n, stride, t):
+    """Put those traces back."""
+    x, step, now = pointer(rule.synapse, REAL), pointer(rule.synapse_step, I4), pointer(rule.synapse_now, REAL)
+    for m in range(n):
+        at = first + I8(pointer(which, I4)[m])
+        for k in range(rule.n_synapse):
+            x[k * rule.n_synapses + at] = now[k * stride + m]
+        step[at] = t
+
+
+@part
+def pre_listed(address, t):
+    """The learning part of the spikes that arrive in step t at listed synapses."""
+    p = record(address, PROJECTION)
+    rule = record(p.learning, LEARNING)
+    if rule.lazy:
+        return 0
+    spikes, count = arrivals(p, t, NOW)
+    index = pointer(spikes, I4)
+    if count > 0 and rule.n_moving > 0 and rule.on_pre:
+        _evaluate_moving(p, rule, t)
+    for s in range(count):
+        i = I8(index[s])
+        _mark(p, rule, i, I4(t))
+        if rule.on_pre and rule.n_moving > 0:
+            _change_list(p, rule, i, t)
+    return 0
+
+
+@part
+def _change_list(p, rule, i, t):
+    """Let the rule change the listed weights from neuron i to the moving ones."""
+    starts, who, where = pointer(p.starts, I8), pointer(p.who, I4), pointer(p.where, I4)
+    place, now, x = pointer(rule.moving_place, I4), pointer(rule.moving_now, REAL), pointer(rule.chosen_x, REAL)
+    weights_of, columns_of = pointer(rule.chosen, I4), pointer(rule.chosen + 4 * p.n_after, I4)
+    n = 0
+    for at in range(starts[i], starts[i + 1]):
+        m = I8(place[who[at] - p.begin_after])
+        if m >= 0:
+            weights_of[n], columns_of[n] = where[at], _column_of(p, I8(who[at]))
+            for k in range(rule.n_asked):
+                x[k * p.n_after + n] = now[k * p.n_after + m]
+            n += 1
+    if n == 0:
+        return
+    _copy_traces(p, rule, i)
+    if rule.n_synapse:
+        _get_synapses(p, rule, 0, rule.chosen, n, p.n_after, t)
+    call_rule(
+        rule.on_pre,
+        (p.weights, rule.chosen, rule.chosen + 4 * p.n_after, n, rule.one, rule.chosen_x, rule.synapse_now, p.n_after, rule.state,
+         p.n_columns, rule.parameters), rule.w_min, rule.w_max,
+    )  # fmt: skip
+    if rule.n_synapse:
+        _set_synapses(p, rule, 0, rule.chosen, n, p.n_after, t)
+
+
+@part
+def _evaluate_before(p, rule, t):
+    """The traces of all neurons before, at step t."""
+    rate, floor, n = pointer(rule.pre_rate, REAL), REAL(rule.floor), p.n_before
+    for k in range(rule.n_pre):
+        now, x = pointer(rule.x_all + k * n * BYTES, REAL), pointer(rule.x_pre + k * n * BYTES, REAL)
+        _decay(now, x, pointer(rule.pre_step, I4), rate[k], I4(t), floor, n)
+
+
+@part
+def post(address, t):
+    """The learning part of the spikes of the neurons of the share, at dense synapses."""
+    p = record(address, PROJECTION)
+    rule, after = record(p.learning, LEARNING), record(p.after, POPULATION)
+    if after.n_fired == 0:
+        return 0
+    if rule.lazy:
+        _mark_until(p, rule, t + 1)
+    _evaluate_before(p, rule, t)
+    fired = pointer(after.fired, I4)
+    for f in range(after.n_fired):
+        j = I8(fired[f])
+        _note_changed(p, rule, j)
+        if rule.on_pre:  # which changes weights in their rows
+            column = column_at(rule, 0)
+            get_column(p, j, column)
+            _get_column_synapses(p, rule, j, t)
+            _fire_one(p, rule, j, t, rule.columns, p.n_before, rule.x_all)
+            _set_column_synapses(p, rule, j, t)
+            set_column(p, j, column)
+            _note_moving(p, rule, j, I4(t))
+        else:
+            place = fetch(p, rule, j)
+            _get_column_synapses(p, rule, j, t)
+            _fire_one(p, rule, j, t, rule.columns + place * rule.n_longest * BYTES, p.n_before, rule.x_all)
+            _set_column_synapses(p, rule, j, t)
+            update_rows(p, rule, j, place)
+    return 0
+
+
+@part
+def _get_column_synapses(p, rule, j, t):
+    x, step, now = pointer(rule.synapse, REAL), pointer(rule.synapse_step, I4), pointer(rule.synapse_now, REAL)
+    rate, floor = pointer(rule.synapse_rate, REAL), REAL(rule.floor)
+    for k in range(rule.n_synapse):
+        for i in range(p.n_before):
+            at = i * p.n_after_all + j
+            age = REAL(t - step[at])
+            now[k * p.n_before + i] = trace_now(x[k * rule.n_synapses + at], rate[k], age, floor, EXP2)
+
+
+@part
+def _set_column_synapses(p, rule, j, t):
+    x, step, now = pointer(rule.synapse, REAL), pointer(rule.synapse_step, I4), pointer(rule.synapse_now, REAL)
+    for k in range(rule.n_synapse):
+        for i in range(p.n_before):
+            at = i * p.n_after_all + j
+            x[k * rule.n_synapses + at] = now[k * p.n_before + i]
+            step[at] = t
+
+
+@part
+def post_listed(address, t):
+    """The same at listed synapses: each fired neuron's weights are gathered, and put back where they were."""
+    p = record(address, PROJECTION)
+    rule, after = record(p.learning, LEARNING), record(p.after, POPULATION)
+    if after.n_fired == 0:
+        return 0
+    if rule.lazy:
+        _mark_until(p, rule, t + 1)
+    _evaluate_before(p, rule, t)
+    fired, starts = pointer(after.fired, I4), pointer(p.column_starts, I8)
+    for f in range(after.n_fired):
+        j = I8(fired[f])
+        _note_changed(p, rule, j)
+        first, n = starts[j], starts[j + 1] - starts[j]
+        _get_list(p, rule, first, n)
+        if rule.n_synapse:
+            _get_synapses(p, rule, 0, p.column_where + 4 * first, n, n, t)
+        _fire_one(p, rule, j, t, rule.columns, n, rule.x_now)
+        if rule.n_synapse:
+            _set_synapses(p, rule, 0, p.column_where + 4 * first, n, n, t)
+        _set_list(p, rule, first, n)
+        if rule.on_pre:
+            _note_moving(p, rule, j, I4(t))
+    return 0
+
+
+@part
+def _get_list(p, rule, first, n):
+    """A neuron's listed weights, and the traces of those that send to it, side by side."""
+    before, where = pointer(p.column_before, I4), pointer(p.column_where, I4)
+    weights, column = pointer(p.weights, REAL), pointer(rule.columns, REAL)
+    x_all, x_now = pointer(rule.x_all, REAL), pointer(rule.x_now, REAL)
+    for m in range(n):
+        column[m] = weights[where[first + m]]
+    for k in range(rule.n_pre):
+        for m in range(n):
+            x_now[k * n + m] = x_all[k * p.n_before + before[first + m]]
+
+
+@part
+def _set_list(p, rule, first, n):
+    where, weights, column = pointer(p.column_where, I4), pointer(p.weights, REAL), pointer(rule.columns, REAL)
+    for m in range(n):
+        weights[where[first + m]] = column[m]
+
+
+@part
+def _fire_one(p, rule, j, t, column, n, x_pre):
+    """A fired neuron: its weights by the rule, then its traces."""
+    x_post, step, state = pointer(rule.x_post, REAL), pointer(rule.post_step, I4), pointer(rule.state, REAL)
+    one = pointer(rule.one, REAL)
+    rate, add, c = pointer(rule.post_rate, REAL), pointer(rule.post_add, REAL), _column_of(p, j)
+    age = REAL(t - step[j])
+    for k in range(rule.n_post):
+        one[ROOM + k] = trace_now(x_post[k * p.n_after_all + j], rate[k], age, REAL(rule.floor), EXP2)
+    for k in range(rule.n_state):
+        one[2 * ROOM + k] = state[k * p.n_columns + c]
+    call_rule(
+        rule.on_post, (column, n, x_pre, rule.one + ROOM * BYTES, rule.synapse_now, rule.one + 2 * ROOM * BYTES, rule.parameters),
+        rule.w_min, rule.w_max,
+    )  # fmt: skip
+    for k in range(rule.n_state):
+        state[k * p.n_columns + c] = one[2 * ROOM + k]
+    for k in range(rule.n_post):
+        x_post[k * p.n_after_all + j] = REAL(1.0) if np.isnan(add[k]) else one[ROOM + k] + add[k]
+    step[j] = t
+
+
+@part
+def expose(address, t):
+    """Bring the rows of weights up to date, as they are seen from outside."""
+    p = record(address, PROJECTION)
+    rule = record(p.learning, LEARNING)
+    if rule.lazy:
+        _mark_until(p, rule, t)
+    if not rule.on_pre:
+        put_back(p, rule)
+        start_columns(p, rule)
+    return 0
+
+
+@part
+def expose_listed(address, t):
+    """The same of listed synapses, whose weights always lie in their place."""
+    p = record(address, PROJECTION)
+    rule = record(p.learning, LEARNING)
+    if rule.lazy:
+        _mark_until(p, rule, t)
+    return 0
+
+
+@part
+def end(address, n_steps):
+    """Bring weights and traces of dense synapses to the end of the run, from which the next one counts."""
+    p = record(address, PROJECTION)
+    rule = record(p.learning, LEARNING)
+    if rule.lazy:
+        _mark_until(p, rule, n_steps)
+    if not rule.on_pre:
+        put_back(p, rule)
+    _settle(p, rule, n_steps)
+    for k in range(rule.n_synapse):
+        for i in range(p.n_before):
+            first = i * p.n_after_all + p.begin_after
+            _settle_some(rule.synapse, rule.synapse_step, k * rule.n_synapses, first, p.n_after, rule.synapse_rate, k, rule, n_steps)
+    if rule.n_synapse:
+        step = pointer(rule.synapse_step, I4)
+        for i in range(p.n_before):
+            for j in range(p.n_after):
+                step[i * p.n_after_all + p.begin_after + j] = 0
+    return 0
+
+
+@part
+def end_listed(address, n_steps):
+    """The same of listed synapses."""
+    p = record(address, PROJECTION)
+    rule = record(p.learning, LEARNING)
+    if rule.lazy:
+        _mark_until(p, rule, n_steps)
+    _settle(p, rule, n_steps)
+    for k in range(rule.n_synapse):
+        _settle_some(rule.synapse, rule.synapse_step, k * rule.n_synapses, 0, rule.n_synapses, rule.synapse_rate, k, rule, n_steps)
+    if rule.n_synapse:
+        step = pointer(rule.synapse_step, I4)
+        for at in range(rule.n_synapses):
+            step[at] = 0
+    return 0
+
+
+@part
+def _settle(p, rule, n_steps):
+    """All traces before, and those of the share after, at the end of the run."""
+    for k in range(rule.n_pre):
+        _settle_some(rule.x_pre, rule.pre_step, k * p.n_before, 0, p.n_before, rule.pre_rate, k, rule, n_steps)
+    for k in range(rule.n_post):
+        at = k * p.n_after_all
+        _settle_some(rule.x_post, rule.post_step, at, p.begin_after, p.n_after, rule.post_rate, k, rule, n_steps)
+    before, after = pointer(rule.pre_step, I4), pointer(rule.post_step, I4)
+    for i in range(p.n_before):
+        before[i] = 0
+    for j in range(p.begin_after, p.begin_after + p.n_after):
+        after[j] = 0
+
+
+@part
+def _settle_some(x, since, row, first, n, rates, k, rule, n_steps):
+    values = pointer(x + (row + first) * BYTES, REAL)
+    _decay_in_place(
+        values, pointer(since + first * 4, I4), pointer(rates, REAL)[k], I4(n_steps), REAL(rule.floor), n
+    )  # fmt: skip
+
+
+@part(apart=True)
+def _decay_in_place(x, since, rate, t, floor, n):
+    for k in range(n):
+        x[k] = trace_now(x[k], rate, REAL(t - since[k]), floor, EXP2)
+
+
+@part
+def normalize(address, t):
+    """Scale the weights of the share's neurons that may have changed to the rule's norm."""
+    p = record(address, PROJECTION)
+    rule = record(p.learning, LEARNING)
+    changed, weights = pointer(rule.changed, U1), pointer(p.weights, REAL)
+    for j in range(p.begin_after, p.begin_after + p.n_after):
+        if changed[j]:
+            changed[j] = 0
+            scale_to_norm(weights, j, p.stride, p.n_before, rule.norm_kind, REAL(rule.norm_target))
+    return 0
+
+
+@part
+def normalize_listed(address, t):
+    """The same where a column's weights lie one after another."""
+    p = record(address, PROJECTION)
+    rule = record(p.learning, LEARNING)
+    changed, weights, starts = pointer(rule.changed, U1), pointer(p.weights, REAL), pointer(p.weight_starts, I8)
+    targets = pointer(rule.norm_targets, F8)
+    for c in range(p.n_columns):
+        if changed[c]:
+            changed[c] = 0
+            scale_to_norm(weights, starts[c], 1, starts[c + 1] - starts[c], rule.norm_kind, REAL(targets[c]))
+    return 0

@@ -1,4 +1,13 @@
-"""The reference kernel: NumPy, one line per line of the model. It is the specification; :mod:`cpu` must equal it."""
+"""The reference kernel: NumPy, one line per line of the model. It is the specification; the engine must equal it.
+
+It interprets any network of populations and projections. In one step:
+
+1. all neurons are advanced with the values at its beginning; what is held stays while a neuron is refractory;
+2. thresholds;
+3. synapses, in the order of the network's projections: what arrives is noted by the rules, which may change weights,
+   and with its new weight is added to the channel; then the neurons that fired learn;
+4. resets.
+"""
 
 from __future__ import annotations
 
@@ -6,214 +15,531 @@ import functools
 
 import numpy as np
 
-from engram.kernels.protocol import Kernels, make_count, make_train
-from engram.neurons import membrane_euler, membrane_exponential_euler
-from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, check_rule, known_names
-from engram.synapses import CLOSING_INTERVAL, clip_weight, drive_conductance, open_conductance, trace_now
+from engram import presentation
+from engram.arithmetic import exp2_coefficients
+from engram.kernels.build import Shown, rule_parameters, trace_constants
+from engram.kernels.equations import in_the_reference
+from engram.kernels.state import NetworkState, uniform_delay
+from engram.networks.network import Network
+from engram.neurons.base import asked_by, known_constants
+from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, known_names
+from engram.plasticity.normalization import KINDS, scale_to_norm, target_norm
+from engram.projections.base import Projection
+from engram.synapses import CLOSING_INTERVAL, clip_weight, trace_now
 
 
-def kernels_for(rule: LearningRule | None, dtype: str, integrator: str) -> Kernels:
-    """The kernels of a rule, or, without one, those in which nothing learns; nothing is compiled."""
-    if rule is not None:
-        check_rule(rule)
-    run = functools.partial(run_network, rule)
-    return Kernels(
-        run=run,
-        train=make_train(run, normalizes=rule is not None and rule.normalization != "none"),
-        train_together=None,
-        count=make_count(run),
-    )
+class ReferenceNetwork:
+    """A network and its state, advanced as the equations are written.
 
+    Parameters
+    ----------
+    network : Network
+    state : NetworkState
+        It is changed in place.
+    """
 
-def run_network(
-    rule, state, memory, parameters, theta_plus, c, rule_c, index, offset, n_steps, learn, counts, n_counted, stop,
-    recorder, share, work,
-):  # fmt: skip
-    """Advance `state` and `memory` in place by `n_steps`; see :func:`engram.kernels.cpu.make_run`."""
-    w, exc, inh = state.weights, state.exc, state.inh
-    membrane = membrane_euler if c.euler else membrane_exponential_euler
-    learner = Learner(rule, state, memory, parameters, c, rule_c) if learn else None
-    theta_decay, theta_plus = (c.theta_decay, theta_plus) if learn else (1.0, 0.0)
-    theta_scale = 1.0
-    real = w.dtype.type
-    exc_spikes, inh_spikes, overshot = [], [], False
+    n_threads = 1
 
-    end, n_driven = n_steps, len(offset) - 1
-    for t in range(n_steps):
-        if t == end:
-            break
-        # 1. integrate all neuron state with the values at t; v is held while refractory
-        theta_scale *= theta_decay
-        theta = state.theta.astype(w.dtype) * real(theta_scale)
-        overshot |= c.euler and bool(np.any(c.exc.dt_over_tau * (c.exc.flow.g_leak + exc.g_exc + exc.g_inh) > 1))
-        for layer, p in ((exc, c.exc), (inh, c.inh)):
-            v_next = membrane(layer.v, layer.g_exc, layer.g_inh, p, c.exp2)
-            layer.v[:] = np.where(layer.hold <= t, v_next, layer.v)
-            layer.g_exc[:] *= p.flow.exc_decay
-            layer.g_inh[:] *= p.flow.inh_decay
+    def __init__(self, network: Network, state: NetworkState):
+        self.network, self.state = network, state
+        self.populations = {name: _Population(network, name, state.populations[name]) for name in network.populations}
+        self.projections = [_Projection(network, p, state, self.populations) for p in network.projections]
+        self.overshot = False
+        self.stop = np.zeros(1, np.int64)
+        self._plus = None
 
-        # 2. thresholds
-        fired = np.flatnonzero((exc.hold <= t) & (exc.v > theta + c.exc.v_thresh))
-        fired_inh = np.flatnonzero((inh.hold <= t) & (inh.v > c.inh.v_thresh))
-        spiking_inputs = index[offset[t] : offset[t + 1]] if t < n_driven else index[:0]
+    def scale_of(self, name: str) -> float:
+        """By how much the thresholds of a population have decayed in the run that goes on."""
+        return self.populations[name].scale
 
-        # 3. synapses: presynaptic events, postsynaptic events, excitatory to inhibitory, inhibitory to excitatory
-        drive = np.zeros_like(exc.v)
-        for i in spiking_inputs:
-            if learn:
-                learner.presynaptic_spike(i, t)
-            if state.input_delays.size:
-                due = (t + state.input_delays[i].astype(np.int64)) % len(state.input_pending)
-                state.input_pending[due, np.arange(len(due))] += w[i]
-            else:
-                drive += w[i]
-        if state.input_delays.size:
-            drive[:] = state.input_pending[t % len(state.input_pending)]
-            state.input_pending[t % len(state.input_pending)] = 0
-        exc.g_exc[:] = drive_conductance(exc.g_exc, drive)
+    def run(self, spikes_of, n_steps, *, learn, counts, record=False, observer=None, every=0, n_counted=None, stop=2**62):
+        """Advance the network; see :meth:`engram.kernels.build.CompiledNetwork.run`."""
+        end, counting = n_steps, n_steps if n_counted is None else n_counted
+        n_driven = {name: len(offset) - 1 for name, (_, offset) in spikes_of.items()}
+        recorded = {name: [] for name in self.populations}
+        n_spikes = 0
+        for p in self.populations.values():
+            p.begin(learn)
+        for p in self.projections:
+            p.begin(learn)
+        t = 0
+        while t < end:
+            for p in self.populations.values():
+                p.step(t)
+            fired = {name: p.threshold(t) for name, p in self.populations.items()}
+            for name, (index, offset) in spikes_of.items():
+                fired[name] = index[offset[t] : offset[t + 1]] if t < n_driven[name] else index[:0]
+            self._synapses(fired, t, learn)
+            for name, p in self.populations.items():
+                p.reset(fired[name], t)
+                recorded[name] += [(j, t) for j in fired[name]]
+                if (t + 1) % CLOSING_INTERVAL == 0:
+                    p.tidy()
+            if t < counting:
+                answer = fired[self.network.readout]
+                counts[answer] += 1
+                n_spikes += len(answer)
+                if n_spikes >= stop:  # leave out the rest of what is shown; the blank follows
+                    end = t + 1 + n_steps - counting
+                    counting = t + 1
+                    n_driven = {name: min(n, t + 1) for name, n in n_driven.items()}
+            t += 1
+            if every and t % every == 0:
+                for p in self.populations.values():
+                    p.show(t)
+                observer(t)
+        for p in self.populations.values():
+            p.end(end)
+        for p in self.projections:
+            p.end(end, learn)
+        self.overshot |= any(p.overshot for p in self.populations.values())
+        self.n_spikes = n_spikes
+        return {
+            name: np.array(s if record else [], np.int32).reshape(-1, 2) for name, s in recorded.items()
+        }
+
+    def _synapses(self, fired, t, learn):
+        """Presynaptic events of all projections, what arrives on each channel, postsynaptic events."""
+        for p in self.projections:
+            p.send(fired[p.of.before], t)
+            if learn and p.learner is not None:
+                p.learner.presynaptic_spikes(p.arriving(t), t)
+        arriving = {}
+        for p in self.projections:
+            contribution = p.deliver(t)
+            if contribution is not None:
+                key = (p.of.after, p.channel)
+                arriving.setdefault(key, np.zeros(self.populations[p.of.after].n, self.network.dtype))
+                contribution(arriving[key])
+        for (name, channel), values in arriving.items():
+            self.populations[name].receive(channel, values)
         if learn:
-            for j in fired:
-                learner.postsynaptic_spike(j, t)
-        inh.g_exc[fired] += c.w_exc_inh
-        n_slots = len(state.pending)
-        for j in fired_inh:
-            others = np.flatnonzero(np.arange(len(exc.v)) != j)
-            state.pending[(t + state.delays[j, others].astype(np.int64)) % n_slots, others] += 1
-        exc.g_inh[:] += c.w_inh_exc * state.pending[t % n_slots].astype(w.dtype)
-        state.pending[t % n_slots] = 0
+            for p in self.projections:
+                if p.learner is not None:
+                    for j in fired[p.of.after]:
+                        p.learner.postsynaptic_spike(j, t)
 
-        # 4. resets
-        exc.v[fired], exc.hold[fired] = c.exc.v_reset, t + c.exc.t_ref
-        inh.v[fired_inh], inh.hold[fired_inh] = c.inh.v_reset, t + c.inh.t_ref
-        state.theta[fired] += theta_plus / theta_scale
-        if (t + 1) % CLOSING_INTERVAL == 0:
-            for layer, p in ((exc, c.exc), (inh, c.inh)):
-                layer.g_exc[:] = open_conductance(layer.g_exc, p.tiny)
-                layer.g_inh[:] = open_conductance(layer.g_inh, p.tiny)
+    # Presentations, see engram.presentation.
 
-        if t < n_counted:
-            counts[fired] += 1
-            if counts.sum() >= stop:  # leave out the rest of what is shown; the blank follows
-                end = t + 1 + n_steps - n_counted
-                n_driven = n_counted = t + 1
-        exc_spikes += [(j, t) for j in fired]
-        inh_spikes += [(j, t) for j in fired_inh]
-        seen = recorder.neurons
-        if len(seen):
-            recorder.values[:, t] = (
-                exc.v[seen],
-                exc.g_exc[seen],
-                exc.g_inh[seen],
-                state.theta[seen] * theta_scale,
-            )
+    def use_sources(self, sources, seed_keys, samples):
+        """Let inputs get their spikes from sources."""
+        self._sources = {name: (sources[name], seed_keys[name], samples[name]) for name in self.network.inputs}
 
-    state.theta[:] *= theta_scale
-    for layer in (exc, inh):
-        layer.hold[:] = np.maximum(layer.hold - end, 0)
-    state.pending[:] = np.roll(state.pending, -end, axis=0)
-    state.input_pending[:] = np.roll(state.input_pending, -end, axis=0)
-    if learn:
-        learner.settle(end)
-    if recorder.spikes:
-        for table, spikes in ((recorder.exc_spikes, exc_spikes), (recorder.inh_spikes, inh_spikes)):
-            table[: len(spikes)] = np.array(spikes, np.int32).reshape(-1, 2)
-    return overshot, len(exc_spikes), len(inh_spikes)
+    def present(self, shown: Shown, pool=None) -> int:
+        """Show samples; return how many were shown."""
+        self.shown = shown
+        p = _Presentation(shown)
+        presentation.present(self, p)
+        return p.sample
+
+    def interrupted(self):
+        """Whether to end."""
+        return self.stop[0] != 0
+
+    def set_progress(self, p, m):
+        """The rules' parameters and the steps of the thresholds at sample m."""
+        if p.learns:
+            for projection in self.projections:
+                if projection.learner is not None:
+                    projection.learner.set_parameters(self.shown.parameters[projection.of.name][m])
+            for k, population in enumerate(self.populations.values()):
+                population.plus = self.shown.plus[k, m]
+
+    def go_to_rest(self):
+        """Put every population at rest, with nothing under way."""
+        for p in self.populations.values():
+            p.to_rest()
+        for p in self.projections:
+            p.state.pending[:] = 0
+            p.state.n_events[:] = 0
+
+    def normalize(self):
+        """Scale the weights of which a rule wants the norm kept."""
+        for p in self.projections:
+            if p.learner is not None:
+                p.learner.normalize()
+
+    def encode(self, p, m, intensity):
+        """Make the input spikes of sample m."""
+        counter = p.presentation if p.learns else self.shown.counters[m]
+        attempt = 0 if p.learns else int(self.shown.attempts[m])
+        self._spikes = {
+            name: source.spikes(samples[m], p.n_shown, self.network.dt, intensity, key, np.uint64(int(counter) % 2**64), attempt)
+            for name, (source, key, samples) in self._sources.items()
+        }
+        p.presentation += 1
+        self.shown.attempts[m] += 1
+
+    def show(self, p, m):
+        """Run the network on the input spikes, then without."""
+        counts = self.shown.counts[m]
+        counts[:] = 0
+        n_blank = p.n_blank if p.learns else 0
+        self.run(
+            self._spikes, p.n_shown + n_blank, learn=p.learns, counts=counts, n_counted=p.n_shown, stop=p.stop_spikes
+        )
+        return self.n_spikes
+
+
+class _Presentation:
+    """The fields of a presentation's record."""
+
+    def __init__(self, shown: Shown):
+        self.n_samples, self.sample, self.learns = shown.n_samples, 0, shown.learns
+        self.presentation = shown.presentation
+        for name, value in shown.schedule.items():
+            setattr(self, name, value)
+
+
+class _Population:
+    """One population: its neuron's equations on whole arrays."""
+
+    def __init__(self, network: Network, name: str, state):
+        self.of, self.state, self.n = network.populations[name], state, network.populations[name].n
+        neuron, dtype = self.of.neuron, np.dtype(network.dtype)
+        self.real, self.names = dtype.type, state.names
+        self.equations = neuron.equations(network.integrator)
+        self.channels = list(neuron.channels.items())
+        self.constants = {
+            name: value if isinstance(value, tuple) else self.real(value)
+            for name, value in known_constants(neuron, network.dt, network.integrator, network.dtype).items()
+        }
+        self.t_ref = round(neuron.t_ref / network.dt)
+        self.v_thresh = self.real(getattr(neuron, "v_thresh", 0.0))
+        threshold = self.of.threshold
+        self.decay = float(np.exp(-network.dt / threshold.tau)) if threshold else 1.0
+        self.plus = threshold.plus if threshold else 0.0
+        self.overshot, self.scale, self.dtype = False, 1.0, network.dtype
+
+    def _known(self, chosen=slice(None)):
+        return {**self.constants, **{n: v[chosen] for n, v in zip(self.names, self.state.values, strict=True)}}
+
+    def _call(self, function, known, **further):
+        known = known | further
+        equation = in_the_reference(function, self.dtype)
+        return equation(*(known[name] for name in asked_by(function)))
+
+    def _assign(self, function, known, chosen=slice(None)):
+        """The state variables that an equation asks for become what it returns."""
+        asked = [name for name in asked_by(function) if name in self.names]
+        result = self._call(function, known)
+        for name, value in zip(asked, result if len(asked) > 1 else (result,), strict=True):
+            self.state.values[self.names.index(name), chosen] = value
+
+    def begin(self, learn):
+        self.scale = 1.0
+        self.decay_now, self.plus_now = (self.decay, self.plus) if learn else (1.0, 0.0)
+
+    def step(self, t):
+        self.scale *= self.decay_now
+        known = self._known()
+        if self.equations.overshoots is not None:
+            self.overshot |= bool(np.any(self._call(self.equations.overshoots, known)))
+        held = [self.names.index(name) for name in self.of.neuron.held]
+        before, free = self.state.values[held].copy(), self.state.hold <= t
+        self._assign(self.equations.step, known)
+        self.state.values[held] = np.where(free, self.state.values[held], before)
+
+    def threshold(self, t):
+        if self.equations.fires is not None:
+            fires = self._call(self.equations.fires, self._known())
+        else:
+            theta = self.state.theta.astype(self.real) * self.real(self.scale)
+            fires = self.state.v > theta + self.v_thresh
+        return np.flatnonzero((self.state.hold <= t) & fires)
+
+    def receive(self, channel, arriving):
+        name, variable = self.channels[channel]
+        function = self.equations.arrive.get(name)
+        values = self.state.values[self.names.index(variable)]
+        if function is None:
+            values += arriving
+            return
+        known = [self.constants[further] for further in asked_by(function)[2:]]
+        values[:] = in_the_reference(function, self.dtype)(values, arriving, *known)
+
+    def reset(self, fired, t):
+        for j in fired:
+            self._assign(self.equations.on_spike, self._known(j), j)
+            self.state.hold[j] = t + self.t_ref
+            self.state.theta[j] += self.plus_now / self.scale
+
+    def tidy(self):
+        if self.equations.tidy is not None:
+            self._assign(self.equations.tidy, self._known())
+
+    def show(self, t):
+        """Nothing: the state always stands as it is, but that refractoriness is counted from the run's beginning."""
+
+    def end(self, n_steps):
+        self.state.hold[:] = np.maximum(self.state.hold - n_steps, 0)
+        if self.of.threshold is not None:
+            self.state.theta[:] *= self.scale
+
+    def to_rest(self):
+        for values, rest in zip(self.state.values, self.of.neuron.resting().values(), strict=True):
+            values[:] = rest
+        self.state.hold[:] = 0
+
+
+class _Projection:
+    """One projection: what arrives when, synapse by synapse."""
+
+    def __init__(self, network: Network, of: Projection, state: NetworkState, populations):
+        self.of, self.state = of, state.projections[of.name]
+        self.channel = network.channel_of(of)
+        self.n_after = network.size_of(of.after)
+        self.has_ring = len(self.state.pending) > 0
+        self.delay = 0 if self.has_ring else uniform_delay(network, of)
+        self.real = np.dtype(network.dtype).type
+        self.learner = None if of.rule is None else Learner(of.rule, self.state, network.dt, network.dtype)
+
+    def begin(self, learn):
+        self.now = np.zeros(0, np.int32)
+        if learn and self.learner is not None:
+            self.learner.begin()
+
+    def send(self, spikes, t):
+        """Put spikes under way."""
+        self.now = np.asarray(spikes)
+        if self.has_ring:
+            for i in spikes:
+                after, weight, delays = self._synapses_of(i)
+                slot = (t + delays.astype(np.int64)) % len(self.state.pending)
+                self.state.pending[slot, after] += 1 if self.of.layout == "all_but_own" else weight
+        elif self.delay:
+            slot = (t + self.delay) % len(self.state.n_events)
+            self.state.n_events[slot] = len(spikes)
+            self.state.events[slot, : len(spikes)] = spikes
+
+    def arriving(self, t):
+        """The spikes that arrive in step t, where all synapses have the same delay."""
+        if not self.delay:
+            return self.now
+        slot = t % len(self.state.n_events)
+        return self.state.events[slot, : self.state.n_events[slot]].copy()
+
+    def deliver(self, t):
+        """What adds the arrivals of step t to a row, or None if nothing arrives."""
+        if self.has_ring:
+            row = self.state.pending[t % len(self.state.pending)]
+            if not row.any():
+                return None
+            due = row.astype(self.real) * (self.real(self.of.weights) if self.of.layout == "all_but_own" else self.real(1))
+            row[:] = 0
+            return lambda sums: np.add(sums, due, out=sums)
+        spikes = self.arriving(t)
+        if self.delay:
+            self.state.n_events[t % len(self.state.n_events)] = 0
+        return functools.partial(self._add, spikes) if len(spikes) else None
+
+    def _add(self, spikes, sums):
+        for i in spikes:
+            after, weight, _ = self._synapses_of(i)
+            if self.of.layout == "listed":
+                np.add.at(sums, after, weight)
+            else:
+                sums[after] += weight
+
+    def _synapses_of(self, i):
+        """Whom neuron i sends to, with which weight, and after how many steps."""
+        delays, layout = self.state.delays, self.of.layout
+        if layout == "listed":
+            listing = self.state.listing
+            part = slice(listing.starts[i], listing.starts[i + 1])
+            return listing.who[part], self.state.weights[listing.where[part]], delays[part] if delays.size else delays
+        if layout == "one_to_one":
+            return np.array([i]), self.state.weights[[i]], delays
+        everybody = np.arange(self.n_after)
+        if layout == "all_but_own":
+            others = np.flatnonzero(everybody != i)
+            return others, None, delays[i, others]
+        return everybody, self.state.weights[i], delays[i] if delays.size else delays
+
+    def end(self, n_steps, learn):
+        state = self.state
+        if self.has_ring:
+            state.pending[:] = np.roll(state.pending, -n_steps, axis=0)
+        if len(state.n_events):
+            state.n_events[:] = np.roll(state.n_events, -n_steps)
+            state.events[:] = np.roll(state.events, -n_steps, axis=0)
+        if learn and self.learner is not None:
+            self.learner.settle(n_steps)
 
 
 class Learner:
-    """Applies a rule's equations as they are written, synapse by synapse."""
+    """Applies a rule's equations as they are written, synapse by synapse.
 
-    def __init__(self, rule: LearningRule, state, memory, parameters, c, rule_c):
-        self.equations = rule.equations()
+    Parameters
+    ----------
+    rule : LearningRule
+    state : ProjectionState
+    dt : float
+        Time step, ms.
+    dtype : str
+    """
+
+    def __init__(self, rule: LearningRule, state, dt: float, dtype: str):
+        self.rule, self.state, self.memory, self.dtype = rule, state, state.memory, dtype
+        self.real = np.dtype(dtype).type
+        self.equations = [None if f is None else (f, in_the_reference(f, dtype)) for f in rule.equations()]
+        self.on_pre, self.on_post, self.before_post, self.after_post = self.equations
         self.names = known_names(rule)
         self.everywhere = changes_silent_synapses(rule)
-        self.asked = [name in arguments_of(self.equations.on_pre or _nothing) for name in self.names["post"]]
+        asked = () if self.on_pre is None else arguments_of(self.on_pre[0])
+        self.asked = [name in asked for name in self.names["post"]]
         self.added = {trace.name: trace.add for trace in rule.traces()}
-        self.w, self.memory, self.c, self.rule_c = state.weights, memory, c, rule_c
-        self.parameters = dict(zip(self.names["parameter"], parameters, strict=True))
-        if self.equations.on_pre is not None:
-            memory.changed[self.everywhere | np.any(memory.x_post[self.asked] != 0, axis=0)] = True
+        constants = trace_constants(rule, dt, dtype)
+        self.rates = {kind: constants[f"{kind}_rate"] for kind in ("pre", "post", "synapse")}
+        self.floor, self.exp2 = self.real(constants["floor"]), exp2_coefficients(dtype)
+        listing = state.listing
+        self.longest = state.weights.shape[0] if listing is None else max(1, listing.longest)
+        self.set_parameters(rule_parameters(rule, self.longest, dtype))
 
-    def presynaptic_spike(self, i: int, t: int) -> None:
-        """Input i spikes: its traces, then its synapses."""
-        x_pre = self._pre_traces(t)
+    def set_parameters(self, values):
+        """The rule's numbers from now on."""
+        self.parameters = dict(zip(self.names["parameter"], values, strict=True))
+
+    def begin(self):
+        """Before a run: weights of neurons with a trace left may change."""
+        if self.on_pre is not None:
+            moving = self.everywhere | np.any(self.memory.x_post[self.asked] != 0, axis=0)
+            self.memory.changed[self._columns_of(np.flatnonzero(moving))] = True
+
+    def presynaptic_spikes(self, spikes, t):
+        """Spikes before: the rule changes their synapses, of those neurons that have a trace left."""
+        post = self._post_traces(slice(None), t) if len(spikes) and self.on_pre is not None else None
+        for i in spikes:
+            pre = self._after_pre(i, t)
+            if self.on_pre is not None:
+                after, where = self._synapses_of(i)
+                for j, s in zip(after, where, strict=True):
+                    if self.everywhere or np.any(post[self.asked, j] != 0):
+                        self._change(self.on_pre, s, j, t, pre, post[:, j], self.parameters["n_inputs"])
+
+    def _after_pre(self, i, t):
+        memory = self.memory
         for k, name in enumerate(self.names["pre"]):
-            x_pre[k, i] = self._after_spike(name, x_pre[k, i])
-            self.memory.x_pre[k, i] = x_pre[k, i]
-        self.memory.pre_step[i] = t
-        if self.equations.on_pre is not None:
-            for j in range(self.w.shape[1]):
-                x_post = self._post_traces(j, t)
-                if self.everywhere or np.any(x_post[self.asked] != 0):  # else the rule leaves the synapse as it is
-                    self._change_synapse(self.equations.on_pre, i, j, t, x_pre[:, i], x_post)
+            now = self._decayed(memory.x_pre[k, i], self.rates["pre"][k], memory.pre_step[i], t)
+            memory.x_pre[k, i] = 1.0 if self.added[name] is None else now + self.real(self.added[name])
+        memory.pre_step[i] = t
+        return memory.x_pre[:, i].copy()
 
-    def postsynaptic_spike(self, j: int, t: int) -> None:
-        """Neuron j spikes: its column, then its traces."""
-        x_pre, x_post = self._pre_traces(t), self._post_traces(j, t)
-        self.memory.changed[j] = True
-        self._column(self.equations.before_post, j, x_pre, x_post)
-        if self.equations.on_post is not None:
-            for i in range(self.w.shape[0]):
-                self._change_synapse(self.equations.on_post, i, j, t, x_pre[:, i], x_post)
-        self._column(self.equations.after_post, j, x_pre, x_post)
+    def postsynaptic_spike(self, j, t):
+        """A neuron fired: its column, then its traces."""
+        memory = self.memory
+        before, where = self._column_of(j)
+        x_pre = self._decayed(
+            memory.x_pre[:, before], self.rates["pre"][:, np.newaxis], memory.pre_step[before], t
+        )  # fmt: skip
+        x_post = self._post_traces(j, t)
+        c, n_inputs = self._columns_of(j), self.real(len(before))
+        memory.changed[c] = True
+        self._hook(self.before_post, j, where, x_pre, x_post, n_inputs)
+        if self.on_post is not None:
+            for k, s in enumerate(where):
+                self._change(self.on_post, s, j, t, x_pre[:, k], x_post, n_inputs)
+        self._hook(self.after_post, j, where, x_pre, x_post, n_inputs)
         for k, name in enumerate(self.names["post"]):
-            self.memory.x_post[k, j] = self._after_spike(name, x_post[k])
-        self.memory.post_step[j] = t
+            memory.x_post[k, j] = 1.0 if self.added[name] is None else x_post[k] + self.real(self.added[name])
+        memory.post_step[j] = t
 
-    def settle(self, n_steps: int) -> None:
+    def settle(self, n_steps):
         """Bring all traces to the end of the run, from which the next one counts."""
         memory = self.memory
-        memory.x_pre[:] = self._pre_traces(n_steps)
-        memory.x_post[:] = self._decayed(memory.x_post, self.rule_c.post_rate, memory.post_step, n_steps)
-        memory.pre_step[:] = memory.post_step[:] = 0
-        if self.names["synapse"]:
-            rate = self.rule_c.synapse_rate[:, np.newaxis]
-            memory.synapse[:] = self._decayed(memory.synapse, rate, memory.synapse_step, n_steps)
-            memory.synapse_step[:] = 0
+        for x, step, kind in (
+            (memory.x_pre, memory.pre_step, "pre"),
+            (memory.x_post, memory.post_step, "post"),
+            (memory.synapse, memory.synapse_step, "synapse"),
+        ):
+            if x.size:
+                x[:] = self._decayed(x, self.rates[kind][:, np.newaxis], step, n_steps)
+            step[:] = 0
 
-    def _change_synapse(self, equation, i, j, t, x_pre, x_post):
+    def normalize(self):
+        """Scale the weights that may have changed to the rule's norm."""
+        kind = KINDS[self.rule.normalization]
+        if not kind:
+            return
+        listing, w = self.state.listing, self.state.weights
+        for c in np.flatnonzero(self.memory.changed):
+            self.memory.changed[c] = False
+            if listing is None:
+                column = np.ascontiguousarray(w[:, c])
+                target = self.real(target_norm(self.rule.normalization, len(w)))
+                scale_to_norm(column, 0, 1, len(column), kind, target)
+                w[:, c] = column
+            else:
+                first, last = listing.weight_starts[c : c + 2]
+                target = self.real(target_norm(self.rule.normalization, int(last - first)))
+                scale_to_norm(w, first, 1, last - first, kind, target)
+
+    # Dense synapses are numbered by (before, after), listed ones by their weight.
+
+    def _synapses_of(self, i):
+        """The neurons that neuron i sends to, and the numbers of the synapses' weights."""
+        listing = self.state.listing
+        if listing is None:
+            n = self.state.weights.shape[1]
+            return np.arange(n), [(i, j) for j in range(n)]
+        part = slice(listing.starts[i], listing.starts[i + 1])
+        return listing.who[part], listing.where[part]
+
+    def _column_of(self, j):
+        """The neurons that send to neuron j, and the numbers of the synapses' weights."""
+        listing = self.state.listing
+        if listing is None:
+            n = self.state.weights.shape[0]
+            return np.arange(n), [(i, j) for i in range(n)]
+        part = slice(listing.column_starts[j], listing.column_starts[j + 1])
+        return listing.column_before[part], listing.column_where[part]
+
+    def _columns_of(self, j):
+        return j if self.state.listing is None else self.state.listing.column_of[j]
+
+    def _number(self, s):
+        """The number of a synapse in the rule's memory."""
+        return s[0] * self.state.weights.shape[1] + s[1] if isinstance(s, tuple) else s
+
+    def _change(self, equation, s, j, t, x_pre, x_post, n_inputs):
+        """One synapse."""
         memory, traces = self.memory, self.names["synapse"]
-        known = {"w": self.w[i, j], **self.parameters, **self._state(j)}
+        known = {"w": self.state.weights[s], **self.parameters, "n_inputs": n_inputs, **self._state(j)}
         known |= zip(self.names["pre"], x_pre, strict=True)
         known |= zip(self.names["post"], x_post, strict=True)
         if traces:
-            age = memory.synapse_step[i, j]
-            now = self._decayed(memory.synapse[:, i, j], self.rule_c.synapse_rate, age, t, axis=None)
+            k = self._number(s)
+            now = self._decayed(memory.synapse[:, k], self.rates["synapse"], memory.synapse_step[k], t)
             known |= zip(traces, now, strict=True)
-        result = equation(*(known[name] for name in arguments_of(equation)))
+        function, run = equation
+        result = run(*(known[name] for name in arguments_of(function)))
         if traces:
-            result, *memory.synapse[:, i, j] = result
-            memory.synapse_step[i, j] = t
-        self.w[i, j] = clip_weight(self.w.dtype.type(result), self.rule_c.w_min, self.rule_c.w_max)
+            result, *memory.synapse[:, k] = result
+            memory.synapse_step[k] = t
+        self.state.weights[s] = clip_weight(self.real(result), self.real(self.rule.w_min), self.real(self.rule.w_max))
 
-    def _column(self, equation, j, x_pre, x_post):
+    def _hook(self, equation, j, where, x_pre, x_post, n_inputs):
+        """A hook over a neuron's whole column; what it returns is the neuron's state."""
         if equation is None:
             return
-        known = {"w": self.w[:, j], **self.parameters, **self._state(j)}
+        chosen = tuple(np.array(where).T) if self.state.listing is None else where
+        column = self.state.weights[chosen]
+        known = {"w": column, **self.parameters, "n_inputs": n_inputs, **self._state(j)}
         known |= zip(self.names["pre"], x_pre, strict=True)
         known |= zip(self.names["post"], x_post, strict=True)
-        result = equation(*(known[name] for name in arguments_of(equation)))
+        function, run = equation
+        result = run(*(known[name] for name in arguments_of(function)))
+        self.state.weights[chosen] = column
         if self.names["state"]:
-            self.memory.neuron[:, j] = result
+            self.memory.neuron[:, self._columns_of(j)] = result
 
     def _state(self, j):
-        return dict(zip(self.names["state"], self.memory.neuron[:, j], strict=True))
-
-    def _pre_traces(self, t):
-        return self._decayed(self.memory.x_pre, self.rule_c.pre_rate, self.memory.pre_step, t)
+        return dict(zip(self.names["state"], self.memory.neuron[:, self._columns_of(j)], strict=True))
 
     def _post_traces(self, j, t):
-        return self._decayed(self.memory.x_post[:, j], self.rule_c.post_rate, self.memory.post_step[j], t, axis=None)
+        rate = self.rates["post"] if np.ndim(j) == 0 and not isinstance(j, slice) else self.rates["post"][:, np.newaxis]
+        return self._decayed(self.memory.x_post[:, j], rate, self.memory.post_step[j], t)
 
-    def _decayed(self, x, rate, since, t, axis=1):
-        real = self.w.dtype.type
-        age = np.asarray(t - since).astype(real)
-        rate = rate if axis is None else np.expand_dims(rate, axis)
-        return trace_now(x, rate, age, self.rule_c.trace_floor, self.c.exp2)
-
-    def _after_spike(self, name, x):
-        return self.w.dtype.type(1.0 if self.added[name] is None else x + self.w.dtype.type(self.added[name]))
-
-
-def _nothing():
-    """The equation of a rule without one."""
+    def _decayed(self, x, rate, since, t):
+        age = np.asarray(t - since).astype(self.real)
+        return trace_now(x, rate, age, self.floor, self.exp2)

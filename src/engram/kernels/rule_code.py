@@ -1,80 +1,78 @@
-"""Turns a rule's equations, which ask for what they need by name, into functions that the compiled kernel can call.
+"""Turns a rule's equations, which ask for what they need by name, into two routines that are called by address.
 
-For each rule three short functions are written as text, which hand every name its place in the arrays, and
-compiled together with the rule's own functions. An equation of a user's rule is first compiled by itself, so
-that what the compiler has against it can be told in terms of that equation.
+::
+
+    on_pre(w, where, who, n, x_pre, x_post, synapse, stride, state, n_states, parameters, w_min, w_max)
+        once for each presynaptic spike: synapse m has the weight ``w[where[m]]``, the postsynaptic traces
+        ``x_post[k · stride + m]``, its own ones ``synapse[k · stride + m]``, and neuron ``who[m]``'s state
+    on_post(w, n, x_pre, x_post, synapse, state, parameters, w_min, w_max)
+        once for each neuron that fired: its n weights side by side, and everything else likewise
+
+All arrays are handed over as addresses. The text of each is written here, and compiled together with the rule's own
+functions; so a rule is compiled by itself, in a moment. An equation of a user's rule is first compiled alone, so that
+what the compiler has against it can be told in terms of that equation.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
-from engram.arithmetic import exp2_coefficients
-from engram.kernels.compile import compiled
-from engram.kernels.equations import check_compiles, equation_digest, in_precision
+from engram.kernels import parts
+from engram.kernels.machine import Equation, Routine
 from engram.plasticity.base import (
     EQUATIONS,
     LearningRule,
     arguments_of,
     changes_silent_synapses,
-    check_rule,
     known_names,
 )
-from engram.plasticity.registry import RULES
-from engram.synapses import clip_weight, trace_now
+from engram.synapses import clip_weight
 
 
-class RuleFunctions(NamedTuple):
-    """A rule as the compiled kernel calls it."""
+@dataclass(frozen=True)
+class RuleCode:
+    """A rule as the engine calls it.
 
-    mark_input: Callable  # (i, t, memory, c): the input's traces after its spike
-    on_pre: Callable  # (w, i, j, t, x_post, memory, parameters, c): one synapse at an input's spike
-    on_post: Callable  # (column, j, t, x_pre, memory, parameters, c): a neuron's weights, side by side, at its spike
-    has_on_pre: bool
-    pre_everywhere: bool
-    has_synapse: bool  # whether it has traces of its own at each synapse
-    asked: tuple[int, ...]  # the postsynaptic traces that on_pre asks for, in the order it is given them
-
-
-def rule_functions(rule: LearningRule, dtype) -> RuleFunctions:
-    """Compile a rule for a precision.
-
-    Raises
-    ------
-    RuleError
-        If an equation asks for something that does not exist, fails, returns the wrong thing or does not
-        compile.
+    Attributes
+    ----------
+    on_pre, on_post : Routine or None
+    pre_everywhere : bool
+        Whether ``on_pre`` changes synapses of neurons without a trace left.
+    asked : tuple of int
+        The postsynaptic traces that ``on_pre`` asks for, in the order in which it is given them.
     """
-    check_rule(rule)
-    if RULES.get(rule.name) is not type(rule):
-        check_compiles(rule, dtype, rule_identity(rule))
-    identity = f"{dtype} {rule_identity(rule)}"
-    scope = {
-        "_real": np.dtype(dtype).type,
-        "_range": range,
-        "_trace_now": trace_now,
-        "_clip_weight": clip_weight,
-        "_coefficients": exp2_coefficients(dtype),
-    }
-    for name, function in zip(EQUATIONS, rule.equations(), strict=True):
-        if function is not None:
-            scope[f"_equation_{name}"] = compiled(in_precision(function, dtype), identity=f"{name} {identity}")
-    functions = {}
-    for name, source in _Writer(rule).sources().items():
-        exec(compile(source, f"<{type(rule).__name__}.{name}>", "exec"), scope)
-        each_step = name != "on_post"  # where handing over its arguments would take longer than the function
-        functions[name] = compiled(scope[f"_{name}"], identity=identity, allocates=not each_step, expand=each_step)
-    return RuleFunctions(
-        **functions,
-        has_on_pre=rule.equations().on_pre is not None,
-        pre_everywhere=changes_silent_synapses(rule),
-        has_synapse=bool(known_names(rule)["synapse"]),
-        asked=tuple(known_names(rule)["post"].index(name) for name in _asked_post(rule)),
-    )
+
+    on_pre: Routine | None
+    on_post: Routine
+    pre_everywhere: bool
+    asked: tuple[int, ...]
+
+    @property
+    def routines(self) -> list[Routine]:
+        """Those that have to be compiled."""
+        return [routine for routine in (self.on_pre, self.on_post) if routine is not None]
+
+
+def rule_code(rule: LearningRule, dtype: str) -> RuleCode:
+    """The routines of a rule in a precision; nothing is compiled yet."""
+    writer = _Writer(rule)
+    equations = zip(EQUATIONS, rule.equations(), strict=True)
+    real = np.dtype(dtype).type
+    scope = {f"_equation_{name}": Equation(f, str(np.dtype(dtype))) for name, f in equations if f is not None}
+    scope |= {"REAL": real, "BYTES": real().itemsize, "_clip": clip_weight}
+    asked = tuple(known_names(rule)["post"].index(name) for name in _asked_post(rule))
+    on_pre = None if rule.equations().on_pre is None else _routine(rule, "_on_pre", writer.row(), scope)
+    return RuleCode(on_pre, _routine(rule, "_on_post", writer.column(), scope), changes_silent_synapses(rule), asked)
+
+
+def _routine(rule: LearningRule, name: str, text: str, scope: dict) -> Routine:
+    space = {**vars(parts), **scope}
+    exec(compile(text, f"<{type(rule).__name__}.{name[1:]}>", "exec"), space)
+    function = space[name]
+    function.__module__ = __name__
+    return Routine(parts.part(function), tuple(scope.items()), bounds=True, label=f"the rule {rule.name}")
 
 
 def _asked_post(rule: LearningRule) -> tuple[str, ...]:
@@ -84,58 +82,69 @@ def _asked_post(rule: LearningRule) -> tuple[str, ...]:
 
 
 class _Writer:
-    """Writes the text of the three functions; their own names start with an underscore, the rule's do not."""
+    """Writes the text of the two routines; their own names start with an underscore, the rule's do not."""
 
     def __init__(self, rule: LearningRule):
         self.rule = rule
         self.names = known_names(rule)
         self.equations = rule.equations()
 
-    def sources(self) -> dict[str, str]:
-        return {"mark_input": self._mark_input(), "on_pre": self._on_pre(), "on_post": self._on_post()}
+    def row(self) -> str:
+        """A presynaptic spike."""
+        changed = self._change("on_pre", "_w[_where[_m]]", "_synapse[{k} * _stride + _m]", "        ")
+        return "\n".join(
+            [
+                "def _on_pre(_w, _where, _who, _n, _x_pre, _x_post, _synapse, _stride, _state, _n_states, _parameters,"
+                " _low, _high):",
+                *self._pointers("_w", "_x_pre", "_x_post", "_synapse", "_state", "_parameters"),
+                "    _where, _who = pointer(_where, I4), pointer(_who, I4)",
+                "    _w_min, _w_max = REAL(_low), REAL(_high)",
+                *self._parameters("on_pre"),
+                *(f"    {name} = _x_pre[{k}]" for k, name in enumerate(self.names["pre"])),
+                "    for _m in range(_n):",
+                *(f"        {name} = _x_post[{k} * _stride + _m]" for k, name in enumerate(_asked_post(self.rule))),
+                *(
+                    f"        {name} = _state[{k} * _n_states + I8(_who[_m])]"
+                    for k, name in enumerate(self.names["state"])
+                ),
+                *changed,
+                "    return 0",
+            ]
+        )
 
-    def _mark_input(self) -> str:
-        lines = ["def _mark_input(_i, _t, _memory, _c):"]
-        for k, name in enumerate(self.names["pre"]):
-            if self._trace(name).add is None:
-                lines.append(f"    _memory.x_pre[{k}, _i] = _real(1.0)")
-            else:
-                now = _decayed(f"_memory.x_pre[{k}, _i]", f"_c.pre_rate[{k}]", "_memory.pre_step[_i]")
-                lines.append(f"    _memory.x_pre[{k}, _i] = {now} + _c.pre_add[{k}]")
-        lines.append("    _memory.pre_step[_i] = _t")
-        return "\n".join(lines)
-
-    def _on_pre(self) -> str:
-        lines = ["def _on_pre(_w, _i, _j, _t, _x_post, _memory, _parameters, _c):"]
-        if self.equations.on_pre is None:
-            return "\n".join([*lines, "    pass"])
-        lines += self._parameters("on_pre") + self._state()
-        lines += [f"    {name} = _memory.x_pre[{k}, _i]" for k, name in enumerate(self.names["pre"])]
-        lines += [f"    {name} = _x_post[{k}]" for k, name in enumerate(_asked_post(self.rule))]
-        lines += self._change_synapse("on_pre", "_w[_i, _j]", "    ")
-        return "\n".join(lines)
-
-    def _on_post(self) -> str:
-        lines = ["def _on_post(_column, _j, _t, _x_pre, _memory, _parameters, _c):"]
-        lines += self._parameters("on_post", "before_post", "after_post") + self._state()
-        for k, name in enumerate(self.names["post"]):
-            now = _decayed(f"_memory.x_post[{k}, _j]", f"_c.post_rate[{k}]", "_memory.post_step[_j]")
-            lines.append(f"    {name} = {now}")
-        lines += self._column("before_post")
+    def column(self) -> str:
+        """A neuron's spike."""
+        lines = [
+            "def _on_post(_w, _n, _x_pre, _x_post, _synapse, _state, _parameters, _low, _high):",
+            *self._columns(),
+            *self._pointers("_w", "_x_pre", "_x_post", "_synapse", "_state", "_parameters"),
+            "    _w_min, _w_max = REAL(_low), REAL(_high)",
+            *self._parameters("on_post", "before_post", "after_post"),
+            "    n_inputs = REAL(_n)",
+            *(f"    {name} = _state[{k}]" for k, name in enumerate(self.names["state"])),
+            *(f"    {name} = _x_post[{k}]" for k, name in enumerate(self.names["post"])),
+            *self._hook("before_post"),
+        ]
         if self.equations.on_post is not None:
-            lines.append("    for _i in _range(_column.shape[0]):")
-            lines += [f"        {name} = _x_pre[{k}, _i]" for k, name in enumerate(self.names["pre"])]
-            lines += self._change_synapse("on_post", "_column[_i]", "        ")
-        lines += self._column("after_post")
-        lines += [f"    _memory.neuron[{k}, _j] = {name}" for k, name in enumerate(self.names["state"])]
-        for k, name in enumerate(self.names["post"]):
-            added = "_real(1.0)" if self._trace(name).add is None else f"{name} + _c.post_add[{k}]"
-            lines.append(f"    _memory.x_post[{k}, _j] = {added}")
-        lines.append("    _memory.post_step[_j] = _t")
-        return "\n".join(lines)
+            lines.append("    for _i in range(_n):")
+            lines += [f"        {name} = _x_pre[{k} * _n + _i]" for k, name in enumerate(self.names["pre"])]
+            lines += self._change("on_post", "_w[_i]", "_synapse[{k} * _n + _i]", "        ")
+        lines += self._hook("after_post")
+        lines += [f"    _state[{k}] = {name}" for k, name in enumerate(self.names["state"])]
+        return "\n".join([*lines, "    return 0"])
 
-    def _trace(self, name: str):
-        return next(trace for trace in self.rule.traces() if trace.name == name)
+    def _pointers(self, *names: str) -> list[str]:
+        return [f"    {name} = pointer({name}, REAL)" for name in names]
+
+    def _columns(self) -> list[str]:
+        """Arrays for the hooks, which work on whole columns."""
+        if self.equations.before_post is None and self.equations.after_post is None:
+            return []
+        pre = [
+            f"    _column_{name} = vector(_x_pre + {k} * _n * BYTES, REAL, _n)"
+            for k, name in enumerate(self.names["pre"])
+        ]
+        return ["    _column_w = vector(_w, REAL, _n)", *pre]
 
     def _parameters(self, *equations: str) -> list[str]:
         """Loads into local names, so that the compiler keeps them in registers."""
@@ -146,73 +155,29 @@ class _Writer:
         function = getattr(self.equations, equation)
         return () if function is None else arguments_of(function)
 
-    def _state(self) -> list[str]:
-        return [f"    {name} = _memory.neuron[{k}, _j]" for k, name in enumerate(self.names["state"])]
-
-    def _change_synapse(self, equation: str, weight: str, indent: str) -> list[str]:
+    def _change(self, equation: str, weight: str, own: str, indent: str) -> list[str]:
         """One synapse's weight, and its traces if it has any."""
         traces = self.names["synapse"]
-        lines = []
-        for k, name in enumerate(traces):
-            since = "_memory.synapse_step[_i, _j]"
-            now = _decayed(f"_memory.synapse[{k}, _i, _j]", f"_c.synapse_rate[{k}]", since)
-            lines.append(f"{indent}{name} = {now}")
         arguments = ", ".join(weight if name == "w" else name for name in self._asked(equation))
-        result = ", ".join(["_changed", *traces])
-        lines.append(f"{indent}{result} = _equation_{equation}({arguments})")
-        lines.append(f"{indent}{weight} = _clip_weight(_real(_changed), _c.w_min, _c.w_max)")
-        lines += [f"{indent}_memory.synapse[{k}, _i, _j] = {name}" for k, name in enumerate(traces)]
-        if traces:
-            lines.append(f"{indent}_memory.synapse_step[_i, _j] = _t")
-        return lines
+        return [
+            *(f"{indent}{name} = {own.format(k=k)}" for k, name in enumerate(traces)),
+            f"{indent}{', '.join(['_changed', *traces])} = _equation_{equation}({arguments})",
+            f"{indent}{weight} = _clip(REAL(_changed), _w_min, _w_max)",
+            *(f"{indent}{own.format(k=k)} = {name}" for k, name in enumerate(traces)),
+        ]
 
-    def _column(self, equation: str) -> list[str]:
+    def _hook(self, equation: str) -> list[str]:
         """A hook over the neuron's whole column; what it returns is the neuron's state."""
         function = getattr(self.equations, equation)
         if function is None:
             return []
-        pre = {name: f"_x_pre[{k}]" for k, name in enumerate(self.names["pre"])}
-        arguments = ", ".join("_column" if name == "w" else pre.get(name, name) for name in arguments_of(function))
+        columns = {"w", *self.names["pre"]}
+        arguments = ", ".join(f"_column_{n}" if n in columns else n for n in arguments_of(function))
         call = f"_equation_{equation}({arguments})"
         states = self.names["state"]
         if not states:
             return [f"    {call}"]
         if len(states) == 1:
-            return [f"    {states[0]} = _real({call})"]
-        parts = [f"    {name} = _real(_new_{name})" for name in states]
-        return [f"    {', '.join(f'_new_{name}' for name in states)} = {call}", *parts]
-
-
-def _decayed(value: str, rate: str, since: str) -> str:
-    """The text of a trace's value at step ``_t``."""
-    return f"_trace_now({value}, {rate}, _real(_t - {since}), _c.trace_floor, _coefficients)"
-
-
-def rule_identity(rule: LearningRule) -> str:
-    """What of a rule shapes its compiled code: equations, whatever they call, traces and state, but not its numbers."""
-    traces = [(trace.name, trace.of, trace.add is None) for trace in rule.traces()]
-    equations = [equation_digest(function) for function in rule.equations()]
-    shape = f"{traces} {known_names(rule)} {changes_silent_synapses(rule)} {equations}"
-    kind = type(rule)
-    return f"{kind.__module__}.{kind.__qualname__} {hashlib.sha256(shape.encode()).hexdigest()}"
-
-
-@compiled
-def _no_mark_input(i, t, memory, c):
-    pass
-
-
-@compiled
-def _no_on_pre(w, i, j, t, x_post, memory, parameters, c):
-    pass
-
-
-@compiled
-def _no_on_post(column, j, t, x_pre, memory, parameters, c):
-    pass
-
-
-NO_RULE = RuleFunctions(
-    _no_mark_input, _no_on_pre, _no_on_post, has_on_pre=False, pre_everywhere=False, has_synapse=False, asked=()
-)
-"""For kernels in which nothing learns."""
+            return [f"    {states[0]} = REAL({call})"]
+        parts_ = [f"    {name} = REAL(_new_{name})" for name in states]
+        return [f"    {', '.join(f'_new_{name}' for name in states)} = {call}", *parts_]

@@ -8,13 +8,12 @@ import numpy as np
 
 from engram import randomness
 from engram.errors import ConfigError
-from engram.kernels.state import NetworkState, padded_rows, resting_layer
+from engram.networks.network import INTEGRATORS, PRECISIONS, AdaptiveThreshold, Input, Network, Population
 from engram.neurons import EXCITATORY, INHIBITORY, ConductanceLIF
+from engram.plasticity.base import LearningRule
+from engram.projections import AllButOwn, Dense, OneToOne, Uniform
 from engram.randomness import Stream
 from engram.validation import check_choice, check_count, check_finite, check_positive
-
-INTEGRATORS = ("exponential_euler", "euler")
-PRECISIONS = ("float32", "float64")
 
 MAX_MS = 60_000.0
 """Longest time for which an image or the blank after it is shown, ms."""
@@ -180,23 +179,45 @@ class DiehlCook:
         shape = (self.n_inputs, self.n_neurons)
         return _random_delays(seed, Stream.INPUT_DELAYS, shape, self.max_input_delay, self.dt)
 
-    def new_state(self, seed: int, *, weights=None, theta=None, delays=None, input_delays=None) -> NetworkState:
-        """The state at time 0; whatever is not given is drawn from the seed."""
-        n, dtype = self.n_neurons, self.dtype
-        input_delays = self.new_input_delays(seed) if input_delays is None else input_delays
-        delays = self.new_delays(seed) if delays is None else delays
-        n_slots = int(delays.max()) + 1
-        n_input_slots = int(input_delays.max()) + 1 if input_delays.size else 0
-        return NetworkState(
-            rows=padded_rows(self.new_weights(seed) if weights is None else np.asarray(weights, dtype)),
-            theta=np.full(n, self.theta_start) if theta is None else np.array(theta, np.float64),
-            exc=resting_layer(n, self.excitatory.v_start, dtype),
-            inh=resting_layer(n, self.inhibitory.v_start, dtype),
-            delays=np.ascontiguousarray(delays, _steps_type(delays.max())),
-            pending=np.zeros((n_slots, n), np.int32),
-            input_delays=input_delays,
-            input_pending=np.zeros((n_input_slots, n if n_input_slots else 0), dtype),
+    def describe(self, rule: LearningRule | None = None, *, input_delays: bool = False) -> Network:
+        """The network as populations and projections, whose input learns by a rule, or by none.
+
+        Parameters
+        ----------
+        rule : LearningRule, optional
+        input_delays : bool
+            Whether the input's synapses have delays of their own, even if `max_input_delay` is 0.
+
+        Returns
+        -------
+        Network
+            With the input ``input``, the populations ``exc`` and ``inh``, and the projections ``input_exc``,
+            ``exc_inh`` and ``inh_exc``.
+        """
+        threshold = AdaptiveThreshold(
+            start=self.theta_start, plus=self.theta_plus, plus_decay=self.theta_plus_decay, tau=self.tau_theta
         )
+        late = input_delays or self.max_input_delay > 0
+        weights, delay = Uniform(0.01 * self.w_start, 1.01 * self.w_start), Uniform(0.0, self.max_input_delay)
+        return Network(
+            inputs={"input": Input(self.n_inputs)},
+            populations={
+                "exc": Population(self.n_neurons, self.excitatory, threshold),
+                "inh": Population(self.n_neurons, self.inhibitory),
+            },
+            projections=(
+                Dense(before="input", after="exc", weights=weights, delay=delay if late else 0.0, rule=rule),
+                OneToOne(before="exc", after="inh", weights=float(self.w_exc_inh)),
+                AllButOwn(
+                    before="inh", after="exc", channel="inh", weights=float(self.w_inh_exc),
+                    delay=Uniform(0.0, self.max_delay),
+                ),
+            ),
+            dt=self.dt,
+            integrator=self.integrator,
+            dtype=self.dtype,
+            readout="exc",
+        )  # fmt: skip
 
 
 def _random_delays(seed: int, stream: Stream, shape, max_delay: float, dt: float) -> np.ndarray:

@@ -20,31 +20,26 @@ def target_norm(kind: str, n_inputs: int) -> float:
     return {"none": 1.0, "l1": L1_PER_INPUT * n_inputs, "l2": L2_PER_ROOT_INPUT * math.sqrt(n_inputs)}[kind]
 
 
-def normalize(rows, changed, begin, end, kind, target):
-    """Scale columns of weights in place to the target norm; a silent column stays as it is.
+def scale_to_norm(w, first, step, n, kind, target):
+    """Scale a neuron's weights in place to the target norm; if all are zero, they stay as they are.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_inputs, n_columns)
-    changed : ndarray of shape (n_neurons,), bool
-        Which columns to scale; set to False for those that were.
-    begin, end : int
-        The columns to look at.
+    w : ndarray or pointer
+        Weights, in one dimension.
+    first, step, n : int
+        Where the neuron's first weight lies, how far apart they are, and how many.
     kind : int
         See :data:`KINDS`.
     target : float
         In the precision of the weights.
     """
-    for j in range(begin, end):
-        if not changed[j]:
-            continue
-        changed[j] = False
-        norm = target - target
-        for i in range(rows.shape[0]):
-            norm += abs(rows[i, j]) if kind == 1 else rows[i, j] * rows[i, j]
-        if kind == 2:
-            norm = math.sqrt(norm)
-        if norm > 0:
-            factor = target / norm
-            for i in range(rows.shape[0]):
-                rows[i, j] *= factor
+    norm = target - target
+    for i in range(first, first + n * step, step):
+        norm += abs(w[i]) if kind == 1 else w[i] * w[i]
+    if kind == 2:
+        norm = math.sqrt(norm)
+    if norm > 0:
+        factor = target / norm
+        for i in range(first, first + n * step, step):
+            w[i] *= factor

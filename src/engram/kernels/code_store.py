@@ -1,0 +1,154 @@
+"""Where machine code lies: shipped with a wheel, and kept for this user.
+
+A kept file is a digest of 32 bytes and the object file that it is of. Nothing of a file is used before its digest was
+compared, and only files in a folder that nobody else may write to are looked at; anything else is as if there were no
+file, and the code is compiled again.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import stat
+import warnings
+from pathlib import Path
+
+SHIPPED = Path(__file__).parent / "machine_code"
+"""Machine code that came with the installation, for :data:`SHIPPED_FOR`."""
+
+SHIPPED_FOR = "x86-64-v3"
+"""The least processor that shipped code is made for: with AVX2 and fused multiply-add, as made since 2013."""
+
+_NEEDED = ("avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt", "movbe")
+_SUFFIX = ".code"
+_MOST_BYTES = 1 << 24
+_FILES_KEPT = 2_000
+
+
+class CacheWarning(UserWarning):
+    """Compiled code cannot be kept, so that it is compiled again in every process."""
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept; ``ENGRAM_CACHE`` moves it."""
+    root = os.environ.get("ENGRAM_CACHE")
+    if root:
+        return Path(root) / "kernels"
+    from platformdirs import user_cache_path
+
+    try:
+        return user_cache_path("engram", appauthor=False) / "kernels"
+    except (RuntimeError, OSError, KeyError):  # neither a home nor a user of a name
+        import tempfile
+
+        return Path(tempfile.gettempdir()) / f"engram-{getattr(os, 'getuid', lambda: 'user')()}" / "kernels"
+
+
+def find(routine, target: tuple[str, str]) -> bytes | None:
+    """The machine code of a routine, if it was shipped or kept for this processor."""
+    if _shipped_fits() and (code := _read(SHIPPED / f"{routine.digest}{_SUFFIX}")) is not None:
+        return code
+    folder = _folder()
+    return None if folder is None else _read(folder / _file_name(routine, target))
+
+
+def keep(routine, target: tuple[str, str], code: bytes) -> None:
+    """Keep a routine's machine code for the next process."""
+    folder = _folder()
+    if folder is not None:
+        _write(folder / _file_name(routine, target), code)
+        _forget_oldest(folder)
+
+
+def ship(routine, code: bytes, folder: Path = SHIPPED) -> Path:
+    """Put a routine's machine code beside the package's sources, for a wheel."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{routine.digest}{_SUFFIX}"
+    _write(path, code)
+    return path
+
+
+@functools.cache
+def _shipped_fits() -> bool:
+    """Whether there is shipped code, and this processor understands it; a processor named by the user means to have
+    code of its own."""
+    if os.environ.get("NUMBA_CPU_NAME") or os.environ.get("ENGRAM_SHIPPED_CODE") == "0" or not SHIPPED.is_dir():
+        return False
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features()
+    return all(features.get(name) for name in _NEEDED)
+
+
+def _file_name(routine, target: tuple[str, str]) -> str:
+    name = hashlib.sha256(f"{routine.digest} {target}".encode()).hexdigest()
+    return f"{routine.function.__name__.strip('_')}-{name[:40]}{_SUFFIX}"
+
+
+def _folder() -> Path | None:
+    """The user's own folder, made if need be; None, told once, where there cannot be one."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        about = folder.stat()
+    except OSError as error:
+        return _without(f"{folder} cannot be used ({error.strerror})")
+    if hasattr(os, "getuid"):
+        if about.st_uid != os.getuid():
+            return _without(f"{folder} belongs to somebody else")
+        if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return _without(f"others may write to {folder}")
+    return folder
+
+
+_TOLD: set[str] = set()
+
+
+def _without(why: str) -> None:
+    if why not in _TOLD:
+        _TOLD.add(why)
+        warnings.warn(
+            f"Compiled code is not kept, since {why}; set ENGRAM_CACHE to a folder of your own.",
+            CacheWarning,
+            stacklevel=2,
+        )
+
+
+def _read(path: Path) -> bytes | None:
+    """The code in a file, if it is whole and the user's own."""
+    try:
+        with path.open("rb") as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
+                return None
+            if hasattr(os, "getuid") and about.st_uid not in (os.getuid(), 0):
+                return None
+            content = file.read(_MOST_BYTES)
+    except OSError:
+        return None
+    digest, code = content[:32], content[32:]
+    return code if hashlib.sha256(code).digest() == digest else None
+
+
+def _write(path: Path, code: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(hashlib.sha256(code).digest() + code)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        _without(f"{path.parent} cannot be written to ({error.strerror})")
+
+
+def _forget_oldest(folder: Path) -> None:
+    """Keep a cache from growing without end, and clear away those of earlier versions."""
+    files = [path for path in folder.iterdir() if path.suffix == _SUFFIX]
+    if len(files) > _FILES_KEPT:
+        files.sort(key=lambda path: path.stat().st_mtime)
+        for path in files[: len(files) - _FILES_KEPT]:
+            path.unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,242 @@
+"""Machine code by routine: found where it was shipped or kept, else compiled once for this machine.
+
+A routine is a part (:mod:`engram.kernels.parts`) with all that it reaches, compiled on its own into a function of C
+that takes whole numbers, most of them addresses of records (:mod:`engram.kernels.records`), and returns one. Routines
+know each other only by address; so a learning rule or a neuron is compiled by itself, in a moment, and machine code
+that is at hand is loaded by a process that never imports the compiler.
+
+Kept code is named by a digest of everything that went into it: the code of the routine and of every function that it
+reaches, its placeholders, the records' layout, the compiler's version and the processor. An edit anywhere there gives
+another name, and what is kept cannot go stale.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib.metadata
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+
+import numpy as np
+
+from engram.kernels import code_store
+
+
+@dataclass(frozen=True)
+class Equation:
+    """A plain function of numbers, the user's or ours, to be compiled in a precision."""
+
+    function: Callable
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Routine:
+    """What becomes one function of machine code.
+
+    Parameters
+    ----------
+    function : callable
+        A part.
+    scope : tuple of (str, object)
+        What its placeholders, and those of all that it reaches, stand for.
+    bounds : bool
+        Whether two doubles follow its whole numbers, as a learning rule's bounds do.
+    label : str
+        What is being compiled, in a user's words.
+    """
+
+    function: Callable
+    scope: tuple[tuple[str, object], ...] = ()
+    bounds: bool = False
+    label: str = ""
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """What its machine code is named by, less the processor."""
+        return routine_digest(self)
+
+    @property
+    def symbol(self) -> str:
+        """The name of its function in the object file."""
+        return f"engram_{self.function.__name__.strip('_')}_{self.digest[:24]}"
+
+
+def address(routine: Routine) -> int:
+    """Where a routine's machine code begins; it is compiled if it is nowhere at hand."""
+    if routine.digest not in _ADDRESSES:
+        with _LOCK:
+            if routine.digest not in _ADDRESSES:
+                code = code_store.find(routine, target()) or _compile(routine)
+                _ADDRESSES[routine.digest] = _load(routine, code)
+    return _ADDRESSES[routine.digest]
+
+
+_ADDRESSES: dict[str, int] = {}
+_LOCK = threading.RLock()
+
+
+def callable_routine(routine: Routine, n_arguments: int) -> Callable:
+    """A routine as Python calls it, with whole numbers; others may run meanwhile."""
+    kinds = [ctypes.c_int64] * n_arguments + [ctypes.c_double] * (2 if routine.bounds else 0)
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(address(routine))
+
+
+def missing(routines: Iterable[Routine]) -> list[Routine]:
+    """Those of some routines that would have to be compiled."""
+    return [r for r in routines if r.digest not in _ADDRESSES and code_store.find(r, target()) is None]
+
+
+def prepare(routines: Iterable[Routine], watch: Callable[[int, int, str], None] | None = None) -> None:
+    """Have the machine code of some routines at hand.
+
+    Parameters
+    ----------
+    routines : iterable of Routine
+    watch : callable, optional
+        Told how many are done, of how many that have to be compiled, and what comes next, before each and at the end.
+    """
+    watch = watch or _watcher
+    absent = missing(dict.fromkeys(routines))
+    for done, routine in enumerate(absent):
+        if watch is not None:
+            watch(done, len(absent), routine.label)
+        address(routine)
+    if absent and watch is not None:
+        watch(len(absent), len(absent), "")
+
+
+_watcher: Callable[[int, int, str], None] | None = None
+
+
+def watch_compiling(watcher: Callable[[int, int, str], None] | None) -> None:
+    """Whom :func:`prepare` tells of what it compiles, where it is not told itself."""
+    global _watcher
+    _watcher = watcher
+
+
+def _compile(routine: Routine) -> bytes:
+    from engram.kernels import compiler
+
+    code = compiler.object_code(routine, target())
+    code_store.keep(routine, target(), code)
+    return code
+
+
+@functools.cache
+def target() -> tuple[str, str]:
+    """The processor that code is made for, and its features; ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` name another
+    one that this machine understands."""
+    import llvmlite.binding as llvm
+
+    name = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
+    features = os.environ.get("NUMBA_CPU_FEATURES")
+    if features is None:
+        features = "" if os.environ.get("NUMBA_CPU_NAME") else llvm.get_host_cpu_features().flatten()
+    return name, features
+
+
+@functools.cache
+def _engine():
+    """What loads object files, and finds the few functions of C that they call."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    reallocate = ctypes.cast(ctypes.pythonapi.PyMem_RawRealloc, ctypes.c_void_p).value
+    llvm.add_symbol("engram_reallocate", reallocate)
+    machine = llvm.Target.from_default_triple().create_target_machine()
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+
+
+def _load(routine: Routine, code: bytes) -> int:
+    import llvmlite.binding as llvm
+
+    engine = _engine()
+    engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
+    return engine.get_function_address(routine.symbol)
+
+
+def free(address: int) -> None:
+    """Give back memory that compiled code asked for by :func:`engram.kernels.parts.resized`."""
+    if address:
+        ctypes.pythonapi.PyMem_RawFree(ctypes.c_void_p(address))
+
+
+def routine_digest(routine: Routine) -> str:
+    """A digest of a routine, of everything that it reaches, and of what compiles it."""
+    digest = hashlib.sha256(_toolchain().encode())
+    digest.update(f"bounds {routine.bounds}".encode())
+    scope = dict(routine.scope)
+    for piece in _reached(routine.function, scope, set()):
+        digest.update(piece.encode() + b"\0")
+    return digest.hexdigest()
+
+
+@functools.cache
+def _toolchain() -> str:
+    """What turns parts into machine code: versions, and our own compiler file."""
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite", "numpy")]
+    here = Path(__file__).parent
+    own = hashlib.sha256(b"".join((here / name).read_bytes() for name in ("compiler.py",)))
+    return f"{sys.version_info[:2]} {versions} {own.hexdigest()}"
+
+
+def _reached(value, scope: dict, seen: set):
+    """Pieces of text that together tell a value, and what it reaches, from every other."""
+    value = getattr(value, "py_func", value)
+    if isinstance(value, Equation):
+        yield f"equation in {value.dtype}"
+        scope, value = {}, value.function
+    if isinstance(value, (FunctionType, CodeType)):
+        if id(value) in seen:
+            return
+        seen.add(id(value))
+    if isinstance(value, FunctionType):
+        yield f"{getattr(value, 'compiled_as', '')}"
+        yield from _reached(value.__code__, scope, seen)
+        for cell in value.__closure__ or ():
+            yield from _reached(cell.cell_contents, scope, seen)
+        for name in names_in(value.__code__):
+            if name in scope or name in value.__globals__:
+                yield name
+                found = scope[name] if name in scope else value.__globals__[name]
+                yield from _of_module(found, value.__code__, scope, seen)
+    elif isinstance(value, CodeType):
+        yield f"{value.co_code.hex()} {value.co_names} {value.co_varnames} {value.co_freevars}"
+        for constant in value.co_consts:
+            yield from _reached(constant, scope, seen)
+    elif isinstance(value, np.ndarray):
+        yield f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    elif isinstance(value, np.dtype):
+        yield f"{value.fields or value.str}"
+    elif isinstance(value, type) or callable(value):
+        yield f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', repr(value))}"
+    else:
+        yield f"{type(value).__qualname__} {value!r}"
+
+
+def _of_module(value, code: CodeType, scope: dict, seen: set):
+    """As :func:`_reached`; of a module, what the code takes from it."""
+    if not isinstance(value, ModuleType):
+        yield from _reached(value, scope, seen)
+        return
+    yield value.__name__
+    for name in names_in(code):
+        found = getattr(value, name, None)
+        if isinstance(found, (FunctionType, int, float)):
+            yield name
+            yield from _reached(found, scope, seen)
+
+
+def names_in(code: CodeType) -> tuple[str, ...]:
+    """The global names and attributes that a function uses, those inside it included."""
+    inner = (name for part in code.co_consts if isinstance(part, CodeType) for name in names_in(part))
+    return (*code.co_names, *inner)

@@ -1,0 +1,548 @@
+"""A population's loops, written from its neuron's equations.
+
+The equations ask for what they need by name. Here each name gets its place in the population's rows, and the text of
+the loops is put together: a neuron's step is written once, where the neuron is described, and nowhere else. Names of
+the loops' own begin with an underscore, a neuron's do not.
+
+A loop takes the neurons from one state to another, through one step or a group of them; see
+:mod:`engram.kernels.populations` for when a group is kept. What arrived in the step before is added first
+(``arrive``), then the step is taken, then the membrane is held against its threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engram.kernels import parts, populations, sleeping
+from engram.kernels.machine import Equation, Routine
+from engram.kernels.memory import AT_ONCE, GROUP, LANES
+from engram.kernels.projections import one_to_one
+from engram.kernels.records import POPULATION
+from engram.neurons.base import Neuron, NeuronEquations, asked_by, known_constants
+
+NEAR, STRAINED, OVERSHOT = 1, 2, 4
+"""What a loop reports: a membrane near its threshold, quick equations that do not hold, an integrator out of range."""
+
+
+def packed_constants(neuron: Neuron, dt: float, integrator: str, dtype: str) -> np.ndarray:
+    """A neuron's constants one after another, as its loops read them."""
+    values = []
+    for value in known_constants(neuron, dt, integrator, dtype).values():
+        values.extend(value if isinstance(value, tuple) else (value,))
+    return np.array(values, dtype)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Which loop: through how many steps, with which equations, and what may arrive.
+
+    Attributes
+    ----------
+    steps : int
+        1 or GROUP.
+    channels : tuple of int
+        Those on which something may arrive.
+    rows : bool
+        Whether further rows of weights may arrive on the first channel.
+    quick : bool
+        Whether by the quick equations.
+    closed : bool
+        Whether no channel's variable differs from zero.
+    """
+
+    steps: int
+    channels: tuple[int, ...]
+    rows: bool
+    quick: bool
+    closed: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is called in the text."""
+        kind = f"{'quick' if self.quick else 'full'}{'_closed' * self.closed}{'_rows' * self.rows}"
+        return f"_loop_{self.steps}_{kind}_{'_'.join(map(str, self.channels))}"
+
+
+class PopulationWriter:
+    """Writes the text of a population's routines for a neuron.
+
+    Parameters
+    ----------
+    neuron : Neuron
+    integrator, dtype : str
+    """
+
+    def __init__(self, neuron: Neuron, integrator: str, dtype: str):
+        self.neuron, self.integrator, self.dtype = neuron, integrator, dtype
+        self.equations: NeuronEquations = neuron.equations(integrator)
+        self.variables = tuple(neuron.variables())
+        self.channels = tuple(neuron.channels)
+        self.targets = [self.variables.index(v) for v in neuron.channels.values()]
+        self.constants = known_constants(neuron, 1.0, integrator, dtype)
+        self.kinds: dict[str, type] = {}
+        self.lines: list[str] = []
+
+    # What the routines are.
+
+    def dense(self) -> dict[str, Routine]:
+        """The routines of a population that is advanced whole."""
+        loops = self._loops()
+        for loop in loops:
+            self._write_loop(loop)
+        self._write_choice("_group", GROUP, [x for x in loops if x.steps == GROUP])
+        self._write_choice("_step", 1, [x for x in loops if x.steps == 1])
+        self._write_held()
+        self._write_fired()
+        self._write_reset("_reset_one")
+        self._write_receive()
+        self._write_tidy()
+        acts = {"group": populations.group, "step": populations.step, "reset": populations.reset,
+                "tidy": populations.tidy, "receive": populations.receive}  # fmt: skip
+        common = {"begin": populations.begin, "look": populations.look, "keep": populations.keep,
+                  "end": populations.end, "show": populations.show, "to_rest": populations.to_rest}  # fmt: skip
+        return self._routines(acts, common)
+
+    def sleeping(self) -> dict[str, Routine]:
+        """The routines of a population whose neurons sleep until something reaches them."""
+        has_quick = self.equations.quick is not None
+        for quick in (True, False) if has_quick else (False,):
+            self._write_awake(f"_awake_step_{'quick' if quick else 'full'}", quick)
+        self._write_ahead(has_quick)
+        self._write_strained()
+        self._write_awake_choice(has_quick)
+        self._write_fires_one()
+        self._write_reset("_reset_one")
+        self._write_settled()
+        acts = {"group": sleeping.group, "step": sleeping.step, "reset": sleeping.reset, "tidy": sleeping.tidy,
+                "begin": sleeping.begin}  # fmt: skip
+        self._write_arrive_one()
+        acts["send"] = one_to_one.send_awake
+        common = {"look": sleeping.look, "keep": sleeping.keep, "receive": sleeping.receive, "end": sleeping.show,
+                  "show": sleeping.show, "to_rest": populations.to_rest}  # fmt: skip
+        return self._routines(acts, common)
+
+    def _routines(self, acts: dict[str, Callable], common: dict[str, Callable]) -> dict[str, Routine]:
+        real = np.dtype(self.dtype).type
+        scope = {"REAL": real}
+        space = {**vars(parts), "POPULATION": POPULATION, "REAL": real, "LANES": LANES, **self.kinds}
+        for name, equation in self._equations().items():
+            space[name] = scope[name] = Equation(equation, self.dtype)
+        exec(compile("\n".join(self.lines), f"<{type(self.neuron).__name__}>", "exec"), space)
+        for name, value in list(space.items()):
+            if getattr(value, "__code__", None) is not None and value.__code__.co_filename.startswith("<"):
+                value.__module__ = "engram.kernels.neuron_code"
+                scope[name] = parts.part(value, apart=name.startswith(("_loop", "_awake_step", "_receive", "_tidy")))
+        label = f"{type(self.neuron).__name__}"
+        routines = {act: Routine(f, tuple(scope.items()), label=label) for act, f in acts.items()}
+        return routines | {act: Routine(f, (("REAL", real),), label="populations") for act, f in common.items()}
+
+    def _equations(self) -> dict[str, Callable]:
+        e = self.equations
+        named = {"step": e.step, "quick": e.quick, "strained": e.strained, "fires": e.fires, "on_spike": e.on_spike,
+                 "tidy": e.tidy, "overshoots": e.overshoots}  # fmt: skip
+        named |= {f"arrive_{channel}": function for channel, function in e.arrive.items()}
+        return {f"_equation_{name}": function for name, function in named.items() if function is not None}
+
+    def _loops(self) -> list[Loop]:
+        """Every loop that is worth compiling for this neuron."""
+        everything, quick = tuple(range(len(self.channels))), self.equations.quick is not None
+        loops = [Loop(1, everything, rows=True, quick=False)]
+        if self.equations.overshoots is None:
+            loops.append(Loop(GROUP, everything, rows=True, quick=quick))
+        if quick:
+            loops.append(Loop(1, everything, rows=True, quick=True))
+        if self.neuron.quiet and self.equations.overshoots is None:
+            loops += [
+                Loop(1, (0,), rows=True, quick=quick),
+                Loop(GROUP, (0,), rows=True, quick=quick),
+                Loop(GROUP, (0,), rows=False, quick=quick),
+                Loop(GROUP, (), rows=False, quick=quick, closed=True),
+            ]
+        return loops
+
+    # The text.
+
+    def _write(self, *lines: str) -> None:
+        self.lines.extend(lines)
+
+    def _constants_for(self, *functions: Callable | None, indent: str = "    ") -> list[str]:
+        """Loads of the constants that some equations ask for."""
+        asked = {name for function in functions if function is not None for name in asked_by(function)}
+        lines, place = [], 0
+        for name, value in self.constants.items():
+            n = len(value) if isinstance(value, tuple) else 1
+            if name in asked and isinstance(value, tuple):
+                self.kinds[f"_kind_{name}"] = type(value)
+                parts_ = ", ".join(f"_c[{k}]" for k in range(place, place + n))
+                lines.append(f"{indent}{name} = _kind_{name}({parts_})")
+            elif name in asked:
+                lines.append(f"{indent}{name} = _c[{place}]")
+            place += n
+        return lines
+
+    def _call(self, name: str, function: Callable) -> str:
+        return f"_equation_{name}({', '.join(asked_by(function))})"
+
+    def _assigned(self, name: str, function: Callable, indent: str) -> list[str]:
+        """The state variables that an equation asks for become what it returns."""
+        asked = [a for a in asked_by(function) if a in self.variables]
+        if not asked:
+            return []
+        if len(asked) == 1:
+            return [f"{indent}{asked[0]} = REAL({self._call(name, function)})"]
+        new = ", ".join(f"_new_{a}" for a in asked)
+        casts = ", ".join(f"REAL(_new_{a})" for a in asked)
+        return [f"{indent}{new} = {self._call(name, function)}", f"{indent}{', '.join(asked)} = {casts}"]
+
+    def _arrival(self, channel: int, arriving: str, indent: str) -> str:
+        """A channel's variable after what arrives."""
+        variable = self.variables[self.targets[channel]]
+        function = self.equations.arrive.get(self.channels[channel])
+        if function is None:
+            return f"{indent}{variable} = {variable} + {arriving}"
+        further = asked_by(function)[2:]
+        arguments = ", ".join([variable, arriving, *further])
+        return f"{indent}{variable} = REAL(_equation_arrive_{self.channels[channel]}({arguments}))"
+
+    def _arrives(self) -> list[Callable]:
+        return list(self.equations.arrive.values())
+
+    def _fires_text(self, threshold: str) -> str:
+        return f"v > {threshold}" if self.equations.fires is None else self._call("fires", self.equations.fires)
+
+    def _write_loop(self, loop: Loop) -> None:
+        e = self.equations
+        stepping = ("quick", e.quick) if loop.quick else ("step", e.step)
+        strained = e.strained if not loop.closed else None
+        arrive = self._arrives() if loop.channels else []
+        self._write(
+            f"def {loop.name}(_here, _there, _low, _in, _rows, _n, _stride, _c):",
+            *self._constants_for(stepping[1], strained, e.fires, e.overshoots, *arrive),
+            "    _near = False",
+            "    _strained = False",
+            "    _overshot = False",
+            "    for _j in range(_n):",
+        )
+        for k, name in enumerate(self.variables):
+            value = "REAL(0.0)" if loop.closed and k in self.targets else f"_here[{k} * _stride + _j]"
+            self._write(f"        {name} = {value}")
+        for step in range(loop.steps):
+            for place, channel in enumerate(loop.channels):
+                arriving = f"_in[{place * loop.steps + step}][_j]"
+                if channel == 0 and loop.rows:
+                    for i in range(AT_ONCE):
+                        arriving = f"({arriving} + _rows[{AT_ONCE * step + i}][_j])"
+                self._write(self._arrival(channel, arriving, "        "))
+            if strained is not None:
+                self._write(f"        _strained |= {self._call('strained', strained)}")
+            if e.overshoots is not None:
+                self._write(f"        _overshot |= {self._call('overshoots', e.overshoots)}")
+            self._write(*self._assigned(*stepping, "        "))
+            self._write(f"        _near |= {self._fires_text('_low[_j]')}")
+        for k, name in enumerate(self.variables):
+            value = "REAL(0.0)" if loop.closed and k in self.targets else name
+            self._write(f"        _there[{k} * _stride + _j] = {value}")
+        self._write(f"    return {NEAR} * _near + {STRAINED} * _strained + {OVERSHOT} * _overshot", "")
+
+    def _pointers(self, loop: Loop) -> str:
+        arriving = [f"pointer(_a[{c * GROUP + s}], REAL)" for c in loop.channels for s in range(loop.steps)]
+        first = len(self.channels) * GROUP
+        rows = [f"pointer(_a[{first + k}], REAL)" for k in range(AT_ONCE * loop.steps)] if loop.rows else []
+        return f"({', '.join(arriving or ['_zero'])},), ({', '.join(rows or ['_zero'])},)"
+
+    def _run(self, loop: Loop) -> str:
+        return f"{loop.name}(_here, _there, _low, {self._pointers(loop)}, _p.n_lanes, _p.stride, _c)"
+
+    def _write_choice(self, name: str, steps: int, loops: list[Loop]) -> None:
+        """Which of some loops to take, by what arrives and what is open."""
+        self._write(
+            f"def {name}(_p):",
+            "    _here, _there = pointer(_p.here, REAL), pointer(_p.there, REAL)",
+            "    _low, _c, _zero = pointer(_p.low, REAL), pointer(_p.constants, REAL), pointer(_p.rows, REAL)",
+            "    _a, _arrives, _open = pointer(_p.arriving, I8), pointer(_p.arrives, I8), pointer(_p.open, I8)",
+        )
+        if not loops:
+            self._write(f"    return {NEAR}", "")
+            return
+        by_kind = {(x.channels, x.rows, x.closed, x.quick): x for x in loops}
+        everything = tuple(range(len(self.channels)))
+        quick = self.equations.quick is not None
+        if quick and steps == 1:
+            self._write("    if _p.large:", f"        return {self._run(by_kind[everything, True, False, False])}")
+        full = by_kind[everything, True, False, quick]
+        if (first := by_kind.get(((0,), True, False, quick))) is None:
+            self._write(f"    return {self._run(full)}", "")
+            return
+        others = " + ".join(f"_arrives[{c}]" for c in everything[1:]) or "0"
+        self._write(f"    if {others} > 0:", f"        return {self._run(full)}")
+        if steps == 1:
+            self._write(f"    return {self._run(first)}", "")
+            return
+        some = " + ".join(f"_open[{c}]" for c in everything)
+        self._write(
+            "    if _p.lively:",
+            f"        return {self._run(first)}",
+            f"    if _arrives[0] + {some} > 0:",
+            f"        return {self._run(by_kind[(0,), False, False, quick])}",
+            f"    return {self._run(by_kind[(), False, True, quick])}",
+            "",
+        )
+
+    def _write_held(self) -> None:
+        """Refractory neurons in a group of steps: what they keep is put back; one may come near its threshold after."""
+        e = self.equations
+        stepping = ("quick", e.quick) if e.quick is not None else ("step", e.step)
+        held = self.neuron.held
+        self._write(
+            "def _hold_group(_p, _t):",
+            "    _here, _there = pointer(_p.here, REAL), pointer(_p.there, REAL)",
+            "    _low, _c = pointer(_p.low, REAL), pointer(_p.constants, REAL)",
+            "    _a, _held, _until = pointer(_p.arriving, I8), pointer(_p.held, I4), pointer(_p.until, I4)",
+            "    _kept, _stride = pointer(_p.values_held, REAL), _p.stride",
+            *self._constants_for(stepping[1], e.fires, *self._arrives()),
+            "    _near = False",
+            "    for _h in range(_p.n_held):",
+            "        _j = _held[_h]",
+            "        _free = I8(_until[_j]) - _t",
+            f"        if 0 < _free < {GROUP}:",
+        )
+        for k, name in enumerate(self.variables):
+            kept = held.index(name) if name in held else None
+            value = f"_kept[{kept} * _p.n + _h]" if kept is not None else f"_here[{k} * _stride + _j]"
+            self._write(f"            {name} = {value}")
+        self._write(f"            for _k in range({GROUP}):")
+        for channel in range(len(self.channels)):
+            arriving = f"pointer(_a[{channel * GROUP} + _k], REAL)[_j]"
+            if channel == 0:
+                for i in range(AT_ONCE):
+                    place = f"{len(self.channels) * GROUP} + {AT_ONCE} * _k + {i}"
+                    arriving = f"({arriving} + pointer(_a[{place}], REAL)[_j])"
+            self._write(self._arrival(channel, arriving, " " * 16))
+        for name in held:
+            self._write(f"                _before_{name} = {name}")
+        self._write(*self._assigned(*stepping, " " * 16))
+        for name in held:
+            self._write(f"                {name} = {name} if _k >= _free else _before_{name}")
+        self._write(
+            f"                _near |= _k >= _free and {self._fires_text('_low[_j]')}",
+        )
+        for name in held:
+            self._write(f"            _there[{self.variables.index(name)} * _stride + _j] = {name}")
+        self._write(f"        if _free >= {GROUP}:" if held else "        if False:")
+        for name in held:
+            place = self.variables.index(name)
+            self._write(f"            _there[{place} * _stride + _j] = _kept[{held.index(name)} * _p.n + _h]")
+        self._write("            pass", "    return _near", "")
+
+    def _write_fired(self) -> None:
+        """Collect the neurons that fire; only where one of a whole group of lanes is near are they looked at singly."""
+        fires = self.equations.fires
+        exact = self._fires_text("_theta[_j] * _scale + _v_thresh")
+        loads = [f"            {n} = _here[{k} * _stride + _j]" for k, n in enumerate(self.variables)]
+        asked = asked_by(fires) if fires is not None else ("v",)
+        loads = [line for line, n in zip(loads, self.variables, strict=True) if n in asked]
+        self._write(
+            "def _fired(_p, _t):",
+            "    _here, _low, _theta = pointer(_p.here, REAL), pointer(_p.low, REAL), pointer(_p.theta_now, REAL)",
+            "    _c, _until, _found = pointer(_p.constants, REAL), pointer(_p.until, I4), pointer(_p.fired, I4)",
+            "    _stride, _n, _first = _p.stride, _p.n, _p.first",
+            "    _scale, _v_thresh = REAL(_p.scale), REAL(_p.v_thresh)",
+            *self._constants_for(fires),
+            "    _n_fired = 0",
+            "    for _begin in range(0, _p.n_lanes, LANES):",
+            "        _near = False",
+            "        for _j in range(_begin, _begin + LANES):",
+            *loads,
+            f"            _near |= {self._fires_text('_low[_j]')}",
+            "        if _near:",
+            "            for _j in range(_begin, min(_begin + LANES, _n)):",
+            *("    " + line for line in loads),
+            f"                if _until[_j] <= _t and {exact}:",
+            "                    _found[_n_fired] = _first + _j",
+            "                    _n_fired += 1",
+            "    return _n_fired",
+            "",
+        )
+
+    def _write_reset(self, name: str) -> None:
+        """The state of one neuron after its spike."""
+        on_spike = self.equations.on_spike
+        asked = [a for a in asked_by(on_spike) if a in self.variables]
+        loads = [f"    {n} = _here[{self.variables.index(n)} * _stride + _j]" for n in asked]
+        stores = [f"    _here[{self.variables.index(n)} * _stride + _j] = {n}" for n in asked]
+        self._write(
+            f"def {name}(_p, _j):",
+            "    _here, _c, _stride = pointer(_p.here, REAL), pointer(_p.constants, REAL), _p.stride",
+            *self._constants_for(on_spike),
+            *loads,
+            *self._assigned("on_spike", on_spike, "    "),
+            *stores,
+            "",
+        )
+
+    def _write_receive(self) -> None:
+        """Add what arrived in a step without taking another."""
+        used = sorted(set(self.targets))
+        self._write(
+            "def _receive_all(_here, _in, _n, _stride, _c):",
+            *self._constants_for(*self._arrives()),
+            "    for _j in range(_n):",
+            *(f"        {self.variables[k]} = _here[{k} * _stride + _j]" for k in used),
+            *(self._arrival(c, f"_in[{c}][_j]", "        ") for c in range(len(self.channels))),
+            *(f"        _here[{k} * _stride + _j] = {self.variables[k]}" for k in used),
+            "",
+            "def _receive(_p):",
+            "    _a = pointer(_p.arriving, I8)",
+            f"    _in = ({', '.join(f'pointer(_a[{c * GROUP}], REAL)' for c in range(len(self.channels)))},)",
+            "    _receive_all(pointer(_p.here, REAL), _in, _p.n_lanes, _p.stride, pointer(_p.constants, REAL))",
+            "",
+        )
+
+    def _write_tidy(self) -> None:
+        tidy = self.equations.tidy
+        asked = [a for a in asked_by(tidy) if a in self.variables] if tidy is not None else []
+        used = sorted({*self.targets, *(self.variables.index(a) for a in asked)})
+        self._write(
+            "def _tidy_all(_here, _open, _n, _stride, _c):",
+            *self._constants_for(tidy),
+            *(f"    _open_{c} = False" for c in range(len(self.channels))),
+            "    for _j in range(_n):",
+            *(f"        {self.variables[k]} = _here[{k} * _stride + _j]" for k in used),
+            *(self._assigned("tidy", tidy, "        ") if tidy is not None else []),
+            *(f"        _here[{self.variables.index(a)} * _stride + _j] = {a}" for a in asked),
+            *(f"        _open_{c} |= {self.variables[k]} != REAL(0.0)" for c, k in enumerate(self.targets)),
+            *(f"    _open[{c}] = _open_{c}" for c in range(len(self.channels))),
+            "",
+            "def _tidy(_p):",
+            "    _tidy_all(",
+            "        pointer(_p.here, REAL), pointer(_p.open, I8), _p.n_lanes, _p.stride, pointer(_p.constants, REAL)",
+            "    )",
+            "",
+        )
+
+    # Sleeping populations: the awake neurons are packed, each with its own variables.
+
+    def _write_awake(self, name: str, quick: bool) -> None:
+        """One step of the awake neurons; those that are refractory keep what is held."""
+        e = self.equations
+        stepping = ("quick", e.quick) if quick else ("step", e.step)
+        held = self.neuron.held
+        self._write(
+            f"def {name}(_here, _until, _n, _stride, _t, _c):",
+            *self._constants_for(stepping[1]),
+            "    for _j in range(_n):",
+            *(f"        {n} = _here[{k} * _stride + _j]" for k, n in enumerate(self.variables)),
+            *(f"        _before_{n} = {n}" for n in held),
+            *self._assigned(*stepping, "        "),
+            *(f"        {n} = {n} if _until[_j] <= _t else _before_{n}" for n in held),
+            *(f"        _here[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables)),
+            "",
+        )
+
+    def _write_ahead(self, quick: bool) -> None:
+        """A group of steps of the awake neurons, put aside; whether one fires or strains the quick equations."""
+        e = self.equations
+        stepping = ("quick", e.quick) if quick else ("step", e.step)
+        held = self.neuron.held
+        body = []
+        for k in range(GROUP):
+            body += [f"        _before_{n} = {n}" for n in held]
+            if quick:
+                body.append(f"        _stop |= {self._call('strained', e.strained)}")
+            body += self._assigned(*stepping, "        ")
+            body += [f"        {n} = {n} if _free <= {k} else _before_{n}" for n in held]
+            body.append(f"        _stop |= (_free <= {k}) & ({self._fires_text('_v_thresh')})")
+        self._write(
+            "def _awake_step_ahead(_here, _ahead, _until, _n, _stride, _t, _v_thresh, _c):",
+            *self._constants_for(stepping[1], e.strained if quick else None, e.fires),
+            "    _stop = False",
+            "    for _j in range(_n):",
+            *(f"        {n} = _here[{k} * _stride + _j]" for k, n in enumerate(self.variables)),
+            "        _free = I4(_until[_j] - _t)",
+            *body,
+            *(f"        _ahead[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables)),
+            "    return _stop",
+            "",
+        )
+
+    def _write_strained(self) -> None:
+        e = self.equations
+        if e.strained is None:
+            return
+        asked = [a for a in asked_by(e.strained) if a in self.variables]
+        self._write(
+            "def _any_strained(_here, _n, _stride, _c):",
+            *self._constants_for(e.strained),
+            "    _strained = False",
+            "    for _j in range(_n):",
+            *(f"        {n} = _here[{self.variables.index(n)} * _stride + _j]" for n in asked),
+            f"        _strained |= {self._call('strained', e.strained)}",
+            "    return _strained",
+            "",
+        )
+
+    def _write_awake_choice(self, has_quick: bool) -> None:
+        run = "(pointer(_p.here, REAL), pointer(_p.until, I4), _n, _p.stride, _t, pointer(_p.constants, REAL))"
+        self._write("def _awake_step(_p, _n, _t):")
+        if has_quick:
+            self._write(
+                "    if not _any_strained(pointer(_p.here, REAL), _n, _p.stride, pointer(_p.constants, REAL)):",
+                f"        _awake_step_quick{run}",
+                "        return",
+            )
+        self._write(f"    _awake_step_full{run}", "")
+
+    def _write_fires_one(self) -> None:
+        """Whether the awake neuron at a place is above its threshold."""
+        fires = self.equations.fires
+        asked = [a for a in (asked_by(fires) if fires is not None else ("v",)) if a in self.variables]
+        self._write(
+            "def _fires_one(_p, _j):",
+            "    _here, _c, _stride = pointer(_p.here, REAL), pointer(_p.constants, REAL), _p.stride",
+            *self._constants_for(fires),
+            *(f"    {n} = _here[{self.variables.index(n)} * _stride + _j]" for n in asked),
+            f"    return {self._fires_text('REAL(_p.v_thresh)')}",
+            "",
+        )
+
+    def _write_arrive_one(self) -> None:
+        """Add a weight that arrives on a channel to the awake neuron at a place."""
+        self._write(
+            "def _arrive_one(_p, _a, _channel, _weight):",
+            "    _here, _c, _stride = pointer(_p.here, REAL), pointer(_p.constants, REAL), _p.stride",
+            *self._constants_for(*self._arrives()),
+        )
+        for channel, target in enumerate(self.targets):
+            name = self.variables[target]
+            self._write(
+                f"    if _channel == {channel}:",
+                f"        {name} = _here[{target} * _stride + _a]",
+                self._arrival(channel, "_weight", "        "),
+                f"        _here[{target} * _stride + _a] = {name}",
+            )
+        self._write("")
+
+    def _write_settled(self) -> None:
+        """Tidy the neuron at a place of some rows; whether nothing moves in it any longer."""
+        e = self.equations
+        tidy = self._assigned("tidy", e.tidy, "    ") if e.tidy is not None else []
+        asked = [a for a in asked_by(e.tidy) if a in self.variables] if e.tidy is not None else []
+        self._write(
+            "def _settled(_p, _rows, _stride, _j, _tidies):",
+            "    _c = pointer(_p.constants, REAL)",
+            *self._constants_for(e.step, e.tidy, e.fires),
+            *(f"    {n} = _rows[{k} * _stride + _j]" for k, n in enumerate(self.variables)),
+            "    if _tidies:",
+            "        pass",
+            *("    " + line for line in tidy),
+            *(f"        _rows[{self.variables.index(a)} * _stride + _j] = {a}" for a in asked),
+            f"    if {self._fires_text('REAL(_p.v_thresh)')}:",
+            "        return False",
+            *(f"    _before_{n} = {n}" for n in self.variables),
+            *self._assigned("step", e.step, "    "),
+            f"    return {' and '.join(f'{n} == _before_{n}' for n in self.variables)}",
+            "",
+        )

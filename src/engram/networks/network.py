@@ -1,0 +1,235 @@
+"""Networks as descriptions: inputs, populations, projections between them, and the step of time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from engram.errors import ConfigError
+from engram.neurons.base import Neuron
+from engram.projections.base import Projection
+from engram.validation import check_choice, check_count, check_finite, check_positive
+
+INTEGRATORS = ("exponential_euler", "euler")
+PRECISIONS = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Input:
+    """Spikes from outside.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        How many inputs, or their arrangement, such as (28, 28).
+    """
+
+    shape: int | tuple[int, ...]
+
+    def __post_init__(self):
+        object.__setattr__(self, "shape", _shape("an input", self.shape))
+
+    @property
+    def n(self) -> int:
+        """How many inputs."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptiveThreshold:
+    """What a neuron's threshold has above its own: it rises at each spike while the network learns, and decays.
+
+    Parameters
+    ----------
+    start, plus : float
+        At time 0, and its step per spike, mV.
+    plus_decay : float
+        By the end of training the step has fallen, geometrically, to this fraction; 1 keeps it constant.
+    tau : float
+        Its decay, ms.
+    """
+
+    start: float = 20.0
+    plus: float = 0.05
+    plus_decay: float = 1.0
+    tau: float = 1e7
+
+    def __post_init__(self):
+        check_finite("start of the threshold", self.start, "mV")
+        check_positive("plus of the threshold", self.plus, "mV", or_zero=True)
+        check_positive("tau of the threshold", self.tau, "ms")
+        check_finite("plus_decay of the threshold", self.plus_decay)
+        if not 0 < self.plus_decay <= 1:
+            raise ConfigError(f"plus_decay of the threshold must be above 0 and at most 1, got {self.plus_decay!r}.")
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons of one kind.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        How many, or their arrangement, such as (maps, height, width).
+    neuron : Neuron
+    threshold : AdaptiveThreshold, optional
+        For neurons whose threshold is ``v_thresh``.
+    """
+
+    shape: int | tuple[int, ...]
+    neuron: Neuron
+    threshold: AdaptiveThreshold | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "shape", _shape("a population", self.shape))
+        if not isinstance(self.neuron, Neuron):
+            raise ConfigError(f"A population needs a neuron, such as ConductanceLIF(...), got {self.neuron!r}.")
+        if self.threshold is not None and hasattr(type(self.neuron), "fires"):
+            raise ConfigError(f"{type(self.neuron).__name__} has a threshold of its own; give no AdaptiveThreshold.")
+
+    @property
+    def n(self) -> int:
+        """How many neurons."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """Populations of neurons, and the projections between them.
+
+    In each time step every neuron is advanced, then held against its threshold; then spikes do what they do: they are
+    noted by the rules and delivered, first those that arrive, in the order of `projections`; then the neurons that
+    fired learn, and are reset. A spike that arrives in a step moves a membrane in the next. So spikes may go round in
+    circles without any delay.
+
+    Parameters
+    ----------
+    inputs : dict of str to Input or int or tuple of int
+        Where spikes come from, by name.
+    populations : dict of str to Population
+    projections : sequence of Projection
+    dt : float
+        Time step, ms.
+    integrator : {"exponential_euler", "euler"}
+        How membranes and conductances are advanced, where a neuron has a choice.
+    dtype : {"float32", "float64"}
+        Precision of everything but adaptive thresholds, which are always double.
+    readout : str
+        The population whose spikes are counted as the answer; the last one by default.
+
+    Examples
+    --------
+    >>> from engram.networks import Network, Population
+    >>> from engram.neurons import EXCITATORY
+    >>> from engram.projections import Dense, Uniform
+    >>> network = Network(
+    ...     inputs={"image": (28, 28)},
+    ...     populations={"exc": Population(20, EXCITATORY)},
+    ...     projections=[Dense(before="image", after="exc", weights=Uniform(0.0, 0.3))],
+    ... )
+    >>> network.populations["exc"].n
+    20
+    """
+
+    inputs: dict[str, Input]
+    populations: dict[str, Population]
+    projections: tuple[Projection, ...] = ()
+    dt: float = 0.5
+    integrator: str = "exponential_euler"
+    dtype: str = "float32"
+    readout: str = ""
+    named: dict[str, Projection] = field(init=False, repr=False)
+
+    def __post_init__(self):
+        check_positive("dt", self.dt, "ms")
+        check_choice("integrator", self.integrator, INTEGRATORS)
+        check_choice("dtype", self.dtype, PRECISIONS)
+        inputs = {name: i if isinstance(i, Input) else Input(i) for name, i in self.inputs.items()}
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "projections", tuple(self.projections))
+        object.__setattr__(self, "named", {p.name: p for p in self.projections})
+        if not self.populations:
+            raise ConfigError("A network needs a population of neurons.")
+        object.__setattr__(self, "readout", self.readout or list(self.populations)[-1])
+        if self.readout not in self.populations:
+            raise ConfigError(f"readout names no population: {self.readout!r}; there are {', '.join(self.populations)}.")
+        if both := set(inputs) & set(self.populations):
+            raise ConfigError(f"{both.pop()!r} is an input and a population; rename one.")
+        if len(self.named) < len(self.projections):
+            names = [p.name for p in self.projections]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ConfigError(f"Two projections are called {twice}; give one a name of its own.")
+        for name, population in self.populations.items():
+            self._check_population(name, population)
+        for projection in self.projections:
+            self._check_projection(projection)
+
+    def _check_population(self, name: str, population: Population) -> None:
+        shortest = population.neuron.shortest_time_constant
+        if self.dt > shortest:
+            raise ConfigError(
+                f"dt must not exceed the shortest time constant ({shortest!r} ms), got {self.dt!r} ms; choose a"
+                " smaller step."
+            )
+
+    def _check_projection(self, p: Projection) -> None:
+        if p.before not in self.inputs and p.before not in self.populations:
+            known = ", ".join([*self.inputs, *self.populations])
+            raise ConfigError(f"{p.name} comes from {p.before!r}, which is not there; there are {known}.")
+        if p.after not in self.populations:
+            raise ConfigError(
+                f"{p.name} goes to {p.after!r}, which is no population; there are {', '.join(self.populations)}."
+            )
+        channels = self.populations[p.after].neuron.channels
+        if p.channel and p.channel not in channels:
+            kind = type(self.populations[p.after].neuron).__name__
+            raise ConfigError(f"{p.name} arrives on {p.channel!r}, but {kind} has {', '.join(channels)}.")
+        if p.rule is not None and p.has_one_delay and round(float(p.delay) / self.dt) < 0:
+            raise ConfigError(f"{p.name} has a negative delay.")
+        p.check(self.shape_of(p.before), self.shape_of(p.after))
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """The shape of an input or population."""
+        return (self.inputs.get(name) or self.populations[name]).shape
+
+    def size_of(self, name: str) -> int:
+        """How many neurons an input or population has."""
+        return math.prod(self.shape_of(name))
+
+    def channel_of(self, projection: Projection) -> int:
+        """The number of the channel on which a projection arrives."""
+        channels = list(self.populations[projection.after].neuron.channels)
+        return channels.index(projection.channel) if projection.channel else 0
+
+    @property
+    def plastic(self) -> list[Projection]:
+        """The projections that learn."""
+        return [p for p in self.projections if p.rule is not None]
+
+    def replace(self, **changes) -> Network:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+    def frozen(self, *names: str) -> Network:
+        """A copy in which the projections of these names, or all, do not learn, and no threshold rises."""
+        chosen = names or tuple(self.named)
+        for name in chosen:
+            if name not in self.named:
+                raise ConfigError(f"There is no projection {name!r}; there are {', '.join(self.named)}.")
+        projections = [replace(p, rule=None) if p.name in chosen else p for p in self.projections]
+        reached = {p.after for p in self.projections if p.name in chosen and p.rule is not None}
+        populations = {
+            name: replace(p, threshold=replace(p.threshold, plus=0.0)) if p.threshold and name in reached else p
+            for name, p in self.populations.items()
+        }
+        return self.replace(projections=projections, populations=populations)
+
+
+def _shape(what: str, shape) -> tuple[int, ...]:
+    """A shape as a tuple of positive whole numbers."""
+    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    for n in shape:
+        check_count(f"the size of {what}", n)
+    return tuple(int(n) for n in shape)

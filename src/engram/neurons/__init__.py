@@ -1,0 +1,8 @@
+"""Neurons: their parameters, and one time step of their equations."""
+
+from engram.neurons.adex import AdEx
+from engram.neurons.base import Neuron
+from engram.neurons.conductance_lif import EXCITATORY, INHIBITORY, ConductanceLIF
+from engram.neurons.lif import ALIF, LIF
+
+__all__ = ["ALIF", "EXCITATORY", "INHIBITORY", "LIF", "AdEx", "ConductanceLIF", "Neuron"]

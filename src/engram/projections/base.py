@@ -1,0 +1,197 @@
+"""The one contract of every projection: who sends, who receives, on which channel, how late, and what learns.
+
+A projection is a description; it holds no state. Its synapses lie in memory in one of a few ways (`layout`), for each
+of which the kernels have a room; a projection of one's own lists its synapses (:meth:`Projection.listing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from engram.errors import ConfigError
+from engram.plasticity.base import LearningRule
+from engram.validation import check_finite, check_positive
+
+MOST_STEPS = np.iinfo(np.uint16).max - 1
+"""The longest delay, in time steps."""
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Numbers drawn from an interval, once, from the seed.
+
+    Parameters
+    ----------
+    low, high : float
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self):
+        check_finite("low", self.low)
+        check_finite("high", self.high)
+        if self.high < self.low:
+            raise ConfigError(f"high must be at least low, got low={self.low!r} and high={self.high!r}.")
+
+    def __call__(self, random: np.random.Generator, shape) -> np.ndarray:
+        """Numbers of a shape."""
+        return self.low + (self.high - self.low) * random.random(shape)
+
+
+Weights = float | np.ndarray | Uniform | Callable
+"""One weight for all, an array, or a function of a random generator and a shape that gives one."""
+
+
+class Listing(NamedTuple):
+    """Synapses one by one, by who sends and by who receives.
+
+    Attributes
+    ----------
+    starts : ndarray of shape (n_before + 1,), int64
+    who, where : ndarray of shape (n_synapses,), int32
+        Those of neuron i before: ``who[starts[i]:starts[i + 1]]`` receive, with weights of the numbers `where`.
+    column_starts : ndarray of shape (n_after + 1,), int64
+    column_before, column_where : ndarray of shape (n_synapses,), int32
+        The same by neuron after.
+    column_of : ndarray of shape (n_after,), int32
+        Whose weights a neuron has: its own number, or that of the filter which it shares with others.
+    weight_starts : ndarray of shape (n_columns + 1,), int64
+        Where the weights of each such column lie.
+    """
+
+    starts: np.ndarray
+    who: np.ndarray
+    where: np.ndarray
+    column_starts: np.ndarray
+    column_before: np.ndarray
+    column_where: np.ndarray
+    column_of: np.ndarray
+    weight_starts: np.ndarray
+
+    @property
+    def n_weights(self) -> int:
+        """How many numbers the weights are."""
+        return int(self.weight_starts[-1])
+
+    @property
+    def n_columns(self) -> int:
+        """How many neurons or filters have weights of their own."""
+        return len(self.weight_starts) - 1
+
+    @property
+    def longest(self) -> int:
+        """The most synapses of a neuron after."""
+        return int(np.diff(self.column_starts).max(initial=0))
+
+
+def listed(before, after, where, n_before: int, n_after: int, column_of, weight_starts) -> Listing:
+    """The listing of synapses given as arrays of equal length: sender, receiver, number of the weight."""
+    before, after, where = (np.asarray(x, np.int64) for x in (before, after, where))
+    by_before, by_after = np.lexsort((where, after, before)), np.lexsort((where, before, after))
+    return Listing(
+        starts=np.searchsorted(before[by_before], np.arange(n_before + 1)).astype(np.int64),
+        who=after[by_before].astype(np.int32),
+        where=where[by_before].astype(np.int32),
+        column_starts=np.searchsorted(after[by_after], np.arange(n_after + 1)).astype(np.int64),
+        column_before=before[by_after].astype(np.int32),
+        column_where=where[by_after].astype(np.int32),
+        column_of=np.asarray(column_of, np.int32),
+        weight_starts=np.asarray(weight_starts, np.int64),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Projection:
+    """Base of every projection.
+
+    Parameters
+    ----------
+    before, after : str
+        The names of the input or population that sends, and of the population that receives.
+    weights : float, array-like or callable
+        What a spike adds to the target's variable: one number for all, an array, or a function of a random generator
+        and a shape, such as :class:`Uniform`.
+    channel : str
+        On which of the receiving neuron's channels; its first by default.
+    delay : float, array-like or callable
+        From a spike to its arrival, ms: one number for all, or one for each synapse, as for `weights`.
+    rule : LearningRule or None
+        By which the weights learn; None for fixed ones. A plastic projection has one delay for all its synapses.
+    name : str
+        By which its weights are known; ``before_after`` by default.
+    """
+
+    before: str
+    after: str
+    weights: Weights = 1.0
+    channel: str = ""
+    delay: float | np.ndarray | Callable = 0.0
+    rule: LearningRule | None = None
+    name: str = ""
+
+    layout: ClassVar[str] = "listed"
+
+    def __post_init__(self):
+        if not self.name:
+            object.__setattr__(self, "name", f"{self.before}_{self.after}")
+        if not isinstance(self.delay, np.ndarray) and not callable(self.delay):
+            check_positive(f"delay of {self.name}", self.delay, "ms", or_zero=True)
+        if self.rule is not None and not self.has_one_delay:
+            raise ConfigError(
+                f"{self.name} learns and has a delay for each synapse; give all of them the same delay, or no rule."
+            )
+
+    @property
+    def has_one_delay(self) -> bool:
+        """Whether all synapses have the same delay."""
+        return not isinstance(self.delay, np.ndarray) and not callable(self.delay)
+
+    def listing(self, before_shape: tuple[int, ...], after_shape: tuple[int, ...]) -> Listing:
+        """Its synapses, for populations of given shapes."""
+        raise NotImplementedError(f"{type(self).__name__} does not list its synapses")
+
+    def check(self, before_shape: tuple[int, ...], after_shape: tuple[int, ...]) -> None:
+        """Raise ConfigError if it does not fit between populations of given shapes."""
+
+    def weight_shape(self, before_shape, after_shape) -> tuple[int, ...]:
+        """The shape of its weights."""
+        return (self.listing(before_shape, after_shape).n_weights,)
+
+    def delay_shape(self, before_shape, after_shape) -> tuple[int, ...]:
+        """The shape of its delays, if each synapse has one."""
+        return (len(self.listing(before_shape, after_shape).who),)
+
+    def initial_weights(self, random: np.random.Generator, before_shape, after_shape, dtype) -> np.ndarray:
+        """The weights at time 0."""
+        shape = self.weight_shape(before_shape, after_shape)
+        return _filled(f"weights of {self.name}", self.weights, random, shape).astype(dtype)
+
+    def delay_steps(self, random: np.random.Generator, before_shape, after_shape, dt: float) -> np.ndarray:
+        """The synapses' delays in steps of `dt` ms, in the smallest type that holds them."""
+        delays = _filled(f"delay of {self.name}", self.delay, random, self.delay_shape(before_shape, after_shape))
+        return steps_of(f"delay of {self.name}", delays / dt)
+
+
+def steps_of(name: str, steps: np.ndarray) -> np.ndarray:
+    """Delays in steps, rounded, in the smallest type that holds them."""
+    steps = np.rint(steps)
+    if steps.size and not (0 <= steps.min() and steps.max() <= MOST_STEPS):
+        raise ConfigError(f"{name} must be from 0 to {MOST_STEPS:,} time steps, got {steps.min():g} to {steps.max():g}.")
+    return steps.astype(np.uint8 if steps.max(initial=0) < 256 else np.uint16)
+
+
+def _filled(name: str, value, random: np.random.Generator, shape) -> np.ndarray:
+    """An array of a shape from one number, an array, or a function that makes it."""
+    array = np.asarray(value(random, shape) if callable(value) else value, np.float64)
+    if array.ndim == 0:
+        array = np.full(shape, float(array))
+    if array.shape != tuple(shape):
+        raise ConfigError(f"{name} must have shape {tuple(shape)}, got {array.shape}.")
+    if not np.isfinite(array).all():
+        raise ConfigError(f"{name} must be finite numbers; look for NaN and infinity in them.")
+    return array

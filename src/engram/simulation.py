@@ -1,0 +1,273 @@
+"""A network on spikes of one's own, every spike and any variable recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engram.arithmetic import exp2_coefficients
+from engram.errors import ConfigError, DataError
+from engram.networks import DiehlCook, Network
+from engram.plasticity.base import LearningRule, known_names
+from engram.simulator import Simulator, named_rule_state
+from engram.sources.base import in_order
+from engram.synapses import trace_now
+from engram.validation import check_count
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What :func:`simulate` returns.
+
+    Attributes
+    ----------
+    spikes : dict of str to ndarray of shape (n_spikes, 2), int32
+        By population, every spike as (neuron, step), in order of step, then of neuron.
+    weights : ndarray of shape (n_inputs, n_neurons), or dict of str to ndarray
+        At the end; of a :class:`DiehlCook` those of its input, else by projection.
+    theta : ndarray of shape (n_neurons,), float64, or dict of str to ndarray
+        Adaptive thresholds at the end, mV; of a :class:`DiehlCook` those of its excitatory neurons, else by population.
+    rule_state : dict of str to ndarray, or dict of str to dict
+        The rule's state variables and traces at the end, by name; of a :class:`Network` by projection, then by name.
+    recording : dict of str to ndarray
+        What was recorded, by name, the first axis being time.
+    recorded_steps : ndarray of shape (n_records,), int64
+        After how many steps each record was taken.
+    overshot : bool
+        Whether forward Euler passed the bound beyond which it overshoots.
+    """
+
+    spikes: dict[str, np.ndarray]
+    weights: np.ndarray | dict[str, np.ndarray]
+    theta: np.ndarray | dict[str, np.ndarray]
+    rule_state: dict
+    recording: dict[str, np.ndarray]
+    recorded_steps: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    overshot: bool = False
+
+    @property
+    def exc_spikes(self) -> np.ndarray:
+        """Spikes of the excitatory neurons of a :class:`DiehlCook`."""
+        return self.spikes["exc"]
+
+    @property
+    def inh_spikes(self) -> np.ndarray:
+        """Spikes of its inhibitory neurons."""
+        return self.spikes["inh"]
+
+
+def simulate(
+    network: DiehlCook | Network,
+    rule: LearningRule | None = None,
+    *,
+    spikes,
+    n_steps: int,
+    weights=None,
+    theta=None,
+    delays=None,
+    input_delays=None,
+    learn: bool = True,
+    seed: int = 0,
+    kernel: str = "compiled",
+    record=(),
+    every: int = 1,
+) -> Simulation:
+    """Run a network on given input spikes and return every spike it fired.
+
+    Parameters
+    ----------
+    network : DiehlCook or Network
+        Its `dtype` sets the precision, its `dt` what a step is.
+    rule : LearningRule, optional
+        Of a :class:`DiehlCook`; the projections of a :class:`Network` have their own.
+    spikes : pair of array-like of shape (n_spikes,), int, or ndarray of shape (n_steps, n_inputs), bool, or dict
+        Which inputs spike, and in which step, in any order, an input at most once in a step; or whether each input
+        spikes in each step. For several inputs, or by name, a dict of such.
+    n_steps : int
+        How long to run.
+    weights : array-like of shape (n_inputs, n_neurons), or dict of str to array-like, optional
+        Initial weights, of a :class:`Network` by projection; drawn from the seed if not given, as are the next three.
+    theta : array-like of shape (n_neurons,), or dict of str to array-like, optional
+        Initial adaptive thresholds, mV; of a :class:`Network` by population.
+    delays : array-like of shape (n_neurons, n_neurons), int, or dict of str to array-like, optional
+        Steps from a spike of inhibitory neuron j (row) to its arrival at excitatory neuron k (column); of a
+        :class:`Network` by projection.
+    input_delays : array-like of shape (n_inputs, n_neurons), int, optional
+        Steps from an input's spike to its arrival; only without learning.
+    learn : bool
+        Whether weights and thresholds change.
+    seed : int
+    kernel : {"compiled", "reference"}
+    record : sequence of int, or dict
+        Of a :class:`DiehlCook`: excitatory neurons whose ``v``, ``g_exc``, ``g_inh`` and ``theta`` to record. Else, by
+        population, names of variables (or ``theta``), or a dict of variable to neurons; by projection, ``weights``, or
+        traces and state variables of its rule. Recorded as ``recording["population.variable"]``.
+    every : int
+        Steps between two records.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    DataError
+        If an array has the wrong shape, or a spike lies outside the inputs or steps.
+    ConfigError
+        If something is to be recorded that is not there.
+
+    Examples
+    --------
+    >>> from engram import DiehlCook, Triplet, simulate
+    >>> network = DiehlCook(n_inputs=2, n_neurons=3)
+    >>> simulate(network, Triplet(), spikes=([0, 1], [3, 5]), n_steps=10).exc_spikes.shape
+    (0, 2)
+    """
+    check_count("n_steps", n_steps, at_least=0)
+    check_count("every", every)
+    if isinstance(rule, str):
+        raise ConfigError(f"rule must be a learning rule such as Triplet(), got {rule!r}; make one by make_rule({rule!r}).")
+    options = {"input_delays": input_delays} if isinstance(network, DiehlCook) else {}
+    simulator = Simulator(
+        network, rule, seed=seed, kernel=kernel, weights=weights, theta=theta, delays=delays, **options
+    )
+    given = _spikes_by_input(simulator.described, spikes, n_steps)
+    recorder = _Recorder(simulator, _wanted(simulator, record), n_steps, every)
+    found, _ = simulator.run(
+        given, n_steps, learn=learn, record=True, observer=recorder if recorder.wanted else None,
+        every=every if recorder.wanted else 0,
+    )  # fmt: skip
+    return _result(simulator, found, recorder)
+
+
+def _result(simulator: Simulator, found: dict, recorder: _Recorder) -> Simulation:
+    state, described = simulator.state, simulator.described
+    common = {"spikes": found, "recorded_steps": np.array(recorder.steps, np.int64), "overshot": simulator.overshot}
+    if isinstance(simulator.network, DiehlCook):
+        names = ("v", "g_exc", "g_inh", "theta")
+        recording = {n: recorder.values.get(f"exc.{n}", np.zeros((recorder.n_records, 0))) for n in names}
+        rule_state = named_rule_state(simulator.rule, simulator.memory) if described.plastic else {}
+        return Simulation(weights=state.weights, theta=state.theta, rule_state=rule_state, recording=recording, **common)
+    return Simulation(
+        weights={name: p.weights for name, p in state.projections.items()},
+        theta={name: p.theta for name, p in state.populations.items()},
+        rule_state={p.name: named_rule_state(p.rule, state.projections[p.name].memory) for p in described.plastic},
+        recording=recorder.values,
+        **common,
+    )
+
+
+def _spikes_by_input(network: Network, spikes, n_steps: int) -> dict:
+    """Spikes of each input as (index, offset); an input that is not named stays silent."""
+    names = list(network.inputs)
+    if not isinstance(spikes, dict):
+        if len(names) != 1:
+            raise DataError(f"This network has the inputs {', '.join(names)}; give spikes as a dict by input.")
+        spikes = {names[0]: spikes}
+    for name in spikes:
+        if name not in network.inputs:
+            raise DataError(f"There is no input {name!r}; there are {', '.join(names)}.")
+    silent = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return {
+        name: in_order(spikes.get(name, silent), n_steps, "spikes", network.inputs[name].n) for name in names
+    }
+
+
+def _wanted(simulator: Simulator, record) -> dict[str, tuple[str, str, np.ndarray]]:
+    """What to record by its name in the recording: the part, the variable, and which of its neurons."""
+    if isinstance(simulator.network, DiehlCook) and not isinstance(record, dict):
+        neurons = _neurons("exc", simulator.network.n_neurons, record)
+        names = ("v", "g_exc", "g_inh", "theta") if neurons.size else ()
+        return {f"exc.{name}": ("exc", name, neurons) for name in names}
+    if not isinstance(record, dict):
+        if len(tuple(record)):
+            raise ConfigError('record must be a dict such as {"exc": ["v"]} that names populations and projections.')
+        return {}
+    wanted = {}
+    for part, variables in record.items():
+        variables = [variables] if isinstance(variables, str) else variables
+        chosen = variables if isinstance(variables, dict) else dict.fromkeys(variables)
+        for variable, neurons in chosen.items():
+            wanted[f"{part}.{variable}"] = (part, variable, _checked(simulator, part, variable, neurons))
+    return wanted
+
+
+def _checked(simulator: Simulator, part: str, variable: str, neurons) -> np.ndarray | None:
+    described, state = simulator.described, simulator.state
+    if part in described.populations:
+        known = (*state.populations[part].names, "theta")
+    elif part in described.named:
+        rule = described.named[part].rule
+        known = ("weights", *(() if rule is None else [n for kind in _KINDS for n in known_names(rule)[kind]]))
+    else:
+        raise ConfigError(
+            f"record names {part!r}; there are {', '.join([*described.populations, *described.named])}."
+        )
+    if variable not in known:
+        raise ConfigError(f"{part} has no {variable!r} to record; it has {', '.join(known)}.")
+    if part in described.populations:
+        n = described.populations[part].n
+        return np.arange(n) if neurons is None else _neurons(part, n, neurons)
+    return None
+
+
+_KINDS = ("pre", "post", "synapse", "state")
+
+
+def _neurons(part: str, n: int, record) -> np.ndarray:
+    """Numbers of neurons, checked."""
+    numbers = np.asarray(record if not isinstance(record, (int, np.integer)) else [record])
+    if isinstance(record, bool) or (numbers.size and not np.issubdtype(numbers.dtype, np.integer)) or numbers.ndim != 1:
+        raise DataError(f"record must be numbers of neurons of {part}, such as [0, 5], got {record!r}.")
+    if numbers.size and not (numbers.min() >= 0 and numbers.max() < n):
+        raise DataError(f"record names neurons outside 0 to {n - 1}: {record!r}; choose among the neurons of {part}.")
+    return numbers.astype(np.int64)
+
+
+class _Recorder:
+    """Takes down what is wanted whenever the network stands still."""
+
+    def __init__(self, simulator: Simulator, wanted: dict, n_steps: int, every: int):
+        self.simulator, self.wanted = simulator, wanted
+        self.n_records, self.steps = n_steps // every, []
+        self.values: dict[str, np.ndarray] = {}
+
+    def __call__(self, step: int) -> None:
+        for name, (part, variable, neurons) in self.wanted.items():
+            value = self._value(part, variable, neurons, step)
+            if name not in self.values:
+                self.values[name] = np.empty((self.n_records, *value.shape), value.dtype)
+            self.values[name][len(self.steps)] = value
+        self.steps.append(step)
+
+    def _value(self, part: str, variable: str, neurons, step: int) -> np.ndarray:
+        state = self.simulator.state
+        if part in state.populations:
+            if variable == "theta":
+                return state.populations[part].theta[neurons] * self.simulator.loaded(1).scale_of(part)
+            return getattr(state.populations[part], variable)[neurons]
+        projection = state.projections[part]
+        if variable == "weights":
+            return projection.weights
+        rule = self.simulator.described.named[part].rule
+        return _rule_variable(rule, projection.memory, variable, step, self.simulator.described)
+
+
+def _rule_variable(rule: LearningRule, memory, variable: str, step: int, network: Network) -> np.ndarray:
+    """A trace or state variable of a rule after so many steps."""
+    names = known_names(rule)
+    if variable in names["state"]:
+        return memory.neuron[names["state"].index(variable)]
+    kind = next(kind for kind in ("pre", "post", "synapse") if variable in names[kind])
+    x, since = {
+        "pre": (memory.x_pre, memory.pre_step),
+        "post": (memory.x_post, memory.post_step),
+        "synapse": (memory.synapse, memory.synapse_step),
+    }[kind]
+    real = np.dtype(network.dtype).type
+    trace = next(trace for trace in rule.traces() if trace.name == variable)
+    rate = real(-network.dt / trace.tau * np.log2(np.e))
+    age = np.asarray(step - since).astype(real)
+    floor = real(np.finfo(real).eps)
+    return trace_now(x[names[kind].index(variable)], rate, age, floor, exp2_coefficients(network.dtype))

@@ -1,0 +1,9 @@
+"""Sources of spikes: from what is shown to the spikes of an input."""
+
+from engram.sources.base import Source
+from engram.sources.events import StoredEvents
+from engram.sources.latency import Latency
+from engram.sources.poisson import Poisson
+from engram.sources.rates import Ramp, Regular
+
+__all__ = ["Latency", "Poisson", "Ramp", "Regular", "Source", "StoredEvents"]
