@@ -31,6 +31,9 @@ CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")  # the compiler has 
 
 _SOURCES = (
     "arithmetic.py",
+    "precision.py",
+    "reductions.py",
+    "rewriting.py",
     "neurons.py",
     "synapses.py",
     "encoders.py",

@@ -8,7 +8,15 @@ import numpy as np
 
 from engram.kernels.protocol import Kernels, make_count, make_train
 from engram.neurons import membrane_euler, membrane_exponential_euler
-from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, check_rule, known_names
+from engram.plasticity.base import (
+    Equations,
+    LearningRule,
+    arguments_of,
+    changes_silent_synapses,
+    check_rule,
+    known_names,
+)
+from engram.precision import reference_equation
 from engram.synapses import CLOSING_INTERVAL, clip_weight, drive_conductance, open_conductance, trace_now
 
 
@@ -121,10 +129,11 @@ def run_network(
 
 
 class Learner:
-    """Applies a rule's equations as they are written, synapse by synapse."""
+    """Applies a rule's equations as they are written, synapse by synapse, in the precision of the weights."""
 
     def __init__(self, rule: LearningRule, state, memory, parameters, c, rule_c):
-        self.equations = rule.equations()
+        dtype = state.weights.dtype
+        self.equations = Equations(*(f and reference_equation(f, dtype) for f in rule.equations()))
         self.names = known_names(rule)
         self.everywhere = changes_silent_synapses(rule)
         self.asked = [name in arguments_of(self.equations.on_pre or _nothing) for name in self.names["post"]]

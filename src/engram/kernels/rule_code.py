@@ -15,7 +15,9 @@ import numpy as np
 
 from engram.arithmetic import exp2_coefficients
 from engram.kernels.compile import compiled
-from engram.kernels.equations import check_compiles, equation_digest, in_precision
+from engram.kernels.digest import equation_digest
+from engram.kernels.equations import check_compiles
+from engram.kernels.precision import compiled_equation
 from engram.plasticity.base import (
     EQUATIONS,
     LearningRule,
@@ -62,7 +64,7 @@ def rule_functions(rule: LearningRule, dtype) -> RuleFunctions:
     }
     for name, function in zip(EQUATIONS, rule.equations(), strict=True):
         if function is not None:
-            scope[f"_equation_{name}"] = compiled(in_precision(function, dtype), identity=f"{name} {identity}")
+            scope[f"_equation_{name}"] = compiled_equation(function, dtype, f"{name} {identity}")
     functions = {}
     for name, source in _Writer(rule).sources().items():
         exec(compile(source, f"<{type(rule).__name__}.{name}>", "exec"), scope)

@@ -18,14 +18,24 @@ In the column functions ``w`` and the presynaptic traces are arrays of shape (n_
 state variables returns them in the order of ``initial_state``; one with per-synapse traces returns
 ``(w, trace, ...)`` from ``on_pre`` and ``on_post``.
 
-Precision. Numbers written in an equation (``0.5 * w``) or beside it as a constant of the file take the
-precision of the simulation, in both kernels. Whole numbers do not: in single precision the compiled ``1 - w``
-is computed in double precision and rounded once at the end. Likewise a sum over a column may add in another
-order than NumPy's. Either moves a result by a rounding; ``1.0 - w`` and a loop keep the kernels equal to the bit.
+Precision. An equation is computed in the precision of the simulation, the same bits in every kernel, see
+:mod:`engram.precision`: as soon as a float takes part, whole numbers, truths and floats of any other precision are
+converted to it first. Whole numbers among themselves stay whole, but for ``/`` and ``**``. Sums over a column go from the
+first synapse to the last. Equations may use
+
+- ``+ - * / // % **``, comparisons, ``and or not``, ``if``, loops, columns and their parts as NumPy has them;
+- functions of the user's own, which are equations too, and numbers, tuples and arrays from outside;
+- ``abs min max sum any all round float int bool pow``, and ``.sum() .mean() .min() .max() .any() .all() .dot() .copy()``;
+- of `math` and NumPy: ``exp exp2 expm1 log log2 log10 log1p sqrt cbrt pow hypot fmod copysign``, trigonometric and
+  hyperbolic functions, ``floor ceil trunc rint sign clip where minimum maximum isnan isfinite isinf``, ``sum mean min max
+  dot linalg.norm count_nonzero zeros ones full zeros_like ones_like``.
+
+Anything else is refused with its line: random numbers, for one, would not be the same in two kernels.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import math
@@ -39,6 +49,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from engram.errors import ConfigError, RuleError
+from engram.precision import reference_equation
 from engram.validation import check_choice, check_finite, check_positive
 
 EQUATIONS = ("on_pre", "on_post", "before_post", "after_post")
@@ -158,6 +169,7 @@ def is_learning_rate(parameter: str) -> bool:
     return parameter.startswith("eta") and parameter != "eta_decay"
 
 
+@functools.lru_cache(maxsize=1024)
 def arguments_of(function: Callable) -> tuple[str, ...]:
     """The names that an equation asks for."""
     return tuple(inspect.signature(function).parameters)
@@ -179,15 +191,16 @@ def known_names(rule: LearningRule, n_inputs: int = 8) -> dict[str, tuple[str, .
 def check_rule(rule: LearningRule) -> None:
     """Raise RuleError where a rule's equations cannot work; the message names their file and line.
 
-    They may ask only for what exists, and are tried out once, as plain Python, on a small column of synapses.
+    They may ask only for what exists and use only what means the same in every kernel, and are tried out once, in the
+    reference's arithmetic, on a small column of synapses.
     """
     _check_names(rule)
     for equation, function in _functions(rule):
         _check_arguments(rule, equation, function)
         arguments = _trial_values(rule, in_column=is_column(equation))
+        computed = reference_equation(function, np.float64)
         try:
-            with np.errstate(all="ignore"):
-                returned = function(*(arguments[name] for name in arguments_of(function)))
+            returned = computed(*(arguments[name] for name in arguments_of(function)))
         except Exception as error:
             raise RuleError(
                 f"{_where_raised(error, function)}: {equation} of {type(rule).__name__} raises"
