@@ -54,7 +54,7 @@ def compiled_equation(function: Callable, dtype, identity: str):
     """
     function = getattr(function, "py_func", function)
     dtype = np.dtype(dtype)
-    return compiled(_rewritten(function, dtype, {}), identity=f"{dtype} {identity}")
+    return compiled(_rewritten(function, dtype, {}), identity=f"{dtype} {identity}", expand=True)
 
 
 def _rewritten(function: FunctionType, dtype: np.dtype, done: dict) -> FunctionType:
@@ -64,7 +64,7 @@ def _rewritten(function: FunctionType, dtype: np.dtype, done: dict) -> FunctionT
     def helper(function):
         if function not in done:
             plain = _rewritten(function, dtype, done)
-            done[function] = compiled(plain, identity=f"{dtype} {equation_digest(function)}")
+            done[function] = compiled(plain, identity=f"{dtype} {equation_digest(function)}", expand=True)
         return done[function]
 
     scope |= bound(rewritten, dtype, functools.partial(operation, dtype=dtype), helper)
@@ -217,6 +217,18 @@ def _library(name: str, *operands: _Register) -> _Register:
     return x.new(x.builder.call(function, [y.value for y in operands]))
 
 
+def _power(x: _Register, y: _Register) -> _Register:
+    """The C library's power; to the power of one, the usual, nothing need be called."""
+    b = x.builder
+    begin = b.block
+    with b.if_then((y != 1).value):
+        power, called = _library("pow", x, y), b.block
+    result = b.phi(x.kind)
+    result.add_incoming(x.value, begin)
+    result.add_incoming(power.value, called)
+    return x.new(result)
+
+
 def _symbol(name: str) -> str:
     return f"engram_library_{name}"
 
@@ -262,6 +274,8 @@ _SPELLED = {
 def _over_registers(function: Callable) -> Callable:
     """A plain function of those files that works on registers."""
     scope = function.__globals__ | _SPELLED
+    if function is MEANINGS["power"].function:
+        return _power
     if function is MEANINGS["exp"].function:
         exp = _over_registers(arithmetic.exp)
         scope["arithmetic_exp"] = lambda x: exp(x, precision.exp_coefficients(x.dtype))
