@@ -9,16 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from engram import DiehlCook
-from engram.arithmetic import exp2_coefficients
 from engram.errors import RuleError
-from engram.kernels import state as kernel_state
 from engram.kernels.digest import equation_digest
-from engram.kernels.forced import forced_learning
-from engram.kernels.reference import Learner
 from engram.kernels.rule_code import rule_functions, rule_identity
 from engram.plasticity import RULES, LearningRule, PowerLaw, SelfNormalizing, Trace, load_rule
-from scenes import poisson_train
+from scenes import forced_run
 
 SLOPE = 0.1
 
@@ -64,30 +59,6 @@ class Clashing(LearningRule):
 
     def after_post(w, i, memory, parameters):
         return memory * 0.9, parameters + 1.0
-
-
-def forced_run(rule, n_inputs=12, n_neurons=3, interval=20, n_spikes=6):
-    """The same spikes through the compiled equations and through the reference's."""
-    network = DiehlCook(n_inputs=n_inputs, n_neurons=n_neurons, dtype="float64")
-    constants = kernel_state.rule_constants(rule, network)
-    memory, memory_too = (kernel_state.new_rule_state(rule, network) for _ in range(2))
-    weights = np.random.default_rng(0).uniform(0.2, 0.8, (n_inputs, n_neurons))
-    index, step = poisson_train(n_inputs, interval * n_spikes, 0.05, seed=1)
-    offset = np.searchsorted(step, np.arange(interval * n_spikes + 1))
-    sums, compiled_weights = np.zeros((n_spikes, n_neurons)), weights.copy()
-    forced_learning(rule, "float64")(
-        compiled_weights, memory, constants, exp2_coefficients("float64"), index, offset, interval, sums
-    )
-    state = network.new_state(0, weights=weights)
-    c = kernel_state.network_constants(network)
-    learner = Learner(rule, state, memory_too, constants.parameters, c, constants)
-    for t in range(interval * n_spikes):
-        for i in index[offset[t] : offset[t + 1]]:
-            learner.presynaptic_spike(i, t)
-        if (t + 1) % interval == 0:
-            for j in range(n_neurons):
-                learner.postsynaptic_spike(j, t)
-    return (compiled_weights, memory), (state.weights, memory_too)
 
 
 @pytest.mark.parametrize("rule", [Clashing(), PowerLaw(mu=0.6), RULES["triplet"]()], ids=lambda rule: rule.name)

@@ -44,7 +44,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from keyword import iskeyword
 from numbers import Real
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, get_args, get_origin
 
 import numpy as np
 
@@ -108,7 +108,7 @@ class LearningRule:
 
     w_min: float = 0.0
     w_max: float = 1.0
-    normalization: str = "none"
+    normalization: Literal["none", "l1", "l2"] = "none"
     eta_decay: float = 1.0
 
     name: ClassVar[str] = ""
@@ -134,7 +134,8 @@ class LearningRule:
                 check_finite(field.name, value)
             if field.name.startswith("tau"):
                 check_positive(field.name, value, "ms")
-        check_choice("normalization", self.normalization, ("none", "l1", "l2"))
+        for name, choices in choices_of(type(self)).items():
+            check_choice(name, getattr(self, name), choices)
         if not self.w_min < self.w_max:
             raise ConfigError(f"w_max must exceed w_min, got w_min={self.w_min!r} and w_max={self.w_max!r}.")
         if not 0 < self.eta_decay <= 1:
@@ -167,6 +168,19 @@ class LearningRule:
 def is_learning_rate(parameter: str) -> bool:
     """Whether a parameter is a learning rate: its name starts with ``eta``, but it is not the decay itself."""
     return parameter.startswith("eta") and parameter != "eta_decay"
+
+
+@functools.lru_cache(maxsize=256)
+def choices_of(rule: type[LearningRule]) -> dict[str, tuple]:
+    """What each field that is declared as a choice, ``variant: Literal["smax", "smin"]``, may be."""
+    found = {}
+    for kind in reversed(rule.__mro__):
+        try:
+            kinds = inspect.get_annotations(kind, eval_str=True)
+        except (NameError, SyntaxError, TypeError, AttributeError):  # names that only a type checker knows
+            continue
+        found |= {name: get_args(hint) for name, hint in kinds.items() if get_origin(hint) is Literal}
+    return found
 
 
 @functools.lru_cache(maxsize=1024)
