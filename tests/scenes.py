@@ -1,8 +1,22 @@
-"""Input spikes for tests: Poisson trains, and images that look like digits without being anyone's data."""
+"""What tests share: Poisson trains, images that look like digits without being anyone's data, every rule there is."""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+from dataclasses import fields
+
 import numpy as np
+
+from engram import DiehlCook
+from engram.arithmetic import exp2_coefficients
+from engram.errors import ConfigError
+from engram.kernels import state as kernel_state
+from engram.kernels.forced import forced_learning
+from engram.kernels.reference import Learner
+from engram.plasticity import RULES, LearningRule, make_rule
+from engram.plasticity.base import choices_of
+from engram.presets import PRESETS
 
 
 def poisson_train(n_inputs: int, n_steps: int, probability: float, seed: int):
@@ -38,3 +52,50 @@ def shown(images: np.ndarray, dt: float, seed: int, *, on: float = 350.0, off: f
         step.append(t + n_steps)
         n_steps += round((on + off) / dt)
     return (np.concatenate(index), np.concatenate(step)), n_steps
+
+
+def forced_run(rule, dtype="float64", n_inputs=12, n_neurons=3, interval=20, n_spikes=6):
+    """The same spikes through the compiled equations and through the reference's."""
+    network = DiehlCook(n_inputs=n_inputs, n_neurons=n_neurons, dtype=dtype)
+    constants = kernel_state.rule_constants(rule, network)
+    memory, memory_too = (kernel_state.new_rule_state(rule, network) for _ in range(2))
+    weights = np.random.default_rng(0).uniform(0.2, 0.8, (n_inputs, n_neurons)).astype(dtype)
+    index, step = poisson_train(n_inputs, interval * n_spikes, 0.05, seed=1)
+    offset = np.searchsorted(step, np.arange(interval * n_spikes + 1))
+    sums, compiled_weights = np.zeros((n_spikes, n_neurons), dtype), weights.copy()
+    forced_learning(rule, dtype)(
+        compiled_weights, memory, constants, exp2_coefficients(dtype), index, offset, interval, sums
+    )
+    state = network.new_state(0, weights=weights)
+    c = kernel_state.network_constants(network)
+    learner = Learner(rule, state, memory_too, constants.parameters, c, constants)
+    for t in range(interval * n_spikes):
+        for i in index[offset[t] : offset[t + 1]]:
+            learner.presynaptic_spike(i, t)
+        if (t + 1) % interval == 0:
+            for j in range(n_neurons):
+                learner.postsynaptic_spike(j, t)
+    return (compiled_weights, memory), (state.weights, memory_too)
+
+
+def every_rule() -> list[LearningRule]:
+    """Every built-in rule with every combination of its choices, and with the constants of every preset."""
+    rules = []
+    for kind in RULES.values():
+        choices = choices_of(kind)
+        for chosen in itertools.product(*choices.values()):
+            with contextlib.suppress(ConfigError):  # variants that exclude one another
+                rules.append(kind(**dict(zip(choices, chosen, strict=True))))
+    presets = (make_rule(name, preset.rules.get(name)) for preset in PRESETS.values() for name in RULES)
+    return list(dict.fromkeys([*rules, *presets]))
+
+
+def rule_title(rule: LearningRule) -> str:
+    """A rule's name, its choices, and the first constant that is not the default."""
+    chosen = [str(getattr(rule, name)) for name in choices_of(type(rule))]
+    changed = [
+        f"{field.name}={getattr(rule, field.name)}"
+        for field in fields(rule)
+        if field.name not in choices_of(type(rule)) and getattr(rule, field.name) != field.default
+    ]
+    return "-".join([rule.name, *chosen, *changed[:1]])

@@ -55,6 +55,8 @@ def exp2_coefficients(dtype):
 
 def select(condition, yes, no):
     """`yes` where the condition holds, else `no`; for arrays and numbers."""
+    if isinstance(condition, (bool, np.bool_)):
+        return yes if condition else no
     return np.where(condition, yes, no)[()]
 
 
@@ -140,6 +142,53 @@ def exp2(y, c):
     y = select(y > c.lowest, y, c.lowest)
     n = np.rint(y)
     return scale_by_power_of_two(polynomial(y - n, c), n)
+
+
+class ExpCoefficients(NamedTuple):
+    """Constants of :func:`exp` in one precision."""
+
+    lowest: float
+    highest: float
+    log2_e: float
+    ln_2_high: float  # few bits, so that its product with a whole number is exact
+    ln_2_low: float  # what it lacks
+    zero: float
+    infinite: float
+    orders: tuple  # of the Taylor series, the highest first
+
+
+def exp_coefficients(dtype) -> ExpCoefficients:
+    """The constants of :func:`exp` for a precision."""
+    real = np.dtype(dtype).type
+    single = real is np.float32
+    lowest, highest, order, bits = (-87.33, 88.72283, 7, 13) if single else (-708.39, 709.78271289, 13, 32)
+    ln_2 = Fraction(_LN_2)
+    high = Fraction(math.floor(ln_2 * 2**bits), 2**bits)
+    numbers = (lowest, highest, 1 / math.log(2.0), float(high), float(ln_2 - high), 0.0, math.inf)
+    return ExpCoefficients(*map(real, numbers), tuple(real(1 / math.factorial(k)) for k in range(order, -1, -1)))
+
+
+_LN_2 = "0.693147180559945309417232121458176568075500134360255254120680009493393622"
+
+
+def exp(x, c):
+    """e**x in the precision of the coefficients `c`, within 1.2 units in the last place.
+
+    Zero for results below the smallest normal number, about 1.2e-38 in single and 2.2e-308 in double precision;
+    infinite for those too large; NaN for NaN. There is no branch, so that a loop over many x becomes vector
+    instructions.
+    """
+    y = select(x > c.lowest, x, c.lowest)
+    y = select(y < c.highest, y, c.highest)
+    n = np.rint(y * c.log2_e)
+    r = (y - n * c.ln_2_high) - n * c.ln_2_low
+    series = c.orders[0]
+    for coefficient in c.orders[1:]:
+        series = series * r + coefficient
+    value = scale_by_power_of_two(series, n)
+    value = select(x < c.lowest, c.zero, value)
+    value = select(x > c.highest, c.infinite, value)
+    return select(x != x, x, value)
 
 
 class RelaxationCoefficients(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engram.arithmetic import exp2, select
+from engram.precision import exact
 
 CLOSING_INTERVAL = 32
 """Every so many steps, conductances too small to matter are closed."""
@@ -13,6 +14,7 @@ def open_conductance(g, tiny):
     return select(g > tiny, g, g - g)
 
 
+@exact
 def drive_conductance(g, drive):
     """A conductance after a step's input; weights of negative sign cannot take it below zero."""
     driven = g + drive

@@ -97,40 +97,27 @@ def membrane_potential(v, current, decay):
 
 
 def crossing_time(v, current, inh, active, c):
-    """When, in ms from a step's beginning, a membrane that ends the step at `v` met its threshold."""
-    if inh == 0.0:
-        return plain_crossing(v, current, active, c.dt, c.tau_rc, c.v_th)
-    return adaptive_crossing(
-        v, current, inh, active, c.dt, c.tau_rc, c.v_th, c.tau_inh, c.exponent, c.inh_exponent
-    )  # fmt: skip
+    """When, in ms from a step's beginning, a membrane that ends the step at `v` met its threshold.
 
-
-def plain_crossing(v, current, active, dt, tau_rc, v_th):
-    """:func:`crossing_time` without adaptation: ``v(t) = I + (v_end − I) exp((dt − t) / tau_rc)``, set equal to `v_th`.
+    Without adaptation ``v(t) = I + (v_end − I) exp((dt − t) / tau_rc)``, set equal to `v_th`, gives the closed form.
+    With it the threshold falls meanwhile, ``v_th + inh exp((dt − t) / tau_inh)``, and Newton's method finds where
+    they meet: their difference is concave, so that after one step it closes in from one side.
 
     A function of single numbers: NumPy's logarithm of an array differs from that of the compiled kernel in the last
     bit, and ``math.log`` does not.
     """
-    return max(dt + tau_rc * math.log((v - current) / (v_th - current)), dt - active)
-
-
-def adaptive_crossing(v, current, inh, active, dt, tau_rc, v_th, tau_inh, exponent, inh_exponent):
-    """:func:`crossing_time` with adaptation: meanwhile the threshold falls, ``v_th + inh exp((dt − t) / tau_inh)``.
-
-    Newton's method finds where they meet: their difference is concave, so that after one step it closes in from one
-    side.
-    """
+    earliest = c.dt - active
     if inh == 0.0:
-        return plain_crossing(v, current, active, dt, tau_rc, v_th)
-    earliest, time = dt - active, dt
+        return max(c.dt + c.tau_rc * math.log((v - current) / (c.v_th - current)), earliest)
+    time = c.dt
     for _ in range(20):
-        below = (v - current) / decay_over(dt - time, exponent)
-        above = inh / decay_over(dt - time, inh_exponent)
-        slope = above / tau_inh - below / tau_rc
+        below = (v - current) / decay_over(c.dt - time, c.exponent)
+        above = inh / decay_over(c.dt - time, c.inh_exponent)
+        slope = above / c.tau_inh - below / c.tau_rc
         if not slope > 0.0:
             break
         last = time
-        time = min(max(time - (current + below - v_th - above) / slope, earliest), dt)
+        time = min(max(time - (current + below - c.v_th - above) / slope, earliest), c.dt)
         if abs(time - last) < 1e-12:
             break
     return time

@@ -31,6 +31,8 @@ CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")  # the compiler has 
 
 _SOURCES = (
     "arithmetic.py",
+    "precision.py",
+    "equations",
     "neurons.py",
     "synapses.py",
     "encoders.py",

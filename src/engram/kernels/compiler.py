@@ -18,6 +18,7 @@ from types import FunctionType
 
 import llvmlite.binding as llvm
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils, codegen, compiler_lock, cpu
@@ -27,7 +28,7 @@ from numba.extending import intrinsic, overload
 from numba.np.arrayobj import populate_array
 
 from engram import arithmetic
-from engram.kernels.equations import in_precision
+from engram.kernels.precision import compiled_equation
 from engram.kernels.machine import Equation, Routine, names_in
 
 CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")  # the compiler has it, but no word for it
@@ -38,7 +39,7 @@ _PLAIN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, "
 def object_code(routine: Routine, target: tuple[str, str]) -> bytes:
     """The object file of a routine for a processor and its features."""
     with compiler_lock.global_compiler_lock, _front_end_only():
-        function = _taken(routine.function, dict(routine.scope), {})
+        function = _taken(routine.function, dict(routine.scope), _TAKEN.setdefault(routine.scope, {}))
         n_arguments = routine.function.__code__.co_argcount
         n_bounds = 2 if routine.bounds else 0
         signature = (types.int64,) * (n_arguments - n_bounds) + (types.float64,) * n_bounds
@@ -121,7 +122,7 @@ def _translated(module, symbol: str, target: tuple[str, str]) -> bytes:
             manager.add_jump_threading_pass()
         manager.run(module, builder)
     undefined = [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")]
-    strange = [n for n in undefined if n not in _FROM_C]
+    strange = [n for n in undefined if n not in _FROM_C and not n.startswith("NRT_")]
     if strange:
         raise RuntimeError(f"{symbol} reaches {', '.join(strange)}, which no object file has")
     return machine.emit_object(module)
@@ -155,10 +156,13 @@ def _meaning(value, scope: dict, done: dict):
     """What a name stands for in compiled code."""
     if isinstance(value, Equation):
         key = (value.function, value.dtype)
-        if value.function.__module__.startswith("engram."):
-            return _taken(in_precision(value.function, value.dtype), {}, done)
         if key not in done:
-            done[key] = numba.njit(**_PLAIN)(in_precision(value.function, value.dtype))
+            exact = getattr(value.function, "is_exact", False)
+            done[key] = (
+                _taken(value.function, {"REAL": np.dtype(value.dtype).type}, done)
+                if exact
+                else compiled_equation(value.function, value.dtype)
+            )
         return done[key]
     if getattr(value, "is_word", False):
         return _WORDS[value.__name__]
@@ -166,6 +170,9 @@ def _meaning(value, scope: dict, done: dict):
         return _taken(value, scope, done)
     return value
 
+
+_TAKEN: dict[tuple, dict] = {}
+"""What the front end has made of functions, by scope: routines share what they reach."""
 
 _OVERLOADED = set()
 """Functions of which the compiler knows by itself what they mean."""

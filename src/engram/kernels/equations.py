@@ -1,17 +1,16 @@
-"""A rule's equations before they are compiled: precision, identity, and what the compiler has against them."""
+"""A rule's equations before they are compiled: what the compiler has against them, in their own terms."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
 import numba
 import numpy as np
 from numba import types
 
 from engram.errors import RuleError
+from engram.kernels.precision import compiled_equation
 from engram.plasticity.base import (
     EQUATIONS,
     LearningRule,
@@ -24,120 +23,11 @@ from engram.plasticity.base import (
 )
 
 
-def in_precision(function: Callable, dtype) -> Callable:
-    """The function with its floating-point constants in a precision, and what it calls of its own file compiled so.
-
-    NumPy lets the Python number in ``0.5 * w`` take the precision of `w`; the compiler would do the sum in
-    double.
-    """
-    real = np.dtype(dtype).type
-    return _in_precision(function, real, {})
-
-
-def _in_precision(function: Callable, real: type, done: dict) -> Callable:
-    function = getattr(function, "py_func", function)
-    if function in done:
-        return done[function]
-    code = function.__code__
-    scope = dict(function.__globals__)
-    typed = FunctionType(
-        code.replace(co_consts=tuple(_typed(value, real) for value in code.co_consts)),
-        scope,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    typed.__qualname__, typed.__module__ = function.__qualname__, function.__module__
-    done[function] = typed
-    for name in code.co_names:
-        value = scope.get(name)
-        if type(value) is float:
-            scope[name] = real(value)
-        elif _is_own_helper(value, function) and value not in done:
-            helper = _in_precision(value, real, done)
-            scope[name] = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, error_model="numpy", nogil=True)(helper)
-    return typed
-
-
-def _typed(value, real: type):
-    if type(value) is float:
-        return real(value)
-    if type(value) is tuple:
-        return tuple(_typed(part, real) for part in value)
-    return value
-
-
-def _is_own_helper(value, function: Callable) -> bool:
-    """Whether an equation's global is a plain function that came with it, not the compiler's or engram's own."""
-    value = getattr(value, "py_func", value)
-    if not isinstance(value, FunctionType):
-        return False
-    library = str(value.__module__).partition(".")[0]
-    return value.__module__ == function.__module__ or library not in ("engram", "numba", "numpy", "math")
-
-
-def equation_digest(function: Callable | None) -> str:
-    """A digest of a function's code and of everything that it uses from outside: constants, helpers, modules."""
-    digest = hashlib.sha256()
-    for part in _reached(function, set()):
-        digest.update(part.encode() + b"\0")
-    return digest.hexdigest()
-
-
-def _reached(value, seen: set, names: tuple[str, ...] = ()):
-    value = getattr(value, "py_func", value)
-    if isinstance(value, (FunctionType, CodeType, ModuleType)):
-        if id(value) in seen:
-            return
-        seen.add(id(value))
-    if isinstance(value, FunctionType):
-        yield from _reached(value.__code__, seen)
-        for cell in value.__closure__ or ():
-            yield from _reached(cell.cell_contents, seen)
-        for name in _names_in(value.__code__):
-            if name in value.__globals__:
-                yield name
-                yield from _reached(value.__globals__[name], seen, _names_in(value.__code__))
-    elif isinstance(value, CodeType):
-        yield f"{value.co_code.hex()} {value.co_names} {value.co_varnames} {value.co_freevars}"
-        for constant in value.co_consts:
-            yield from _reached(constant, seen)
-    elif isinstance(value, ModuleType):
-        yield value.__name__
-        for name in names:
-            if isinstance(getattr(value, name, None), (FunctionType, int, float)):
-                yield name
-                yield from _reached(getattr(value, name), seen)
-    elif isinstance(value, np.ndarray):
-        yield f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
-    elif isinstance(value, (type, BuiltinFunctionType)):
-        yield f"{value.__module__}.{value.__qualname__}"
-    else:
-        yield f"{type(value).__qualname__} {value!r}"
-
-
-def _names_in(code: CodeType) -> tuple[str, ...]:
-    inner = (name for part in code.co_consts if isinstance(part, CodeType) for name in _names_in(part))
-    return (*code.co_names, *inner)
-
-
-def check_compiles(rule: LearningRule, dtype, identity: str) -> None:
-    """Compile each equation by itself and raise RuleError where one fails or may return the wrong thing.
-
-    That it went well is noted beside the compiled kernels, so that it is not done again in every session.
-    """
-    noted = hashlib.sha256(f"{np.dtype(dtype)} {identity}".encode()).hexdigest()[:16]
-    note = cache_folder() / source_stamp() / f"checked-{noted}"
-    if note.exists():
-        return
+def check_compiles(rule: LearningRule, dtype) -> None:
+    """Compile each equation by itself and raise RuleError where one fails or may return the wrong thing."""
     for equation, function in zip(EQUATIONS, rule.equations(), strict=True):
         if function is not None:
             _check_equation(rule, equation, function, dtype)
-    try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.touch()
-    except OSError:
-        pass
 
 
 def _check_equation(rule: LearningRule, equation: str, function: Callable, dtype) -> None:
@@ -147,7 +37,7 @@ def _check_equation(rule: LearningRule, equation: str, function: Callable, dtype
     if is_column(equation):
         kinds["w"] = types.Array(number, 1, "C")
         kinds |= dict.fromkeys(names["pre"], types.Array(number, 1, "C"))
-    dispatcher = compiled(in_precision(function, dtype), identity=f"{dtype} {equation_digest(function)}")
+    dispatcher = compiled_equation(function, dtype)
     signature = tuple(kinds[name] for name in arguments_of(function))
     try:
         dispatcher.compile(signature)
@@ -225,8 +115,3 @@ def _plain(text: str) -> str:
     for theirs, ours in _KINDS:
         text = re.sub(theirs, ours, text)
     return text
-
-
-def in_the_reference(function: Callable, dtype) -> Callable:
-    """An equation as the reference kernel calls it, in a precision."""
-    return function

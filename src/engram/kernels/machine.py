@@ -160,8 +160,19 @@ def _load(routine: Routine, code: bytes) -> int:
     import llvmlite.binding as llvm
 
     engine = _engine()
+    if b"NRT_" in code:  # an equation that makes columns of its own; only users' rules do
+        _provide_columns()
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
     return engine.get_function_address(routine.symbol)
+
+
+@functools.cache
+def _provide_columns() -> None:
+    """Let machine code find what the compiler's own arrays need."""
+    from numba.core.registry import cpu_target
+    from numba.core.runtime import rtsys
+
+    rtsys.initialize(cpu_target.target_context)
 
 
 def free(address: int) -> None:
@@ -182,10 +193,12 @@ def routine_digest(routine: Routine) -> str:
 
 @functools.cache
 def _toolchain() -> str:
-    """What turns parts into machine code: versions, and our own compiler file."""
+    """What turns parts and equations into machine code: versions, and the files of ours that do it."""
     versions = [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite", "numpy")]
-    here = Path(__file__).parent
-    own = hashlib.sha256(b"".join((here / name).read_bytes() for name in ("compiler.py",)))
+    package = Path(__file__).parents[1]
+    files = [package / "precision.py", package / "arithmetic.py", *sorted((package / "equations").glob("*.py"))]
+    files += [package / "kernels" / f"{name}.py" for name in ("compiler", "precision", "registers")]
+    own = hashlib.sha256(b"".join(file.read_bytes() for file in files))
     return f"{sys.version_info[:2]} {versions} {own.hexdigest()}"
 
 

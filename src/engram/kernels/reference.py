@@ -18,12 +18,12 @@ import numpy as np
 from engram import presentation
 from engram.arithmetic import exp2_coefficients
 from engram.kernels.build import Shown, rule_parameters, trace_constants
-from engram.kernels.equations import in_the_reference
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network
 from engram.neurons.base import asked_by, known_constants
 from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, known_names
 from engram.plasticity.normalization import KINDS, scale_to_norm, target_norm
+from engram.precision import in_the_reference
 from engram.projections.base import Projection
 from engram.synapses import CLOSING_INTERVAL, clip_weight, trace_now
 

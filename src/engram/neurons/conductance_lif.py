@@ -10,6 +10,7 @@ import numpy as np
 
 from engram.arithmetic import exp2, exp2_coefficients, fma, relaxation, relaxation_coefficients, select
 from engram.neurons.base import Neuron, NeuronEquations
+from engram.precision import exact
 from engram.synapses import drive_conductance, open_conductance
 from engram.validation import check_finite, check_positive
 
@@ -74,6 +75,7 @@ class ConductanceLIF(Neuron):
         """Decays over a step, and what the membrane's relaxation is computed from."""
         decay = {"exponential_euler": lambda tau: math.exp(-dt / tau), "euler": lambda tau: 1.0 - dt / tau}[integrator]
         return {
+            "one": 1.0,
             "exc_decay": decay(self.tau_exc),
             "inh_decay": decay(self.tau_inh),
             "rate": -dt / self.tau_m * math.log2(math.e),
@@ -94,43 +96,50 @@ class ConductanceLIF(Neuron):
         )
 
 
-def exponential_euler(v, g_exc, g_inh, v_rest, e_inh, exc_decay, inh_decay, rate, g_small, relaxation_of, exp2_of):
+@exact
+def exponential_euler(v, g_exc, g_inh, one, v_rest, e_inh, exc_decay, inh_decay, rate, g_small, relaxation_of, exp2_of):
     """One step, exact while the conductances are held, which then decay."""
-    g = 1.0 + g_exc + g_inh
+    g = one + g_exc + g_inh
     current = fma(-g, v, fma(g_inh, e_inh, v_rest))
-    large = (1.0 - exp2(rate * g, exp2_of)) / g
+    large = (one - exp2(rate * g, exp2_of)) / g
     v = fma(current, select(g <= g_small, relaxation(g, relaxation_of), large), v)
     return v, g_exc * exc_decay, g_inh * inh_decay
 
 
-def exponential_euler_of_small(v, g_exc, g_inh, v_rest, e_inh, exc_decay, inh_decay, relaxation_of):
+@exact
+def exponential_euler_of_small(v, g_exc, g_inh, one, v_rest, e_inh, exc_decay, inh_decay, relaxation_of):
     """:func:`exponential_euler` where no total conductance is large: the same bits in half the time."""
-    g = 1.0 + g_exc + g_inh
+    g = one + g_exc + g_inh
     current = fma(-g, v, fma(g_inh, e_inh, v_rest))
     return fma(current, relaxation(g, relaxation_of), v), g_exc * exc_decay, g_inh * inh_decay
 
 
-def large_conductance(g_exc, g_inh, g_small):
+@exact
+def large_conductance(g_exc, g_inh, one, g_small):
     """Whether the coefficients of the relaxation do not hold for a total conductance."""
-    return 1.0 + g_exc + g_inh > g_small
+    return one + g_exc + g_inh > g_small
 
 
+@exact
 def euler(v, g_exc, g_inh, v_rest, e_inh, exc_decay, inh_decay, dt_over_tau):
     """One step by forward Euler."""
     v = v + dt_over_tau * ((v_rest - v) - g_exc * v + g_inh * (e_inh - v))
     return v, g_exc * exc_decay, g_inh * inh_decay
 
 
-def overshoots(g_exc, g_inh, dt_over_tau):
+@exact
+def overshoots(g_exc, g_inh, one, dt_over_tau):
     """Whether forward Euler passes the bound beyond which it overshoots."""
-    return dt_over_tau * (1.0 + g_exc + g_inh) > 1.0
+    return dt_over_tau * (one + g_exc + g_inh) > one
 
 
+@exact
 def reset(v, v_reset):
     """The potential after a spike."""
     return v_reset
 
 
+@exact
 def close_conductances(g_exc, g_inh, tiny):
     """Conductances too small to change a bit beside the leak of 1 are closed."""
     return open_conductance(g_exc, tiny), open_conductance(g_inh, tiny)

@@ -1,7 +1,7 @@
 """The tutorial's neurons, driven by a current: leaky integrate-and-fire, plain and with an adaptive threshold.
 
-Spikes fall between the ends of a time step: the refractory period begins where the membrane met its threshold. The
-equations are those of :class:`engram.blocks.LIF` and :class:`engram.blocks.ALIF`.
+Spikes fall between the ends of a time step: the refractory period begins where the membrane met its threshold. They are
+the neurons of :class:`engram.blocks.LIF` and :class:`engram.blocks.ALIF`, behind the contract of networks.
 """
 
 from __future__ import annotations
@@ -10,16 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from engram.blocks.equations import (
-    active_time,
-    adaptive_crossing,
-    decay_exponent,
-    decay_over,
-    membrane_potential,
-    plain_crossing,
-    spike_height,
-)
-from engram.neurons.base import Neuron
+import numpy as np
+
+from engram.neurons.base import Neuron, NeuronEquations
 from engram.validation import check_positive
 
 
@@ -46,6 +39,12 @@ class LIF(Neuron):
     References
     ----------
     .. [1] *Research Replication: Unsupervised Learning of Digit Recognition Using STDP*, tutorial, part 1.
+
+    Examples
+    --------
+    >>> from engram.neurons import LIF
+    >>> LIF(tau_rc=10.0).variables()
+    {'v': 0.0, 'refractory': 0.0, 'i': 0.0, 'current': 0.0}
     """
 
     tau_rc: float = 20.0
@@ -53,8 +52,8 @@ class LIF(Neuron):
     v_thresh: float = 1.0
     tau_syn: float = 5.0
 
-    channels: ClassVar = {"current": "i"}
-    held: ClassVar = ()
+    channels: ClassVar[dict[str, str]] = {"current": "i"}
+    held: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         check_positive("tau_ref", self.tau_ref, "ms", or_zero=True)
@@ -73,27 +72,24 @@ class LIF(Neuron):
         return {"v": 0.0, "refractory": 0.0, "i": 0.0, "current": 0.0}
 
     def constants(self, dt: float, integrator: str, dtype: str) -> dict[str, float]:
-        """The membrane's exponent of decay, and the synapse's decay and gain over a step."""
+        """The synapse's decay over a step, and what it adds of a spike's weight."""
         decay = math.exp(-dt / self.tau_syn)
-        return {
-            "exponent": decay_exponent(self.tau_rc),
-            "syn_decay": decay,
-            "syn_gain": (1.0 - decay) * spike_height(dt),
-        }
+        return {"syn_decay": decay, "syn_gain": (1.0 - decay) * 1000.0 / dt}
 
-    def equations(self, integrator: str):
+    def equations(self, integrator: str) -> NeuronEquations:
         """What arrives is scaled, so that a weight is the area under the current that it draws."""
         return super().equations(integrator)._replace(arrive={"current": add_scaled})
 
-    def step(v, refractory, i, current, dt, exponent, syn_decay):
+    def step(v, refractory, i, current, dt, tau_rc, syn_decay):
         """Exact for a current held over the step, from where refractoriness ends."""
         refractory = refractory - dt
-        v = membrane_potential(v, i, decay_over(active_time(refractory, dt), exponent))
-        return v, refractory, i * syn_decay, i
+        active = np.clip(dt - refractory, 0.0, dt)
+        return i + (v - i) * np.exp(-active / tau_rc), refractory, i * syn_decay, i
 
     def on_spike(v, refractory, current, dt, tau_rc, tau_ref, v_thresh):
         """Reset; the refractory period begins where the threshold was met."""
-        time = plain_crossing(v, current, active_time(refractory, dt), dt, tau_rc, v_thresh)
+        earliest = dt - min(max(dt - refractory, 0.0), dt)
+        time = max(dt + tau_rc * math.log((v - current) / (v_thresh - current)), earliest)
         return 0.0, tau_ref + time, current
 
 
@@ -128,29 +124,45 @@ class ALIF(LIF):
         return {**super().variables(), "inh": 0.0}
 
     def constants(self, dt: float, integrator: str, dtype: str) -> dict[str, float]:
-        """Those of :class:`LIF`, and the threshold's decay."""
-        exponent = decay_exponent(self.tau_inh)
-        return {
-            **super().constants(dt, integrator, dtype),
-            "inh_exponent": exponent,
-            "inh_decay": float(decay_over(dt, exponent)),
-        }
+        """Those of :class:`LIF`, and the threshold's decay over a step."""
+        return {**super().constants(dt, integrator, dtype), "inh_decay": math.exp(-dt / self.tau_inh)}
 
-    def step(v, refractory, i, current, inh, dt, exponent, syn_decay, inh_decay):
+    def step(v, refractory, i, current, inh, dt, tau_rc, syn_decay, inh_decay):
         """As :meth:`LIF.step`; the threshold falls."""
         refractory = refractory - dt
-        v = membrane_potential(v, i, decay_over(active_time(refractory, dt), exponent))
-        return v, refractory, i * syn_decay, i, inh * inh_decay
+        active = np.clip(dt - refractory, 0.0, dt)
+        return i + (v - i) * np.exp(-active / tau_rc), refractory, i * syn_decay, i, inh * inh_decay
 
     def fires(v, inh, v_thresh):
         """Whether the membrane is above its threshold."""
         return v > v_thresh + inh
 
-    def on_spike(v, refractory, current, inh, dt, tau_rc, tau_ref, v_thresh, tau_inh, inc_inh, exponent, inh_exponent):
+    def on_spike(v, refractory, current, inh, dt, tau_rc, tau_ref, v_thresh, tau_inh, inc_inh):
         """Reset; the threshold rises where it was met, and falls for the rest of the step."""
-        active = active_time(refractory, dt)
-        time = adaptive_crossing(v, current, inh, active, dt, tau_rc, v_thresh, tau_inh, exponent, inh_exponent)
-        return 0.0, tau_ref + time, current, inh + inc_inh * decay_over(dt - time, inh_exponent)
+        earliest = dt - min(max(dt - refractory, 0.0), dt)
+        time = meeting_time(v, current, inh, earliest, dt, tau_rc, v_thresh, tau_inh)
+        return 0.0, tau_ref + time, current, inh + inc_inh * math.exp((time - dt) / tau_inh)
+
+
+def meeting_time(v, current, inh, earliest, dt, tau_rc, v_thresh, tau_inh):
+    """When, in ms from a step's beginning, the membrane met its falling threshold: Newton's method, from the end.
+
+    See :func:`engram.blocks.equations.crossing_time`, which says why it closes in.
+    """
+    if inh == 0.0:
+        return max(dt + tau_rc * math.log((v - current) / (v_thresh - current)), earliest)
+    time = dt
+    for _ in range(20):
+        below = (v - current) * math.exp((dt - time) / tau_rc)
+        above = inh * math.exp((dt - time) / tau_inh)
+        slope = above / tau_inh - below / tau_rc
+        if not slope > 0.0:
+            break
+        last = time
+        time = min(max(time - (current + below - v_thresh - above) / slope, earliest), dt)
+        if abs(time - last) < 1e-12:
+            break
+    return time
 
 
 def add_scaled(i, arriving, syn_gain):

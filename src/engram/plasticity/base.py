@@ -18,14 +18,15 @@ In the column functions ``w`` and the presynaptic traces are arrays of shape (n_
 state variables returns them in the order of ``initial_state``; one with per-synapse traces returns
 ``(w, trace, ...)`` from ``on_pre`` and ``on_post``.
 
-Precision. Numbers written in an equation (``0.5 * w``) or beside it as a constant of the file take the
-precision of the simulation, in both kernels. Whole numbers do not: in single precision the compiled ``1 - w``
-is computed in double precision and rounded once at the end. Likewise a sum over a column may add in another
-order than NumPy's. Either moves a result by a rounding; ``1.0 - w`` and a loop keep the kernels equal to the bit.
+Precision. An equation is computed in the precision of the simulation, the same bits in every kernel: as soon as a
+float takes part, whole numbers, truths and floats of any other precision are converted to it. Whole numbers among
+themselves stay whole, but for ``/`` and ``**``. Sums over a column go from the first synapse to the last.
+:mod:`engram.precision` has the rules and lists the functions that may be used; anything else is refused with its line.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import math
@@ -34,11 +35,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from keyword import iskeyword
 from numbers import Real
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, get_args, get_origin
 
 import numpy as np
 
 from engram.errors import ConfigError, RuleError
+from engram.precision import reference_equation
 from engram.validation import check_choice, check_finite, check_positive
 
 EQUATIONS = ("on_pre", "on_post", "before_post", "after_post")
@@ -97,7 +99,7 @@ class LearningRule:
 
     w_min: float = 0.0
     w_max: float = 1.0
-    normalization: str = "none"
+    normalization: Literal["none", "l1", "l2"] = "none"
     eta_decay: float = 1.0
 
     name: ClassVar[str] = ""
@@ -123,7 +125,8 @@ class LearningRule:
                 check_finite(field.name, value)
             if field.name.startswith("tau"):
                 check_positive(field.name, value, "ms")
-        check_choice("normalization", self.normalization, ("none", "l1", "l2"))
+        for name, choices in choices_of(type(self)).items():
+            check_choice(name, getattr(self, name), choices)
         if not self.w_min < self.w_max:
             raise ConfigError(f"w_max must exceed w_min, got w_min={self.w_min!r} and w_max={self.w_max!r}.")
         if not 0 < self.eta_decay <= 1:
@@ -158,6 +161,20 @@ def is_learning_rate(parameter: str) -> bool:
     return parameter.startswith("eta") and parameter != "eta_decay"
 
 
+@functools.lru_cache(maxsize=256)
+def choices_of(rule: type[LearningRule]) -> dict[str, tuple]:
+    """What each field that is declared as a choice, ``variant: Literal["smax", "smin"]``, may be."""
+    found = {}
+    for kind in reversed(rule.__mro__):
+        try:
+            kinds = inspect.get_annotations(kind, eval_str=True)
+        except (NameError, SyntaxError, TypeError, AttributeError):  # names that only a type checker knows
+            continue
+        found |= {name: get_args(hint) for name, hint in kinds.items() if get_origin(hint) is Literal}
+    return found
+
+
+@functools.lru_cache(maxsize=1024)
 def arguments_of(function: Callable) -> tuple[str, ...]:
     """The names that an equation asks for."""
     return tuple(inspect.signature(function).parameters)
@@ -179,15 +196,16 @@ def known_names(rule: LearningRule, n_inputs: int = 8) -> dict[str, tuple[str, .
 def check_rule(rule: LearningRule) -> None:
     """Raise RuleError where a rule's equations cannot work; the message names their file and line.
 
-    They may ask only for what exists, and are tried out once, as plain Python, on a small column of synapses.
+    They may ask only for what exists and use only what means the same in every kernel, and are tried out once, in the
+    reference's arithmetic, on a small column of synapses.
     """
     _check_names(rule)
     for equation, function in _functions(rule):
         _check_arguments(rule, equation, function)
         arguments = _trial_values(rule, in_column=is_column(equation))
+        computed = reference_equation(function, np.float64)
         try:
-            with np.errstate(all="ignore"):
-                returned = function(*(arguments[name] for name in arguments_of(function)))
+            returned = computed(*(arguments[name] for name in arguments_of(function)))
         except Exception as error:
             raise RuleError(
                 f"{_where_raised(error, function)}: {equation} of {type(rule).__name__} raises"

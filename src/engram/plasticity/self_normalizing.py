@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from engram.errors import ConfigError
 from engram.plasticity.base import Equations, LearningRule, Trace
-from engram.validation import check_choice, check_positive
+from engram.validation import check_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +67,9 @@ class SelfNormalizing(LearningRule):
     {'s_max': 0.8, 's_min': 0.0}
     """
 
-    variant: str = "smax"
-    count: str = "previous"
-    norm: str = "l1"
+    variant: Literal["smax", "smin"] = "smax"
+    count: Literal["previous", "current"] = "previous"
+    norm: Literal["l1", "l2"] = "l1"
     eta: float = 0.02
     x_tar: float = 0.2
     tau_pre: float = 20.0
@@ -87,9 +88,6 @@ class SelfNormalizing(LearningRule):
 
     def __post_init__(self):
         super().__post_init__()
-        check_choice("variant", self.variant, ("smax", "smin"))
-        check_choice("count", self.count, ("previous", "current"))
-        check_choice("norm", self.norm, ("l1", "l2"))
         if self.norm == "l2" and self.variant == "smin":
             raise ConfigError("The variant smin keeps the sum of the weights; use norm 'l1', or the variant smax.")
         for parameter in ("eta", "x_tar", "a_tar", "bound"):

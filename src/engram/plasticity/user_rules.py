@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
+import linecache
 import sys
 import traceback
+from importlib.util import decode_source
 from pathlib import Path
 from types import ModuleType
 
@@ -76,6 +79,8 @@ def _run_file(path: Path) -> ModuleType:
     module = ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module  # dataclasses look their module up there
+    lines = io.StringIO(decode_source(source)).readlines()
+    linecache.cache[str(path)] = (len(source), None, lines, str(path))  # the text of this code, should the file change
     folder = str(path.resolve().parent)
     sys.path.append(folder)  # so that the file may import its neighbours
     try:
