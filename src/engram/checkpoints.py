@@ -14,6 +14,7 @@ from engram._version import __version__
 from engram.errors import ConfigError, EngramError, ModelFileError
 from engram.model_file import model_content
 from engram.plasticity.records import rule_record
+from engram.plasticity.user_rules import rule_digest
 from engram.readout import RunningAccuracy
 
 if TYPE_CHECKING:
@@ -32,11 +33,13 @@ def snapshot(training: Training) -> tuple[dict[str, np.ndarray], dict[str, Any]]
         tensors |= {f"running.{name}": getattr(training.running, name) for name in _RUNNING_TENSORS}
     metadata["checkpoint"] = {
         "dataset": training.dataset_hash,
+        "rule_digest": rule_digest(type(training.simulator.rule)),
         "examples": training.examples,
         "total": training.total,
         "silent_images": training.silent_images,
         "seconds": training.seconds,
         "overshot": training.simulator.overshot,
+        "stopped": training.stop_reason,
         "metrics": training.metrics,
         "since": [training.spikes_since, training.images_since],
         "health": training.health.to_dict(),
@@ -80,6 +83,12 @@ def _check_same_run(training: Training, metadata: dict[str, Any], name: str) -> 
         )
     if metadata["config"] != training.config.to_dict() or metadata["rule"] != rule_record(training.simulator.rule):
         raise ConfigError(f"{name} is of another configuration; resume with the options of that run.")
+    digests = metadata["checkpoint"]["rule_digest"], rule_digest(type(training.simulator.rule))
+    if digests[0] != digests[1]:
+        raise ConfigError(
+            f"The file of the rule {metadata['rule']['rule']} is not the one that {name} was made with: its SHA-256 was"
+            f" {digests[0]}, now {digests[1]}; put the file back as it was, or start again with --overwrite."
+        )
     if metadata["checkpoint"]["dataset"] != training.dataset_hash:
         raise ConfigError(
             f"{name} was made with another content of the dataset {training.dataset.name}; resume with the same images."
@@ -99,7 +108,7 @@ def _restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[
         _count, (kept["examples"], kept["silent_images"], metadata["presentations"])
     )
     spikes, images = map(_count, kept["since"])
-    seconds, overshot = float(kept["seconds"]), bool(kept["overshot"])
+    seconds, overshot, stopped = float(kept["seconds"]), bool(kept["overshot"]), str(kept["stopped"])
     metrics = [dict(record) for record in kept["metrics"]]
     health = copy.copy(training.health)
     health.restore(kept["health"])
@@ -111,7 +120,7 @@ def _restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[
         training.running.hits = hits
     training.simulator.presentations, training.simulator.overshot = presentations, overshot
     training.examples, training.silent_images, training.seconds = examples, silent_images, seconds
-    training.metrics, training.health = metrics, health
+    training.metrics, training.health, training.stop_reason = metrics, health, stopped
     training.spikes_since, training.images_since = spikes, images
 
 

@@ -188,7 +188,7 @@ class TrainingConfig:
         own = {name: value for name, value in model.config.items() if name not in ("estimator", "start")}
         if "epochs" in options or "examples" in options:
             own = {name: value for name, value in own.items() if name not in ("epochs", "examples")}
-        if options.get("rule", own.get("rule")) != own.get("rule"):
+        if "rule" in options and _kind(options["rule"]) != _kind(own.get("rule", "")):
             own.pop("constants", None)
         own.setdefault("neurons", model.network.n_neurons)
         return cls.from_dict(merged(own, options))
@@ -228,6 +228,11 @@ def read_options(path: str | Path) -> dict:
 def names_code(options: Mapping) -> bool:
     """Whether options name a file of Python code, a rule of the user's own."""
     return isinstance(options.get("rule"), str) and is_file_rule(options["rule"])
+
+
+def _kind(rule: str) -> str:
+    """A rule's name, without where its file lies."""
+    return str(rule).rpartition(":")[2]
 
 
 def merged(options: Mapping, changes: Mapping) -> dict:

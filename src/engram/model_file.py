@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +21,7 @@ import numpy as np
 from engram._version import __version__
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, EngramError, ModelFileError
-from engram.files import open_regular, write_atomically
+from engram.files import exists, open_regular, write_atomically
 from engram.model import Model
 from engram.models import find_model
 from engram.networks import DiehlCook, Protocol
@@ -31,6 +33,9 @@ from engram.validation import check_presentation, settled, settled_fields
 FORMAT = "engram-1"
 """The layout of the files; a file of another one is refused."""
 
+MODEL_NAME, CHECKPOINTS = "model.safetensors", "checkpoints"
+"""Where a run's folder has its network, and the states from which it can be resumed."""
+
 MAX_BYTES = 1 << 32
 _NO_DIGEST = "0" * 64
 _READOUT_TENSORS = ("classes", "profile", "assigned", "coefficients", "intercepts")
@@ -40,6 +45,8 @@ _MAX_HEADER = 1 << 24
 
 _MAX_DELAYS = 1 << 34
 """No file may claim more delayed synapses than this: they are drawn anew, so its size does not vouch for them."""
+
+_CHECKPOINT_NAME = re.compile(r"^\d{12}\.safetensors$")
 
 _HALVED = ("weights", "readout.profile", "readout.coefficients")
 """What a compact file holds in half precision."""
@@ -153,10 +160,15 @@ def save_model(
     RunFolderError
         If the file cannot be written.
     """
+    write_atomically(Path(path), model_bytes(model, extra=extra, compact=compact))
+
+
+def model_bytes(model: Model, *, extra: dict[str, np.ndarray] | None = None, compact: bool = False) -> bytes:
+    """What :func:`save_model` writes."""
     tensors, metadata = model_content(model)
     if compact:
         tensors = _compacted(tensors)
-    write_atomically(Path(path), encode({**(extra or {}), **tensors}, metadata))
+    return encode({**(extra or {}), **tensors}, metadata)
 
 
 def load_model(path: str | Path, *, rule=None) -> Model:
@@ -165,7 +177,8 @@ def load_model(path: str | Path, *, rule=None) -> Model:
     Parameters
     ----------
     path : str or Path
-        The name of a shipped model, see :mod:`engram.models`, counts where no such path exists.
+        Of a run that was interrupted, the last checkpoint is read. The name of a shipped model, see
+        :mod:`engram.models`, counts where no such path exists.
     rule : type or str, optional
         The class, or ``file.py:Class``, of the user's rule that made the model; only needed to go on learning. Loading
         never runs code that the file names.
@@ -179,12 +192,45 @@ def load_model(path: str | Path, *, rule=None) -> Model:
 
 
 def read_model_file(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
-    """The tensors and metadata of a model's file or run folder, and the file's name for messages."""
+    """The tensors and metadata of a model's file or run folder, and the file's name for messages.
+
+    Of a run that was interrupted, those of the last good checkpoint.
+    """
     path = find_model(path)
-    file = path / "model.safetensors" if path.is_dir() else path
-    if path.is_dir() and not file.exists():
-        raise ModelFileError(f"{path} holds no model.safetensors; train with 'engram train --out {path}'.")
+    folder = os.path.isdir(path)  # noqa: PTH112 - Path's own raises where a name is too long
+    if folder and not exists(path / MODEL_NAME):
+        return read_last_checkpoint(path)
+    file = path / MODEL_NAME if folder else path
     return *decode(read_bytes(file), str(file)), str(file)
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """The checkpoints in a run's folder, oldest first."""
+    try:
+        return sorted(path for path in (folder / CHECKPOINTS).iterdir() if _CHECKPOINT_NAME.match(path.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        path = folder / CHECKPOINTS
+        raise ModelFileError(f"Cannot read {path}: {error.strerror}; look at its permissions.") from None
+
+
+def read_last_checkpoint(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
+    """The newest checkpoint in a run's folder that is whole, as :func:`read_model_file` reads models."""
+    failure = None
+    for file in reversed(checkpoint_files(folder)):
+        try:
+            return *decode(read_bytes(file), str(file)), str(file)
+        except ModelFileError as error:
+            failure = failure or error
+    if failure is None:
+        begun = exists(folder / "config.toml")
+        failure = ModelFileError(
+            f"{folder} holds no {MODEL_NAME} and no checkpoint yet; finish it with 'engram train --resume {folder}'."
+            if begun
+            else f"{folder} holds no {MODEL_NAME}; train with 'engram train --out {folder}'."
+        )
+    raise failure
 
 
 def model_from(tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str, *, rule=None) -> Model:

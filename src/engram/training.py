@@ -19,7 +19,7 @@ from engram._version import __version__
 from engram.config import TrainingConfig
 from engram.datasets.base import Dataset
 from engram.encoders import auto_input_gain
-from engram.errors import RuleError
+from engram.errors import ConfigError, RuleError
 from engram.health import Health
 from engram.model import Model
 from engram.plasticity.base import LearningRule
@@ -109,7 +109,8 @@ class Training:
     rule : LearningRule, optional
         Instead of the one that the configuration names.
     start : Model, optional
-        Go on from its weights, thresholds, rule state and input gain instead of starting anew.
+        Go on from its weights, thresholds, rule state and, unless the configuration has another, input gain instead
+        of starting anew.
     learning_rate_at : float, optional
         Keep the learning rates where they stand at this share of a training, 0 to 1, instead of letting them fall:
         for learning whose end is not known.
@@ -148,7 +149,9 @@ class Training:
         threads: int | None = None,
     ):
         self.config, self.dataset = config, dataset
-        gain = config.input_gain if start is None else start.input_gain
+        if start is not None:
+            _check_start(start, dataset.n_inputs, config.neurons)
+        gain = start.input_gain if start is not None and config.input_gain == "auto" else config.input_gain
         self.simulator = Simulator(
             config.make_network(dataset.n_inputs),
             rule or config.make_rule(),
@@ -337,6 +340,16 @@ class Training:
             }
         )
         self.spikes_since = self.images_since = 0
+
+
+def _check_start(start: Model, n_inputs: int, n_neurons: int) -> None:
+    """Raise ConfigError where a model cannot go on learning from such images."""
+    if start.weights.shape != (n_inputs, n_neurons):
+        raise ConfigError(
+            f"Learning goes on only in a network of the same size, {start.weights.shape[0]:,} inputs and"
+            f" {start.weights.shape[1]:,} neurons, got {n_inputs:,} and {n_neurons:,}; give images and neurons of the"
+            " model's size, or start a new run."
+        )
 
 
 def ink_fill(dataset: Dataset | TrainingSet) -> float:
