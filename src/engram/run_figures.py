@@ -10,6 +10,7 @@ from engram import figures
 from engram.datasets.base import Dataset
 from engram.encoders import poisson_spikes
 from engram.evaluation import Evaluation
+from engram.files import make_folder
 from engram.kernels.state import new_recorder
 from engram.model import Model
 from engram.plasticity.normalization import target_norm
@@ -40,7 +41,7 @@ def draw_run(
     evaluation : Evaluation, optional
         For the confusion matrix and the marks of the learning curve.
     """
-    folder.figures.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.figures)
     drawn = {}
     if model.image_shape is not None:
         labels = None if model.readout is None else model.readout.assigned

@@ -51,7 +51,7 @@ def evaluation_in(summary: dict[str, Any]) -> Evaluation | None:
         raise ValueError(f"its accuracy per class is {_brief(values['per_class'])}")
     if not all(_is_count(values[name]) for name in ("n_label", "n_test", "silent_images", "unassigned_neurons")):
         raise ValueError("it counts in something else than whole numbers")
-    if not _is_number(values["seconds"]):
+    if not _is_number(values["seconds"]) or values["seconds"] < 0:
         raise ValueError(f"its seconds are {_brief(values['seconds'])}")
     return Evaluation.from_dict(values)
 
