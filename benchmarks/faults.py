@@ -10,8 +10,8 @@ of its own, then the run is brought to its end, and its files are compared with 
     python benchmarks/faults.py --seeds 0 200            chains of random faults, one chain for each seed
     python benchmarks/faults.py --replay train:17:ENOSPC resume:4:kill      one chain again, with its report
 
-The network is tiny and computed by the reference kernel, and figures are written but not drawn, so that thousands of
-cases take minutes.
+The network is tiny and computed by the reference kernel, the same state but once, and figures are written but not
+drawn, so that thousands of cases take minutes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import random
@@ -35,14 +36,16 @@ from pathlib import Path
 
 import numpy as np
 
-from engram import Training, TrainingConfig, figures, load_model
+from engram import Training, TrainingConfig, evaluation, figures, load_model
+from engram.checkpoints import simulator_tensors
 from engram.datasets.base import Dataset
 from engram.errors import EngramError
 from engram.evaluation import evaluate
 from engram.model_file import decode
-from engram.run_figures import draw_run
+from engram.run_figures import draw_again
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, resume_run, run_training, start_run
+from engram.simulator import Simulator
 
 ERRORS = ("ENOSPC", "EIO", "ESTALE", "EACCES")
 FAULTS = (*ERRORS, "half", "kill", "half-kill", "kill-after")
@@ -182,8 +185,7 @@ def read(path: Path) -> None:
 
 def draw(path: Path) -> None:
     """Draw a run's figures anew."""
-    folder = RunFolder(path)
-    draw_run(folder, load_model(path), tiny_dataset(), folder.read_metrics(), folder.read_evaluation())
+    draw_again(RunFolder(path))
 
 
 STAGES: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -244,7 +246,7 @@ class Laboratory:
                 wrong = wrong or self._what_is_lost(path)
                 if wrong:
                     return wrong
-            return in_a_process(lambda: self._brought_to_its_end(path))
+            return in_a_process(lambda: self._brought_to_its_end(path, redrawn=chain[-1].stage == "draw"))
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
@@ -270,11 +272,13 @@ class Laboratory:
             return f"damaged: {error}"
         return None
 
-    def _brought_to_its_end(self, path: Path) -> None:
+    def _brought_to_its_end(self, path: Path, *, redrawn: bool) -> None:
         """Resume, or begin again what never began; fail unless all is as in the run that was never disturbed."""
         if not (path / "config.toml").exists():
             train(path)
         resume(path)
+        if redrawn:
+            draw(path)
         for name, content in self.expected.items():
             assert (path / name).read_bytes() == content, f"{name} is another one"
         summary = RunFolder(path).read_summary()
@@ -358,6 +362,52 @@ def _make_run(path: Path, *, stop_at: int | None = None, evaluate=True, figures=
         folder.write_summary({name: value for name, value in folder.read_summary().items() if name != "finished"})
 
 
+def remember_what_is_computed() -> Callable[[], None]:
+    """Let simulator and readout compute only what they have not computed before; returns what undoes it.
+
+    A forked process knows all that its parent met: a case costs what its files cost, and no library's threads, which
+    do not survive a fork, are asked for anything.
+    """
+    known: dict[bytes, tuple] = {}
+    train, count, fit = Simulator.train, Simulator.count_spikes, evaluation.fit_readout
+
+    def state_of(simulator, images, what) -> bytes:
+        digest = hashlib.sha256(f"{what} {simulator.presentations}".encode() + np.ascontiguousarray(images).tobytes())
+        for name, values in simulator_tensors(simulator).items():
+            digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
+        return digest.digest()
+
+    def remembered_train(self, images, progress=None, **options):
+        key = state_of(self, images, f"train {progress}")
+        if key not in known:
+            result = train(self, images, progress, **options)
+            after = {name: values.copy() for name, values in simulator_tensors(self).items()}
+            known[key] = result, after, self.presentations
+        result, after, self.presentations = known[key]
+        for name, values in simulator_tensors(self).items():
+            values[...] = after[name]
+        return result
+
+    def remembered_count(self, images, **options):
+        key = state_of(self, images, "count")
+        if key not in known:
+            known[key] = count(self, images, **options)
+        return known[key]
+
+    def remembered_fit(counts, labels, classes=None):
+        key = hashlib.sha256(counts.tobytes() + labels.tobytes()).digest()
+        if key not in known:
+            known[key] = fit(counts, labels, classes)
+        return known[key]
+
+    Simulator.train, Simulator.count_spikes, evaluation.fit_readout = remembered_train, remembered_count, remembered_fit
+
+    def undo() -> None:
+        Simulator.train, Simulator.count_spikes, evaluation.fit_readout = train, count, fit
+
+    return undo
+
+
 def leave_out_the_drawing() -> Callable[[], None]:
     """Let figures be written without being drawn, which takes seconds; returns what undoes it."""
     from engram.figures import files
@@ -385,7 +435,7 @@ def main() -> int:
     parser.add_argument("--replay", nargs="+", type=Fault.parse, metavar="STAGE:NUMBER:FAULT")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    undo = leave_out_the_drawing()
+    undone = remember_what_is_computed(), leave_out_the_drawing()
     with tempfile.TemporaryDirectory() as place:
         laboratory = Laboratory(Path(place))
         lengths = {stage: laboratory.operations(stage) for stage in STAGES}
@@ -410,7 +460,8 @@ def main() -> int:
         took = time.perf_counter() - begin
         print(json.dumps({stage: len(operations) for stage, operations in lengths.items()}), "operations by stage")
         print(f"{len(chains):,} cases, {faults:,} faults, {failures:,} failures, {took:.0f} s", by_name)
-    undo()
+    for undo in undone:
+        undo()
     return 1 if failures else 0
 
 

@@ -360,3 +360,8 @@ def test_training_can_go_on_after_a_full_disk(tmp_path, whole, monkeypatch):
     full[0] = False
     finished(folder, training)
     same_bytes(folder, whole)
+
+
+def test_clock_of_the_past_changes_nothing(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 86_400.0)  # 1970, before what zip archives can name
+    same_bytes(tiny_run(tmp_path / "run"), whole)

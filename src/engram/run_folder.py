@@ -164,8 +164,9 @@ class RunFolder:
         """Remove what a process that was killed left half written."""
         for folder in (self.path, self.checkpoints, self.figures):
             with contextlib.suppress(OSError):
-                for left in folder.glob(f".*{PART}"):
-                    left.unlink()
+                for left in folder.iterdir():
+                    if left.name.startswith(".") and left.name.endswith(PART):
+                        _unlink_if_possible(left)
 
     # its files
 
@@ -239,8 +240,7 @@ class RunFolder:
         path = self.checkpoints / f"{examples:012d}.safetensors"
         self._write(path, encode(tensors, metadata))
         for old in self.checkpoint_files()[:-CHECKPOINTS_KEPT]:
-            with contextlib.suppress(OSError):
-                old.unlink(missing_ok=True)
+            _unlink_if_possible(old)
         return path
 
     def checkpoint_files(self) -> list[Path]:
@@ -353,6 +353,11 @@ def _remove(folder: Path) -> None:
         folder.unlink()
     elif folder.exists():
         shutil.rmtree(folder)
+
+
+def _unlink_if_possible(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _is_good(path: Path) -> bool:

@@ -267,6 +267,7 @@ def _finish(folder: RunFolder, training: Training, options: RunOptions, callback
         from engram.run_figures import draw_run
 
         callbacks.on_figure(draw_run(folder, model, training.dataset, training.metrics, evaluation))
+    folder.sweep()
     summary["finished"] = True
     folder.write_summary(summary)
     return model, summary

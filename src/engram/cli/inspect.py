@@ -17,26 +17,18 @@ def figures(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Draw a run's figures anew: receptive fields, learning curve, norm and theta, raster, confusion matrix."""
-    from engram.datasets import load
-    from engram.errors import DataError, Interrupted, RunFolderError
+    from engram.errors import Interrupted, RunFolderError
     from engram.interrupts import immediate_interrupt
-    from engram.run_figures import draw_run
+    from engram.run_figures import draw_again
     from engram.run_folder import RunFolder
 
     folder = RunFolder(run)
     if not folder.holds_run:
         raise RunFolderError(f"{run} is not the folder of a run; give one that 'engram train' made.")
-    model, metrics = open_model(run, quiet=quiet or json), folder.read_metrics()
-    if not folder.model_file.exists():
-        model, metrics, *_ = folder.read_unfinished()
-    evaluation = folder.read_evaluation()
-    try:
-        dataset = load(model.config.get("dataset", model.dataset))
-    except DataError:
-        dataset = None
+    open_model(run, quiet=quiet or json)
     try:
         with immediate_interrupt():
-            paths = draw_run(folder, model, dataset, metrics, evaluation)
+            paths = draw_again(folder)
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped; the figures drawn so far are whole. Go on with\n  engram figures {run}") from None
     if json:
