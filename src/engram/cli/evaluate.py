@@ -7,7 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import out, print_json, progress_bar
+from engram.cli.console import out, plain, print_json, progress_bar
+from engram.cli.opening import open_model
 
 
 def evaluate(
@@ -25,7 +26,6 @@ def evaluate(
     from engram.datasets import load
     from engram.evaluation import all_as_test
     from engram.evaluation import evaluate as evaluate_model
-    from engram.model_file import load_model
     from engram.validation import check_count
 
     for name, value in (
@@ -35,7 +35,7 @@ def evaluate(
     ):
         if value is not None:
             check_count(name, value)
-    trained = load_model(model)
+    trained = open_model(model, quiet=quiet or json)
     data = load(dataset or trained.config.get("dataset", trained.dataset))
     if all_images:
         data = all_as_test(trained, data)
@@ -60,7 +60,7 @@ def evaluate(
         print_json(result.to_dict())
         return
     for scheme, value in result.accuracy.items():
-        out.print(f"{scheme:<11} {100 * value:6.2f} %")
+        out.print(f"{plain(scheme):<11} {100 * value:6.2f} %")
     if not quiet:
         classes = "  ".join(f"{name}: {100 * value:.1f} %" for name, value in result.per_class["proportion"].items())
         out.print(f"by class (proportion)  {classes}")
