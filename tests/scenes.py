@@ -8,15 +8,14 @@ from dataclasses import fields
 
 import numpy as np
 
-from engram import DiehlCook
-from engram.arithmetic import exp2_coefficients
+from engram import Network, Population, Simulator
 from engram.errors import ConfigError
-from engram.kernels import state as kernel_state
-from engram.kernels.forced import forced_learning
-from engram.kernels.reference import Learner
 from engram.plasticity import RULES, LearningRule, make_rule
 from engram.plasticity.base import choices_of
 from engram.presets import PRESETS
+from engram.projections import Dense
+from engram.rule_probes import Relay
+from engram.sources.base import in_order
 
 
 def poisson_train(n_inputs: int, n_steps: int, probability: float, seed: int):
@@ -55,27 +54,30 @@ def shown(images: np.ndarray, dt: float, seed: int, *, on: float = 350.0, off: f
 
 
 def forced_run(rule, dtype="float64", n_inputs=12, n_neurons=3, interval=20, n_spikes=6):
-    """The same spikes through the compiled equations and through the reference's."""
-    network = DiehlCook(n_inputs=n_inputs, n_neurons=n_neurons, dtype=dtype)
-    constants = kernel_state.rule_constants(rule, network)
-    memory, memory_too = (kernel_state.new_rule_state(rule, network) for _ in range(2))
-    weights = np.random.default_rng(0).uniform(0.2, 0.8, (n_inputs, n_neurons)).astype(dtype)
-    index, step = poisson_train(n_inputs, interval * n_spikes, 0.05, seed=1)
-    offset = np.searchsorted(step, np.arange(interval * n_spikes + 1))
-    sums, compiled_weights = np.zeros((n_spikes, n_neurons), dtype), weights.copy()
-    forced_learning(rule, dtype)(
-        compiled_weights, memory, constants, exp2_coefficients(dtype), index, offset, interval, sums
+    """The same spikes through the compiled equations and through the reference's; weights and memory of each."""
+    n_steps = interval * n_spikes
+    network = Network(
+        inputs={"input": n_inputs, "pacemaker": 1},
+        populations={"neurons": Population(n_neurons, Relay())},
+        projections=[
+            Dense(before="input", after="neurons", channel="unheard", rule=rule),
+            Dense(before="pacemaker", after="neurons", channel="drive"),
+        ],
+        dtype=dtype,
     )
-    state = network.new_state(0, weights=weights)
-    c = kernel_state.network_constants(network)
-    learner = Learner(rule, state, memory_too, constants.parameters, c, constants)
-    for t in range(interval * n_spikes):
-        for i in index[offset[t] : offset[t + 1]]:
-            learner.presynaptic_spike(i, t)
-        if (t + 1) % interval == 0:
-            for j in range(n_neurons):
-                learner.postsynaptic_spike(j, t)
-    return (compiled_weights, memory), (state.weights, memory_too)
+    weights = np.random.default_rng(0).uniform(0.2, 0.8, (n_inputs, n_neurons))
+    driven = np.arange(1, n_spikes + 1) * interval - 2
+    spikes = {
+        "input": in_order(poisson_train(n_inputs, n_steps, 0.05, seed=1), n_steps),
+        "pacemaker": in_order((np.zeros_like(driven), driven), n_steps),
+    }
+    results = []
+    for kernel in ("compiled", "reference"):
+        simulator = Simulator(network, kernel=kernel, weights={"input_neurons": weights})
+        fired, _ = simulator.run(spikes, n_steps, learn=True, record=True)
+        assert len(fired["neurons"]) == n_spikes * n_neurons
+        results.append((simulator.state.weights, list(simulator.memory.tensors().values())))
+    return results
 
 
 def every_rule() -> list[LearningRule]:

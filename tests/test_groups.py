@@ -8,7 +8,7 @@ import pytest
 from engram import DiehlCook, Protocol, SelfNormalizing, Simulator, Triplet
 from engram.datasets import load
 from engram.errors import ConfigError
-from engram.kernels.compile import compiled
+from engram.kernels.compiler import compiled
 from engram.neurons import EXCITATORY, INHIBITORY
 
 DIGITS = load("digits").train_images
@@ -35,8 +35,7 @@ def drawn_network(seed: int, **options) -> DiehlCook:
 
 
 def everything(simulator: Simulator) -> list[np.ndarray]:
-    state, memory = simulator.state, simulator.memory
-    return [state.weights, state.theta, state.pending, state.input_pending, *state.exc, *state.inh, *memory]
+    return list(simulator.state.tensors().values())
 
 
 @pytest.mark.parametrize("seed", range(24))
@@ -88,7 +87,7 @@ def test_loops_are_told_that_their_arrays_do_not_overlap():
 
     promises = []
     for apart in (False, True):
-        function = compiled(add, apart=apart, from_python=True, identity=f"apart: {apart}")
+        function = compiled(add, noalias=apart)
         function(np.zeros(4), np.ones(4))
         text = function.inspect_llvm(function.signatures[0])
         promises.append(max(line.count("noalias") for line in text.splitlines() if line.startswith("define")))

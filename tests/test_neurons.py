@@ -13,21 +13,14 @@ from hypothesis import strategies as st
 from engram import DiehlCook, simulate
 from engram.arithmetic import exp2, exp2_coefficients, fma, log2, relaxation, relaxation_coefficients
 from engram.errors import ConfigError
-from engram.kernels.compile import compiled
-from engram.neurons import (
-    EXCITATORY,
-    INHIBITORY,
-    ConductanceLIF,
-    membrane_constants,
-    membrane_euler,
-    membrane_exponential_euler,
-    membrane_small_conductance,
-)
+from engram.kernels.compiler import compiled
+from engram.neurons import EXCITATORY, INHIBITORY, ConductanceLIF
+from engram.neurons.base import asked_by, known_constants
 from engram.plasticity import Pair
 from engram.synapses import clip_weight, drive_conductance, open_conductance, trace_now
 
 
-@functools.partial(compiled, from_python=True)
+@compiled
 def compiled_exp2(y, c):
     return exp2(y, c)
 
@@ -58,7 +51,7 @@ def test_compiled_exp2_has_the_bits_of_the_plain_one(dtype):
     np.testing.assert_array_equal(np.array([compiled_exp2(x, c) for x in y]), exp2(y, c))
 
 
-@functools.partial(compiled, from_python=True)
+@compiled
 def compiled_fma(a, b, c, results):
     for k in range(results.shape[0]):
         results[k] = fma(a[k], b[k], c[k])
@@ -92,6 +85,16 @@ def settled(neuron: ConductanceLIF, g_exc: float, g_inh: float):
     return (neuron.v_rest + g_inh * neuron.e_inh) / g, neuron.tau_m / g
 
 
+def stepped(neuron, v, g_exc, g_inh, dt=0.5, integrator="exponential_euler", dtype="float64", by="step"):
+    """The potential after a step with these conductances, by one of a neuron's equations."""
+    equation = getattr(neuron.equations(integrator), by)
+    constants = known_constants(neuron, dt, integrator, dtype).items()
+    real = np.dtype(dtype).type
+    known = {name: value if isinstance(value, tuple) else real(value) for name, value in constants}
+    known |= {"v": real(v), "g_exc": real(g_exc), "g_inh": real(g_inh)}
+    return equation(*(known[name] for name in asked_by(equation)))[0]
+
+
 @given(
     g_exc=st.floats(0, 100),
     g_inh=st.floats(0, 1000),
@@ -100,20 +103,16 @@ def settled(neuron: ConductanceLIF, g_exc: float, g_inh: float):
 )
 @pytest.mark.parametrize("neuron", [EXCITATORY, INHIBITORY], ids=["excitatory", "inhibitory"])
 def test_exponential_step_is_the_exact_solution(neuron, g_exc, g_inh, v, dt):
-    p = membrane_constants(neuron, dt, "exponential_euler", "float64")
     v_inf, tau = settled(neuron, g_exc, g_inh)
-    stepped = membrane_exponential_euler(v, g_exc, g_inh, p, exp2_coefficients("float64"))
-    assert stepped == pytest.approx(v_inf + (v - v_inf) * math.exp(-dt / tau), rel=1e-12, abs=1e-11)
+    assert stepped(neuron, v, g_exc, g_inh, dt) == pytest.approx(v_inf + (v - v_inf) * math.exp(-dt / tau), rel=1e-12, abs=1e-11)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_many_exponential_steps_follow_the_exact_solution(dtype):
-    p = membrane_constants(EXCITATORY, 0.5, "exponential_euler", dtype)
     v_inf, tau = settled(EXCITATORY, 0.8, 2.0)
-    real = np.dtype(dtype).type
-    v = real(-105.0)
+    v = -105.0
     for step in range(1, 401):
-        v = membrane_exponential_euler(v, real(0.8), real(2.0), p, exp2_coefficients(dtype))
+        v = stepped(EXCITATORY, v, 0.8, 2.0, dtype=dtype)
         exact = v_inf + (-105.0 - v_inf) * math.exp(-0.5 * step / tau)
         assert v == pytest.approx(exact, rel=2e-6 if dtype == "float32" else 1e-13)
 
@@ -122,18 +121,17 @@ def test_euler_step_is_first_order_in_dt():
     v_inf, tau = settled(EXCITATORY, 0.8, 2.0)
     errors = []
     for dt in (0.5, 0.25, 0.125):
-        p, v = membrane_constants(EXCITATORY, dt, "euler", "float64"), -105.0
+        v = -105.0
         for _ in range(round(20 / dt)):
-            v = membrane_euler(v, 0.8, 2.0, p, None)
+            v = stepped(EXCITATORY, v, 0.8, 2.0, dt, "euler")
         errors.append(abs(v - (v_inf + (-105.0 - v_inf) * math.exp(-20 / tau))))
     np.testing.assert_allclose(np.array(errors[:-1]) / errors[1:], 2.0, rtol=0.02)
 
 
 @pytest.mark.parametrize(("g_inh", "overshoots"), [(198.9, False), (199.1, True)])
 def test_euler_overshoots_beyond_the_bound_of_the_documentation(g_inh, overshoots):
-    p = membrane_constants(EXCITATORY, 0.5, "euler", "float64")
     v_inf, _ = settled(EXCITATORY, 0.0, g_inh)
-    assert (membrane_euler(-65.0, 0.0, g_inh, p, None) < v_inf) == overshoots
+    assert (stepped(EXCITATORY, -65.0, 0.0, g_inh, integrator="euler") < v_inf) == overshoots
 
 
 def test_membrane_of_the_network_relaxes_to_rest_by_its_time_constant():
@@ -179,12 +177,10 @@ def test_relaxation_is_the_exponentials(dtype, bound, h):
 
 
 def test_small_and_large_conductances_meet():
-    p = membrane_constants(EXCITATORY, 0.5, "exponential_euler", "float64")
-    c = exp2_coefficients("float64")
-    g = np.array([p.g_small - 1.0 - 1e-9, p.g_small - 1.0 + 1e-9])
-    below, above = membrane_exponential_euler(-60.0, 0.0, g, p, c)
+    g_small = EXCITATORY.tau_m / 0.5
+    below, above = (stepped(EXCITATORY, -60.0, 0.0, g_small - 1.0 + off) for off in (-1e-9, 1e-9))
     assert below == pytest.approx(above, abs=1e-8)
-    assert membrane_small_conductance(-60.0, 0.0, g[0], p.flow) == below
+    assert stepped(EXCITATORY, -60.0, 0.0, g_small - 1.0 - 1e-9, by="quick") == below
 
 
 def test_log2_is_accurate_to_two_roundings():

@@ -18,7 +18,7 @@ from engram import arithmetic
 from engram.arithmetic import exp, exp_coefficients
 from engram.equations.operations import LIBRARY, MEANINGS
 from engram.equations.vocabulary import MEANT
-from engram.kernels.compile import compiled
+from engram.kernels.compiler import compiled
 from engram.kernels.precision import compiled_equation
 from engram.plasticity import RULES
 from engram.precision import reference_equation
@@ -39,12 +39,11 @@ def function_of(text: str, **scope) -> Callable:
 
 def compiled_function(equation: Callable, dtype: str, n_arguments: int):
     """The compiled equation as a function that Python can call."""
-    call = compiled_equation(equation, dtype, f"{equation.__code__.co_filename}")
+    call = compiled_equation(equation, dtype)
     names = ", ".join("abcdef"[:n_arguments])
     scope = {"call": call}
     exec(f"def {equation.__name__}_called({names}):\n    return call({names})", scope)
-    name = f"{equation.__name__}_called"
-    return compiled(scope[name], identity=f"{dtype} {equation.__code__.co_filename}", from_python=True)
+    return compiled(scope[f"{equation.__name__}_called"])
 
 
 def assert_same_bits(ours, theirs):
@@ -308,13 +307,13 @@ def test_exponential_beyond_the_range_of_its_precision(dtype):
 @pytest.mark.parametrize("name", RULES)
 def test_changing_a_column_takes_vector_instructions(name, dtype):
     on_post = RULES[name]().equations().on_post
-    call = compiled_equation(on_post, dtype, name)
+    call = compiled_equation(on_post, dtype)
     names = ", ".join(f"a{k}" for k in range(2, on_post.__code__.co_argcount))
     given = ["w[i]", "x[i]", names] if names else ["w[i]", "x[i]"]
     scope = {"call": call}
     text = f"def change(w, x{', ' if names else ''}{names}):\n    for i in range(w.shape[0]):\n"
     exec(f"{text}        w[i] = call({', '.join(given)})\n", scope)
-    change = compiled(scope["change"], identity=f"{name} {dtype}", allocates=False, apart=True)
+    change = compiled(scope["change"], noalias=True)
     number = numba.from_dtype(np.dtype(dtype))
     column = numba.types.Array(number, 1, "C")
     signature = (column, column, *[number] * (on_post.__code__.co_argcount - 2))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import functools
+import ctypes
 
 import numpy as np
 import pytest
 
 from engram.encoders import poisson_spikes
-from engram.kernels.compile import compiled
+from engram.kernels.build import POISSON
+from engram.kernels.compiler import compiled
+from engram.kernels.machine import callable_routine, free
+from engram.kernels.records import INPUT
 from engram.randomness import Stream, content_counter, generator, philox4x32, stream_key
 
 FULL = 0xFFFFFFFF
@@ -25,12 +28,23 @@ RANDOM123 = [
 ]
 
 
-compiled_philox = compiled(philox4x32, from_python=True)
+compiled_philox = compiled(philox4x32)
 
 
-@functools.partial(compiled, from_python=True)
 def compiled_poisson(probability, n_steps, key, counter, attempt):
-    return poisson_spikes(probability, n_steps, key, counter, attempt)
+    """The engine's own routine, as it makes the spikes of one sample."""
+    samples = np.asarray(probability, np.float32)
+    source = np.zeros(1, INPUT)
+    given = {"n": len(samples), "samples": samples.ctypes.data, "gain": 1.0, "intensity": 1.0, "per_value": 1.0}
+    for name, value in (given | {"key_0": int(key[0]), "key_1": int(key[1])}).items():
+        source[name] = value
+    signed = int(np.uint64(counter).view(np.int64))
+    callable_routine(POISSON, 5)(source.ctypes.data, 0, n_steps, signed, attempt)
+    offset = np.frombuffer(ctypes.string_at(int(source["offset"][0]), 8 * (n_steps + 1)), np.int64)
+    index = np.frombuffer(ctypes.string_at(int(source["index"][0]), 4 * int(offset[-1])), np.int32)
+    for room in ("room", "index_room", "offset_room"):
+        free(int(source[room][0]))
+    return index, offset
 
 
 @pytest.mark.parametrize("philox", [philox4x32, compiled_philox], ids=["plain", "compiled"])
@@ -40,7 +54,7 @@ def test_philox_gives_the_published_words(philox, counter, key, words):
 
 
 def test_compiled_spikes_equal_plain_ones():
-    probability = np.random.default_rng(0).uniform(-0.05, 0.4, 30)
+    probability = np.random.default_rng(0).uniform(-0.05, 0.4, 30).astype(np.float32).astype(float)
     probability[:3] = 0.0, 1.0, 2.0
     key = stream_key(7, Stream.TRAINING)
     for counter in (0, 1, 2**40 + 5, 2**64 - 1):

@@ -1,12 +1,9 @@
 """engram: unsupervised learning in spiking neural networks by local plasticity."""
 
 import importlib
-import time
 
 from engram._version import __version__
 
-IMPORTED_AT = time.time()
-"""Sources edited later are not the ones in memory; see :mod:`engram.kernels.compile`."""
 
 _HOMES = {
     "Callback": "engram.callbacks",

@@ -18,17 +18,15 @@ from engram.plasticity.user_rules import rule_digest
 from engram.readout import RunningAccuracy
 
 if TYPE_CHECKING:
-    from engram.simulator import Simulator
     from engram.training import Training
 
-_STATE_TENSORS = ("v", "g_exc", "g_inh", "hold")
 _RUNNING_TENSORS = ("responses", "seen", "hits")
 
 
 def snapshot(training: Training) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Everything that a resumed run needs, as tensors and metadata."""
     tensors, metadata = model_content(training.model())
-    tensors |= simulator_tensors(training.simulator)
+    tensors |= {f"state.{name}": array for name, array in training.simulator.state.tensors().items()}
     if training.running is not None:
         tensors |= {f"running.{name}": getattr(training.running, name) for name in _RUNNING_TENSORS}
     metadata["checkpoint"] = {
@@ -45,15 +43,6 @@ def snapshot(training: Training) -> tuple[dict[str, np.ndarray], dict[str, Any]]
         "health": training.health.to_dict(),
     }
     return tensors, metadata
-
-
-def simulator_tensors(simulator: Simulator) -> dict[str, np.ndarray]:
-    """The arrays in which a simulator's state lies, by name; a restored run writes into them."""
-    state, memory = simulator.state, simulator.memory
-    tensors = {"weights": state.weights, "theta": state.theta, "pending": state.pending}
-    for population, layer in (("exc", state.exc), ("inh", state.inh)):
-        tensors |= {f"{population}.{name}": getattr(layer, name) for name in _STATE_TENSORS}
-    return tensors | {f"memory.{name}": values for name, values in memory._asdict().items()}
 
 
 def restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str) -> None:
@@ -98,7 +87,7 @@ def _check_same_run(training: Training, metadata: dict[str, Any], name: str) -> 
 def _restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str) -> None:
     """Read and check all, then take it over."""
     kept = metadata["checkpoint"]
-    targets = simulator_tensors(training.simulator)
+    targets = {f"state.{name}": array for name, array in training.simulator.state.tensors().items()}
     if training.running is not None:
         targets |= {f"running.{key}": getattr(training.running, key) for key in ("responses", "seen")}
     for key, target in targets.items():

@@ -7,14 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from engram.encoders import RATE_PER_PIXEL, poisson_spikes
+from engram.encoders import RATE_PER_PIXEL
 from engram.errors import ConfigError
 from engram.images import PreparedImage, read_image
-from engram.kernels.state import new_recorder
 from engram.model import Model
 from engram.networks.tutorial import PRESETS, TutorialNetwork, TutorialReader, relative_theta
-from engram.randomness import Stream, content_counter, stream_key
-from engram.simulator import Simulator
 from engram.validation import check_choice
 
 NETWORKS = ("tutorial", "diehl-cook")
@@ -205,39 +202,18 @@ def _by_tutorial(model: Model, pixels: np.ndarray, preset: str) -> dict:
 
 def _by_diehl_cook(model: Model, pixels: np.ndarray) -> dict:
     """The presentation whose spikes :meth:`Simulator.count_spikes` counts, recorded."""
-    schedule = Simulator(model.network, None, protocol=model.protocol, kernel="reference").schedule
-    pixels = pixels.astype(np.float32)
-    key, counter = stream_key(model.seed, Stream.PREDICTION), content_counter(pixels)
-    intensity, repeats, heard = schedule.start_intensity, -1, False
-    while not heard:
-        repeats += 1
-        simulator = Simulator(
-            model.network, None, seed=model.seed, kernel="reference", weights=model.weights, theta=model.theta
-        )
-        simulator.state.exc.v[:] = model.network.excitatory.v_rest
-        simulator.state.inh.v[:] = model.network.inhibitory.v_rest
-        factor = model.input_gain * intensity * schedule.probability_per_pixel
-        index, offset = poisson_spikes(pixels * np.float64(factor), schedule.n_shown, key, counter, repeats)
-        n_steps = schedule.n_shown + schedule.n_blank
-        exc_spikes, _, _ = simulator.run(
-            index, offset, n_steps, learn=False, recorder=new_recorder(simulator.network, n_steps)
-        )
-        counts = np.bincount(
-            exc_spikes[exc_spikes[:, 1] < schedule.n_shown, 0], minlength=model.network.n_neurons
-        ).astype(np.int64)
-        rate = 255.0 * model.input_gain * intensity * RATE_PER_PIXEL
-        intensity += 1.0
-        heard = counts.sum() >= schedule.min_spikes or intensity > schedule.max_intensity
-    answer = int(model.readout.predict(counts[np.newaxis], _SCHEME)[0]) if counts.any() else None
-    steps = np.repeat(np.arange(schedule.n_shown), np.diff(offset[: schedule.n_shown + 1]))
+    shown = model.simulator(kernel="reference").presentation_of(pixels.astype(np.float32))
+    heard = bool(shown.counts.any())
+    answer = int(model.readout.predict(shown.counts[np.newaxis], _SCHEME)[0]) if heard else None
+    rate = 255.0 * model.input_gain * shown.intensity * RATE_PER_PIXEL
     return {
         "answer": answer,
-        "why_none": "" if counts.any() else "No neuron fired.",
-        "counts": counts,
+        "why_none": "" if heard else "No neuron fired.",
+        "counts": shown.counts,
         "shown": model.protocol.shown,
-        "repeats": repeats,
-        "exc_spikes": exc_spikes,
-        "input_spikes": np.column_stack((index, steps)).astype(np.int32),
-        "rate": np.repeat([rate, 0.0], [schedule.n_shown, schedule.n_blank]),
+        "repeats": shown.repeats,
+        "exc_spikes": shown.spikes["exc"],
+        "input_spikes": shown.input_spikes,
+        "rate": np.repeat([rate, 0.0], [shown.n_shown, shown.n_blank]),
         "dt": float(model.network.dt),
     }

@@ -5,15 +5,20 @@ Both go through the kernels' own learning, so they show what training does.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 
-from engram.arithmetic import exp2_coefficients
 from engram.encoders import poisson_spikes
-from engram.kernels import state as kernel_state
 from engram.kernels.reference import Learner
-from engram.networks import DiehlCook
+from engram.kernels.state import new_state
+from engram.networks import DiehlCook, Network, Population
+from engram.neurons import Neuron
 from engram.plasticity.base import LearningRule, check_rule
+from engram.projections import Dense
 from engram.randomness import Stream, stream_key
+from engram.simulation import simulate
 from engram.validation import check_count, check_positive
 
 WINDOW_INPUTS = 8
@@ -108,62 +113,91 @@ def norm_convergence(
     check_count("n_spikes", n_spikes)
     check_positive("rate", rate, "Hz")
     check_positive("interval", interval, "ms")
-    from engram.kernels.forced import forced_learning
-
     weights = np.array(weights, np.float64, order="C")
-    constants, memory, exp2 = _at_rest(rule, weights, dt)
     n_inputs, n_starts = weights.shape
-    steps_apart = max(round(interval / dt), 1)
-    probability = np.full(n_inputs, rate * dt / 1000.0)
+    steps_apart = max(round(interval / dt), 2)
+    n_steps = n_spikes * steps_apart
+    network = Network(
+        inputs={"input": n_inputs, "pacemaker": 1},
+        populations={"neurons": Population(n_starts, Relay())},
+        projections=[
+            Dense(before="input", after="neurons", channel="unheard", rule=rule, name="learned"),
+            Dense(before="pacemaker", after="neurons", channel="drive", name="pace"),
+        ],
+        dt=dt,
+        dtype="float64",
+    )
     key = stream_key(seed, Stream.TRAINING)
-    index, offset = poisson_spikes(probability, n_spikes * steps_apart, key, np.uint64(0), 0)
-    sums = np.empty((n_spikes + 1, n_starts))
-    sums[0] = weights.sum(axis=0)
-    forced_learning(rule, "float64")(weights, memory, constants, exp2, index, offset, steps_apart, sums[1:])
-    return sums
+    index, offset = poisson_spikes(np.full(n_inputs, rate * dt / 1000.0), n_steps, key, np.uint64(0), 0)
+    driven = np.arange(1, n_spikes + 1) * steps_apart - 2  # a relay fires in the step after it is driven
+    result = simulate(
+        network,
+        spikes={
+            "input": (index, np.repeat(np.arange(n_steps), np.diff(offset))),
+            "pacemaker": (np.zeros_like(driven), driven),
+        },
+        n_steps=n_steps,
+        weights={"learned": weights},
+        record={"learned": ["weights"]},
+        every=steps_apart,
+    )
+    return np.vstack([weights.sum(axis=0), result.recording["learned.weights"].sum(axis=1)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relay(Neuron):
+    """A neuron that fires in the step after a spike arrived on its channel ``drive``, and at nothing else."""
+
+    v_thresh: float = 0.5
+
+    channels: ClassVar[dict[str, str]] = {"drive": "v", "unheard": "x"}
+
+    def variables(self) -> dict[str, float]:
+        """What drives it, how that was a step ago, and what it does not hear."""
+        return {"v": 0.0, "x": 0.0, "driven": 0.0}
+
+    def step(v, x, driven):
+        """What arrived in the step before is over."""
+        return 0.0, 0.0, v
+
+    def fires(driven, v_thresh):
+        """Whether it was driven."""
+        return driven > v_thresh
+
+    def on_spike(driven):
+        """Nothing is left of it."""
+        return 0.0
 
 
 def _after_pair(rule: LearningRule, delay: float, columns: np.ndarray, earlier_post: float | None) -> np.ndarray:
     """The first row of weights after a pair of spikes."""
     learner = _learner(rule, columns)
-    first = 0
+    w, first = learner.state.weights, 0
     if earlier_post is not None:
         _fire(learner, 0)
-        learner.w[:] = columns
+        w[:] = columns
         first = round(earlier_post / WINDOW_STEP)
     apart = round(delay / WINDOW_STEP)
     if apart < 0:
         _fire(learner, first)
-    learner.presynaptic_spike(0, first + max(-apart, 0))
+    learner.presynaptic_spikes([0], first + max(-apart, 0))
     if apart >= 0:
         _fire(learner, first + apart)
-    return learner.w[0]
+    return w[0]
 
 
 def _fire(learner: Learner, t: int) -> None:
-    for j in range(learner.w.shape[1]):
+    for j in range(learner.state.weights.shape[1]):
         learner.postsynaptic_spike(j, t)
 
 
 def _learner(rule: LearningRule, weights: np.ndarray) -> Learner:
     """The reference kernel's learning on a copy of some columns of weights."""
-    constants, memory, _ = _at_rest(rule, weights, WINDOW_STEP)
-    network = _network(weights, WINDOW_STEP)
-    state, c = network.new_state(0, weights=weights), kernel_state.network_constants(network)
-    return Learner(rule, state, memory, constants.parameters, c, constants)
-
-
-def _at_rest(rule: LearningRule, weights: np.ndarray, dt: float):
-    """The rule's constants, and its memory before the first spike; then the constants of the exponential."""
     check_rule(rule)
-    network = _network(weights, dt)
-    memory = kernel_state.new_rule_state(rule, network)
-    return kernel_state.rule_constants(rule, network), memory, exp2_coefficients("float64")
-
-
-def _network(weights: np.ndarray, dt: float) -> DiehlCook:
     n_inputs, n_neurons = weights.shape
-    return DiehlCook(n_inputs=n_inputs, n_neurons=n_neurons, dt=dt, dtype="float64")
+    network = DiehlCook(n_inputs=n_inputs, n_neurons=n_neurons, dt=WINDOW_STEP, dtype="float64").describe(rule)
+    state = new_state(network, 0, weights={"input_exc": weights})
+    return Learner(rule, state.projections["input_exc"], WINDOW_STEP, "float64")
 
 
 def _within(rule: LearningRule, w: float) -> float:

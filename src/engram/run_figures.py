@@ -9,15 +9,12 @@ import numpy as np
 from engram import figures
 from engram.datasets import load
 from engram.datasets.base import Dataset
-from engram.encoders import poisson_spikes
 from engram.errors import DataError
 from engram.evaluation import Evaluation
 from engram.files import exists, make_folder
-from engram.kernels.state import new_recorder
 from engram.model import Model
 from engram.model_file import load_model
 from engram.plasticity.normalization import target_norm
-from engram.randomness import Stream, content_counter, stream_key
 from engram.readout import RunningAccuracy
 from engram.run_folder import RunFolder
 
@@ -106,29 +103,16 @@ def draw_run(
 
 def draw_raster(model: Model, image, label=None):
     """All spikes of one presentation with learning off, as a figure."""
-    simulator = model.simulator()
-    schedule = simulator.schedule
     pixels = np.asarray(image, np.float32)
-    probability = pixels.astype(np.float64) * (
-        model.input_gain * schedule.start_intensity * schedule.probability_per_pixel
-    )
-    key = stream_key(model.seed, Stream.PREDICTION)
-    index, offset = poisson_spikes(probability, schedule.n_shown, key, content_counter(pixels), 0)
-    simulator.state.exc.v[:] = model.network.excitatory.v_rest
-    simulator.state.inh.v[:] = model.network.inhibitory.v_rest
-    n_steps = schedule.n_shown + schedule.n_blank
-    exc, inh, counts = simulator.run(
-        index, offset, n_steps, learn=False, recorder=new_recorder(simulator.network, n_steps)
-    )
-    steps = np.repeat(np.arange(schedule.n_shown), np.diff(offset))
+    shown = model.simulator().presentation_of(pixels)
     title = None
     if label is not None and model.readout is not None:
-        answer = model.readout.predict(counts[np.newaxis], BEST_SCHEME)[0]
+        answer = model.readout.predict(shown.counts[np.newaxis], BEST_SCHEME)[0]
         title = f"test image of class {label}, read as {answer}"
     return figures.raster(
-        exc,
-        inh,
-        np.column_stack((index, steps)),
+        shown.spikes["exc"],
+        shown.spikes["inh"],
+        shown.input_spikes,
         dt=model.network.dt,
         shown_ms=model.protocol.shown,
         blank_ms=model.protocol.blank,

@@ -210,7 +210,6 @@ def run_training(
 def _run(folder: RunFolder, training: Training, options: RunOptions, callbacks: Callbacks) -> tuple[Model, dict]:
     with deferred_interrupt() as interrupted:
         training.prepare()
-        _compile_counting_meanwhile(training, options)
         callbacks.on_start(training)
         if training.examples:
             folder.write_metrics(training.metrics)  # a kill may have come between the checkpoint's and this
@@ -328,17 +327,6 @@ def _mean_and_sd(values: np.ndarray) -> dict[str, float | None]:
     """As JSON can hold them: None for what is not finite."""
     pair = {"mean": float(values.mean()), "sd": float(values.std())}
     return {name: value if np.isfinite(value) else None for name, value in pair.items()}
-
-
-def _compile_counting_meanwhile(training: Training, options: RunOptions) -> None:
-    """Compile the kernel that labels and tests on another thread while training runs, which leaves it the time."""
-    if not options.evaluate or training.simulator.kernel != "compiled":
-        return
-
-    def compile_counting():
-        training.small_simulator().count_spikes(np.zeros((1, 1), np.float32))
-
-    threading.Thread(target=compile_counting, daemon=True).start()
 
 
 def _holds_other_files(path: Path) -> bool:

@@ -6,6 +6,7 @@ import functools
 import os
 import queue
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -39,6 +40,35 @@ def load_network(kernel: str, network: Network, state: NetworkState, n_threads: 
     from engram.kernels.build import CompiledNetwork
 
     return CompiledNetwork(network, state, n_threads)
+
+
+@dataclass(frozen=True, eq=False)
+class PresentedImage:
+    """Every spike of a presentation.
+
+    Attributes
+    ----------
+    counts : ndarray of shape (n_neurons,), int64
+        Spikes of each neuron that is read out, while the image was shown.
+    repeats : int
+        How often it had been shown before, and drawn too few spikes.
+    intensity : float
+        How loud it was.
+    n_shown, n_blank : int
+        Steps with input, and without.
+    input_spikes : ndarray of shape (n_spikes, 2), int32
+        Of the first input: input and step, in order of step.
+    spikes : dict of str to ndarray of shape (n_spikes, 2), int32
+        By population: neuron and step, in order of step.
+    """
+
+    counts: np.ndarray
+    repeats: int
+    intensity: float
+    n_shown: int
+    n_blank: int
+    input_spikes: np.ndarray
+    spikes: dict[str, np.ndarray]
 
 
 class Simulator:
@@ -219,9 +249,9 @@ class Simulator:
             return 1
         return max(1, min(threads, default_threads(), largest // NEURONS_PER_THREAD))
 
-    def prepare(self) -> None:
+    def prepare(self, threads: int = 1) -> None:
         """Have everything at hand that training needs: machine code is compiled, or read from where it was kept."""
-        self.loaded(1)
+        self.loaded(self.training_threads(threads))
 
     def count_spikes(self, images, *, threads: int = 1, on_progress=None):
         """The spikes that images draw with learning off.
@@ -283,6 +313,39 @@ class Simulator:
                 network.stop[0] = 0
         return counts, attempts
 
+    def presentation_of(self, image) -> PresentedImage:
+        """Every spike that an image draws with learning off: the presentation that :meth:`count_spikes` counts, and the
+        blank after it.
+
+        Parameters
+        ----------
+        image : ndarray of shape (n_inputs,)
+            Pixel values 0-255, or what the source takes.
+
+        Returns
+        -------
+        PresentedImage
+        """
+        samples, _ = self._samples(np.asarray(image)[np.newaxis] if isinstance(image, np.ndarray) else [image])
+        shown = self._shown(1, learns=False, samples=samples, with_blank=True)
+        network = self._frozen_network()
+        network.use_sources(self.sources, self._keys(Stream.PREDICTION), samples)
+        network.present(shown, record=True)
+        inputs, spikes = network.last_presentation()
+        self._frozen.put(network)
+        index, offset = next(iter(inputs.values()))
+        steps = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
+        n_shown, n_blank, repeats = shown.schedule["n_shown"], shown.schedule["n_blank"], int(shown.attempts[0]) - 1
+        return PresentedImage(
+            counts=shown.counts[0].astype(np.int64),
+            repeats=repeats,
+            intensity=shown.schedule["start_intensity"] + repeats,
+            n_shown=n_shown,
+            n_blank=n_blank,
+            input_spikes=np.column_stack((index, steps)).astype(np.int32),
+            spikes=spikes,
+        )
+
     def loaded(self, n_threads: int):
         """The network as its kernel runs it, for so many threads."""
         if n_threads not in self._learning:
@@ -322,7 +385,7 @@ class Simulator:
         names = list(self.described.inputs)
         return {name: stream_key(self.seed, stream, k) for k, name in enumerate(names)}
 
-    def _shown(self, n: int, *, learns: bool, progress=None, samples=None):
+    def _shown(self, n: int, *, learns: bool, progress=None, samples=None, with_blank: bool = False):
         from engram.kernels.build import Shown
 
         described = self.described
@@ -337,6 +400,8 @@ class Simulator:
         schedule = dict(self.schedule)
         if not learns:
             schedule |= {"at_rest": 1, "stop_spikes": int(NEVER)}
+            if not with_blank:
+                schedule["n_blank"] = 0
         return Shown(
             n_samples=n,
             schedule=schedule,

@@ -179,7 +179,6 @@ class Training:
         self.spikes_since = 0
         self.images_since = 0
         self._order = (-1, np.zeros(0, np.int64))
-        self._compiled = False
 
     @functools.cached_property
     def dataset_hash(self) -> str:
@@ -196,21 +195,8 @@ class Training:
         self.stop_reason = reason
 
     def prepare(self) -> None:
-        """Compile the kernel, or read it from the cache, so that it does not count as training time."""
-        if not self._compiled:
-            together = self.simulator.training_threads(self.threads) > 1
-            self.small_simulator().compile_training(together=together)
-            self._compiled = True
-
-    def small_simulator(self) -> Simulator:
-        """One input and one neuron with this run's rule and precision, for which the same kernels are compiled."""
-        config = self.config.replace(neurons=1, protocol={"shown": self.config.dt, "blank": 0.0})
-        return Simulator(
-            config.make_network(1),
-            self.simulator.rule,
-            protocol=config.make_protocol(),
-            kernel=self.simulator.kernel,
-        )
+        """Have the machine code of training at hand, so that compiling does not count as training time."""
+        self.simulator.prepare(self.threads)
 
     def blocks(self) -> Iterator[Progress]:
         """Learn block by block; stopping between two loses nothing."""
@@ -219,11 +205,12 @@ class Training:
             yield self.learn_block()
 
     def learn_block(self) -> Progress:
-        """Present the next few images and learn from them."""
+        """Present the next few images and learn from them; Ctrl-C ends between two, and nothing of them is lost."""
         begin = time.perf_counter()
         stop = min(self.examples + BLOCK - self.examples % BLOCK, self.total)
         chosen = np.array([self._image_at(e) for e in range(self.examples, stop)])
         counts = self._present(self.dataset.train_images[chosen], self._progress(stop))
+        stop, chosen = self.examples + len(counts), chosen[: len(counts)]
         spikes = counts.sum(axis=1)
         self.silent_images += int(np.sum(spikes < self.simulator.protocol.min_spikes))
         if self.running is not None:
@@ -236,6 +223,8 @@ class Training:
         if self.examples % self._curve_step() == 0 or self.done:
             self._record(report)
         self.seconds += time.perf_counter() - begin
+        if self.simulator.interrupted:
+            raise KeyboardInterrupt  # all that was shown is accounted for
         return report
 
     def model(self) -> Model:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engram.kernels.compile import compiled
+from engram.kernels.compiler import compiled
 from engram.plasticity import RULES
 from engram.plasticity.base import choices_of
-from engram.plasticity.normalization import KINDS, normalize, target_norm
+from engram.plasticity.normalization import KINDS, scale_to_norm, target_norm
 from engram.presets import PRESETS
 from scenes import every_rule, forced_run, rule_title
 
@@ -40,12 +40,9 @@ def test_enumeration_has_every_rule_choice_and_preset():
 def test_compiled_normalisation_equals_the_plain_one_to_the_last_bit(kind, dtype):
     weights = np.random.default_rng(0).uniform(-0.2, 1.0, (784, 12)).astype(dtype)
     target = np.dtype(dtype).type(target_norm(kind, 784))
-
-    def scale_all(rows, changed, kind, target):
-        normalize(rows, changed, 0, rows.shape[1], kind, target)
-
     columns = [weights.copy(), weights.copy()]
-    for rows, call in zip(columns, (compiled(scale_all, identity=dtype, from_python=True), scale_all), strict=True):
-        call(rows, np.ones(12, bool), KINDS[kind], target)
+    for rows, call in zip(columns, (compiled(scale_to_norm), scale_to_norm), strict=True):
+        for j in range(rows.shape[1]):
+            call(rows.reshape(-1), j, rows.shape[1], len(rows), KINDS[kind], target)
     np.testing.assert_array_equal(*columns)
     assert not np.array_equal(columns[0], weights)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from engram import DiehlCook, Simulator, simulate
-from engram.kernels.state import new_recorder
 from engram.plasticity import RULES, LearningRule, Pair, SelfNormalizing, Trace, Triplet
 from scenes import poisson_train
 
@@ -226,14 +225,9 @@ def test_two_runs_in_a_row_equal_one(rule, kernel):
     cut, spikes = 103, []  # amid refractory periods and inhibition on its way
     for first, last in ((0, cut), (cut, N_STEPS)):
         part = offset[first : last + 1]
-        exc_spikes, inh_spikes, _ = simulator.run(
-            index[part[0] : part[-1]].astype(np.int32),
-            part - part[0],
-            last - first,
-            learn=True,
-            recorder=new_recorder(network, N_STEPS),
-        )
-        spikes.append((exc_spikes + np.array([0, first]), inh_spikes + np.array([0, first])))
+        driven = index[part[0] : part[-1]].astype(np.int32), part - part[0]
+        found, _ = simulator.run({"input": driven}, last - first, learn=True, record=True)
+        spikes.append([found[name] + np.array([0, first]) for name in ("exc", "inh")])
     whole = run(rule)
     np.testing.assert_array_equal(np.concatenate([exc for exc, _ in spikes]), whole.exc_spikes)
     np.testing.assert_array_equal(np.concatenate([inh for _, inh in spikes]), whole.inh_spikes)
@@ -266,10 +260,11 @@ def test_input_spikes_beyond_the_end_of_a_run_never_happened(rule):
     memories = []
     for kernel in ("compiled", "reference"):
         simulator = Simulator(network, rule, kernel=kernel, weights=given["weights"])
-        simulator.run(np.array([3, 5, 3], np.int32), np.array([0, 1, 2, 3, 3]), 2, learn=True)
+        driven = np.array([3, 5, 3], np.int32), np.array([0, 1, 2, 3, 3])
+        simulator.run({"input": driven}, 2, learn=True)
         memories.append(simulator.memory)
-    for ours, reference in zip(*memories, strict=True):
-        np.testing.assert_array_equal(ours, reference)
+    for name, ours in memories[0].tensors().items():
+        np.testing.assert_array_equal(ours, memories[1].tensors()[name], err_msg=name)
     assert np.any(memories[0].x_pre[:, 5] > 0)
 
 
@@ -335,7 +330,7 @@ def test_smax_sum_moves_by_eta_towards_its_target_at_every_spike_of_a_network():
     for t in range(N_STEPS):
         now = index[step == t].astype(np.int32)
         before = simulator.state.weights.sum(axis=0)
-        _, _, counts = simulator.run(now, np.array([0, len(now)]), 1, learn=True)
+        _, counts = simulator.run({"input": (now, np.array([0, len(now)]))}, 1, learn=True)
         expected = np.where(counts > 0, 0.97 * before + 0.03 * 0.1 * N_INPUTS, before)
         np.testing.assert_allclose(simulator.state.weights.sum(axis=0), expected, rtol=1e-13)
         n_spikes += counts.sum()

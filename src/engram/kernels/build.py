@@ -246,8 +246,9 @@ class CompiledNetwork:
         """By how much the thresholds of a population have decayed in the run that goes on."""
         return float(self.shares[0].populations[list(self.network.populations).index(name)]["scale"])
 
-    def present(self, shown: Shown, pool: ThreadPoolExecutor | None = None) -> int:
+    def present(self, shown: Shown, pool: ThreadPoolExecutor | None = None, *, record: bool = False) -> int:
         """Show samples; return how many were shown, fewer than asked for if :attr:`stop` was set."""
+        self.shares[0].populations["records"] = record
         records = [self._presentation(share, shown) for share in self.shares]
         self.errors: list[BaseException] = []
         calls = [(share.network.ctypes.data, record.ctypes.data) for share, record in zip(self.shares, records, strict=True)]
@@ -260,6 +261,15 @@ class CompiledNetwork:
         if self.errors:
             raise self.errors[0]
         return int(records[0][0]["sample"])
+
+    def last_presentation(self):
+        """The spikes of each input, as (index, offset), and of each population, of the last recorded presentation."""
+        share, inputs = self.shares[0], {}
+        for name, source in zip(self.network.inputs, share.inputs, strict=False):
+            offset = _copied(source["offset"], int(source["n_driven"]) + 1, np.int64)
+            inputs[name] = _copied(source["index"], int(offset[-1]), np.int32), offset
+        populations = zip(self.network.populations, share.populations, strict=True)
+        return inputs, {name: _table(p) for name, p in populations}
 
     @property
     def overshot(self) -> bool:
@@ -576,11 +586,14 @@ def _norm_targets(rule: LearningRule, listing) -> np.ndarray:
 
 def _table(population) -> np.ndarray:
     """The recorded spikes of a population."""
-    n = int(population["n_recorded"])
+    return _copied(population["table"], 2 * int(population["n_recorded"]), np.int32).reshape(-1, 2)
+
+
+def _copied(address, n: int, dtype) -> np.ndarray:
+    """Some numbers from where they lie."""
     if n == 0:
-        return np.zeros((0, 2), np.int32)
-    at = ctypes.cast(int(population["table"]), ctypes.POINTER(ctypes.c_int32))
-    return np.ctypeslib.as_array(at, (n, 2)).copy()
+        return np.zeros(0, dtype)
+    return np.frombuffer(ctypes.string_at(int(address), n * np.dtype(dtype).itemsize), dtype).copy()
 
 
 def _observer(observer, stop, errors: list):

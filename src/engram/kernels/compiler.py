@@ -136,7 +136,12 @@ _FROM_C = {"engram_reallocate", "sched_yield", "memset", "memcpy", "memmove", *_
 """What object files take from C's library."""
 
 
-def _taken(function: Callable, scope: dict, done: dict):
+def compiled(function: Callable, scope: tuple = (), **options):
+    """A part as a function that Python calls with numbers and arrays: to try out, or to test, what routines reach."""
+    return _taken(function, dict(scope), {}, {**_PLAIN, "no_cpython_wrapper": False, "_nrt": True, **options})
+
+
+def _taken(function: Callable, scope: dict, done: dict, options: dict | None = None):
     """A part as the compiler takes it: what it reaches compiled likewise, its placeholders replaced."""
     if function in done:
         return done[function]
@@ -144,7 +149,7 @@ def _taken(function: Callable, scope: dict, done: dict):
     copy = FunctionType(function.__code__, own, function.__name__, function.__defaults__, function.__closure__)
     copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
     how = getattr(function, "compiled_as", {"apart": False, "expand": False})
-    dispatcher = numba.njit(noalias=how["apart"], forceinline=how["expand"], **_PLAIN)(copy)
+    dispatcher = numba.njit(**{"noalias": how["apart"], "forceinline": how["expand"], **(options or _PLAIN)})(copy)
     done[function] = dispatcher
     for name in names_in(function.__code__):
         if name in scope or name in own:

@@ -402,5 +402,6 @@ def show(network, p, m):
     number, answers = pointer(counts, I4), record(net.counted, POPULATION)
     for j in range(answers.first, answers.first + answers.n):
         number[j] = 0
-    n_blank = p.n_blank if p.learns else I8(0)
-    return call(net.run, (network, p.n_shown + n_blank, p.n_shown, p.stop_spikes, counts))
+    for k in range(net.n_populations):
+        record(_population(net, k), POPULATION).n_recorded = 0
+    return call(net.run, (network, p.n_shown + p.n_blank, p.n_shown, p.stop_spikes, counts))

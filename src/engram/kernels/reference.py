@@ -125,12 +125,16 @@ class ReferenceNetwork:
         """Let inputs get their spikes from sources."""
         self._sources = {name: (sources[name], seed_keys[name], samples[name]) for name in self.network.inputs}
 
-    def present(self, shown: Shown, pool=None) -> int:
+    def present(self, shown: Shown, pool=None, *, record: bool = False) -> int:
         """Show samples; return how many were shown."""
-        self.shown = shown
+        self.shown, self._records = shown, record
         p = _Presentation(shown)
         presentation.present(self, p)
         return p.sample
+
+    def last_presentation(self):
+        """The spikes of each input, as (index, offset), and of each population, of the last recorded presentation."""
+        return self._spikes, self.recorded
 
     def interrupted(self):
         """Whether to end."""
@@ -174,10 +178,10 @@ class ReferenceNetwork:
         """Run the network on the input spikes, then without."""
         counts = self.shown.counts[m]
         counts[:] = 0
-        n_blank = p.n_blank if p.learns else 0
-        self.run(
-            self._spikes, p.n_shown + n_blank, learn=p.learns, counts=counts, n_counted=p.n_shown, stop=p.stop_spikes
-        )
+        self.recorded = self.run(
+            self._spikes, p.n_shown + p.n_blank, learn=p.learns, counts=counts, n_counted=p.n_shown,
+            stop=p.stop_spikes, record=self._records,
+        )  # fmt: skip
         return self.n_spikes
 
 
