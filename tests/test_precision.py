@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engram import arithmetic
 from engram.arithmetic import exp, exp_coefficients
 from engram.kernels.compile import compiled
 from engram.kernels.precision import compiled_equation
@@ -30,7 +31,7 @@ def function_of(text: str, **scope) -> Callable:
     """A function from its text, which is kept as a file's would be."""
     file = f"<equation {next(NUMBERED)}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    scope = {"math": math, "np": np, "THIRD": THIRD, "FIVE": FIVE, "PAIR": PAIR, **scope}
+    scope = {"math": math, "np": np, "THIRD": THIRD, "FIVE": FIVE, "PAIR": PAIR, "arithmetic": arithmetic, **scope}
     exec(compile(text, file, "exec"), scope)
     return scope["equation"]
 
@@ -55,7 +56,24 @@ def assert_same_bits(ours, theirs):
 
 # Random expressions
 
-_LEAVES = ["x", "y", "n", "m", "(x > y)", "0.1", "2.5", "3", "-2", "0", "1", "THIRD", "FIVE", "PAIR[0]", "np.pi", "True"]
+_LEAVES = [
+    "x",
+    "y",
+    "n",
+    "m",
+    "(x > y)",
+    "0.1",
+    "2.5",
+    "3",
+    "-2",
+    "0",
+    "1",
+    "THIRD",
+    "FIVE",
+    "PAIR[0]",
+    "np.pi",
+    "True",
+]
 _BINARY = [f"({{}} {sign} {{}})" for sign in ("+", "-", "*", "/", "//", "%", "**", "<", ">=", "==", "!=")]
 _BINARY += ["min({}, {})", "max({}, {})", "np.minimum({}, {})", "np.hypot({}, {})", "np.where({} > 0, {}, 1)"]
 _UNARY = [
@@ -108,7 +126,9 @@ OF_NUMBERS = sorted(
 
 def _written(operation: str) -> tuple[str, int]:
     """How a user writes an operation, and of how many numbers."""
-    function = next((f for f, name in MEANT.items() if name == operation and getattr(f, "__name__", "") != "where"), None)
+    function = next(
+        (f for f, name in MEANT.items() if name == operation and getattr(f, "__name__", "") != "where"), None
+    )
     n = LIBRARY.get(operation.replace("power", "pow")) or MEANINGS[operation].function.__code__.co_argcount
     if operation in ("min", "max"):
         return operation, 2
@@ -116,7 +136,9 @@ def _written(operation: str) -> tuple[str, int]:
         return f"np.{operation}", n
     if isinstance(function, type):
         return (function.__name__ if function.__module__ == "builtins" else f"np.{function.__name__}"), n
-    owner = {"math": "math.", "builtins": ""}.get(getattr(function, "__module__", None), "np.")
+    owner = {"math": "math.", "builtins": "", "engram.arithmetic": "arithmetic."}.get(
+        getattr(function, "__module__", None), "np."
+    )
     return f"{owner}{function.__name__}", n
 
 
@@ -262,7 +284,9 @@ def test_exponential_is_right_to_about_a_unit_in_the_last_place(dtype, low, high
     with mpmath.workprec(120):
         true = [mpmath.exp(mpmath.mpf(float(each))) for each in x]
         ours = exp(x, exp_coefficients(dtype))
-        errors = [abs(mpmath.mpf(float(e)) - t) / mpmath.mpf(float(np.spacing(e))) for e, t in zip(ours, true, strict=True)]
+        errors = [
+            abs(mpmath.mpf(float(e)) - t) / mpmath.mpf(float(np.spacing(e))) for e, t in zip(ours, true, strict=True)
+        ]
     assert max(errors) < 1.2
     assert exp(np.dtype(dtype).type(0), exp_coefficients(dtype)) == 1.0
 
@@ -299,4 +323,3 @@ def test_changing_a_column_takes_vector_instructions(name, dtype):
     code = "\n".join(change.inspect_llvm(signature).splitlines())
     kind = {"float32": "float", "float64": "double"}[dtype]
     assert any(f"fadd <{lanes} x {kind}>" in code for lanes in (2, 4, 8, 16))
-

@@ -58,10 +58,8 @@ def _meaning(takes: str, gives: str = SAME, *, name: str | None = None, whole: C
 
 # The few operations that numbers of NumPy and numbers in a processor's registers spell differently --------------------
 
-sqrt, floor, ceil, trunc, rint, absolute_real, copysign_real = (
-    *(np.sqrt, np.floor, np.ceil, np.trunc, np.rint),
-    *(np.abs, np.copysign),
-)
+sqrt, floor, ceil, trunc, rint = np.sqrt, np.floor, np.ceil, np.trunc, np.rint
+absolute_real, copysign_real, fused = np.abs, np.copysign, arithmetic.fma
 
 
 def floor_divide_whole(a, b):
@@ -186,6 +184,12 @@ def cube(a):
 def fourth_power(a):
     """``a ** 4``."""
     return (a * a) * (a * a)
+
+
+@_meaning(REALS)
+def fma(a, b, c):
+    """``a * b + c``, rounded once."""
+    return fused(a, b, c)
 
 
 @_meaning(REALS)
@@ -380,11 +384,15 @@ exp_coefficients = functools.cache(arithmetic.exp_coefficients)
 
 
 def _elementary(name: str, function: Callable) -> None:
+    """Of a real number, by one of the spellings above: looked up when it is called, since the compiler has its own."""
     MEANINGS[name] = Meaning(function, REALS, SAME, function)
 
 
-for _name in ("sqrt", "floor", "ceil", "trunc", "rint"):
-    _elementary(_name, eval(f"lambda a: {_name}(a)"))
+_elementary("sqrt", lambda a: sqrt(a))
+_elementary("floor", lambda a: floor(a))
+_elementary("ceil", lambda a: ceil(a))
+_elementary("trunc", lambda a: trunc(a))
+_elementary("rint", lambda a: rint(a))
 _elementary("copysign", lambda a, b: copysign_real(a, b))
 
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from engram.arithmetic import fma, select
 from engram.errors import RuleError
 from engram.reductions import zero_of
 
@@ -49,6 +50,7 @@ _OF_MATH = {
     "fabs": "absolute",
     "pow": "power",
     "fmod": "fmod",
+    "fma": "fma",
     "floor": "whole_floor",
     "ceil": "whole_ceil",
     "trunc": "whole",
@@ -137,9 +139,9 @@ _BUILT_IN = {
 _OF_MANY = {min: "min", max: "max"}
 """Functions of any number of numbers, and the operation on two of them."""
 
-METHODS = {
-    name: _OF_NUMPY[name] for name in ("sum", "mean", "min", "max", "any", "all", "dot", "clip")
-} | {"copy": "copy"}
+METHODS = {name: _OF_NUMPY[name] for name in ("sum", "mean", "min", "max", "any", "all", "dot", "clip")} | {
+    "copy": "copy"
+}
 """What may be asked of a column after a dot."""
 
 UNTOUCHED = (range, len, enumerate, zip, reversed, tuple, print)
@@ -156,9 +158,7 @@ def _table() -> dict[Any, str]:
         table |= {getattr(module, name): operation for name, operation in names.items() if hasattr(module, name)}
     for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2"):
         table[getattr(math, name)] = name
-    table[np.linalg.norm] = "column_norm"
-    table[zero_of] = "zero_of"
-    return table
+    return table | {np.linalg.norm: "column_norm", zero_of: "zero_of", select: "where", fma: "fma"}
 
 
 MEANT = _table()
@@ -203,9 +203,12 @@ def rewrite(function: Callable) -> Rewritten:
     RuleError
         If its source cannot be found, or it uses something that cannot mean the same in every kernel.
     """
-    function = getattr(function, "py_func", function)
+    return _rewrite(getattr(function, "py_func", function), set())
+
+
+def _rewrite(function: FunctionType, seen: set[FunctionType]) -> Rewritten:
     node = _node_of(function)
-    rewriter = _Rewriter(function, _stored_names(node))
+    rewriter = _Rewriter(function, _stored_names(node), seen | {function})
     name = function.__code__.co_name
     if isinstance(node, ast.Lambda):
         body = [ast.Return(rewriter.visit(node.body))]
@@ -319,12 +322,11 @@ def _holds(body: ast.AST, code: CodeType) -> bool:
 class _Rewriter(ast.NodeTransformer):
     """Walks over an equation's syntax tree; collects what its new names mean."""
 
-    def __init__(self, function: FunctionType, stored: set[str]):
-        self.function, self.stored = function, stored
+    def __init__(self, function: FunctionType, stored: set[str], seen: set[FunctionType]):
+        self.function, self.stored, self.seen = function, stored, seen
         self.meanings: dict[str, Operation | Number | Helper | AsItIs] = {}
-        free = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-        self.cells = dict(free)
-        self.offset = 0
+        self.cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+        self.n_parts = 0
 
     def visit_all(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         """A body; its docstring stays out."""
@@ -391,6 +393,7 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(value, (Real, np.bool_, np.ndarray, tuple)):
             return self._number(value, node)
         if isinstance(value, FunctionType) and not _is_foreign(value):
+            self._check_borrowed(value, node, text)
             return self._bound(Helper(value), f"{value.__name__}_of_equation", node)
         if value is None or isinstance(value, str) or any(value is name for name in UNTOUCHED) or _is_exception(value):
             return self._bound(AsItIs(value), text.replace(".", "_"), node)
@@ -402,6 +405,15 @@ class _Rewriter(ast.NodeTransformer):
             node,
             f"uses {text}, which need not give the same bits in every kernel; engram.precision lists what does",
         )
+
+    def _check_borrowed(self, helper: FunctionType, node: ast.AST, text: str) -> None:
+        """A function of another file is refused where it is called, not in a file that the user never saw."""
+        if helper.__code__.co_filename == self.function.__code__.co_filename or helper in self.seen:
+            return
+        try:
+            _rewrite(helper, self.seen)
+        except RuleError as error:
+            raise self.refuse(node, f"calls {text}, which cannot be an equation: {str(error).rstrip('.')}") from None
 
     def _operation(self, name: str, node: ast.AST) -> ast.Name:
         return self._bound(Operation(name), name, node)
@@ -455,8 +467,8 @@ class _Rewriter(ast.NodeTransformer):
         return parts[0] if len(parts) == 1 else ast.copy_location(ast.BoolOp(ast.And(), parts), node)
 
     def _new_name(self) -> str:
-        self.offset += 1
-        return f"_part_{self.offset}"
+        self.n_parts += 1
+        return f"_part_{self.n_parts}"
 
     def visit_AugAssign(self, node: ast.AugAssign):
         if type(node.op) not in OPERATORS:

@@ -164,15 +164,11 @@ def _of_processor(name: str) -> Callable:
 
     def write(*operands):
         x = operands[0]
-        function = x.builder.module.declare_intrinsic(f"llvm.{name}", [x.kind])
+        kind = ir.FunctionType(x.kind, [x.kind] * len(operands))
+        function = x.builder.module.declare_intrinsic(f"llvm.{name}", [x.kind], kind)
         return x.new(x.builder.call(function, [y.value for y in operands]))
 
     return write
-
-
-def _copysign(x: _Register, y: _Register) -> _Register:
-    function = x.builder.module.declare_intrinsic("llvm.copysign", [x.kind], ir.FunctionType(x.kind, [x.kind, x.kind]))
-    return x.new(x.builder.call(function, [x.value, y.value]))
 
 
 def _floor_divide_whole(a: _Register, b: _Register) -> _Register:
@@ -260,7 +256,8 @@ _SPELLED = {
     "trunc": _of_processor("trunc"),
     "rint": _of_processor("rint"),
     "absolute_real": _of_processor("fabs"),
-    "copysign_real": _copysign,
+    "copysign_real": _of_processor("copysign"),
+    "fused": _of_processor("fma"),
     "floor_divide_whole": _floor_divide_whole,
     "remainder_whole": _remainder_whole,
     "to_whole": _to_whole,
@@ -320,7 +317,9 @@ def _n_operands(name: str, meaning: precision.Meaning) -> int:
 
 def _told(function: Callable, name: str, n_operands: int) -> Callable:
     """A function of the typing context and any operands, with a name and a number of operands told."""
-    parameters = [inspect.Parameter(x, inspect.Parameter.POSITIONAL_OR_KEYWORD) for x in ("context", *"abc"[:n_operands])]
+    parameters = [
+        inspect.Parameter(x, inspect.Parameter.POSITIONAL_OR_KEYWORD) for x in ("context", *"abc"[:n_operands])
+    ]
     function.__signature__ = inspect.Signature(parameters)
     function.__name__ = name
     return function
