@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from engram import arithmetic
 from engram.arithmetic import exp, exp_coefficients
+from engram.equations.operations import LIBRARY, MEANINGS
+from engram.equations.vocabulary import MEANT
 from engram.kernels.compile import compiled
 from engram.kernels.precision import compiled_equation
 from engram.plasticity import RULES
-from engram.precision import LIBRARY, MEANINGS, reference_equation
-from engram.rewriting import MEANT
+from engram.precision import reference_equation
 
 THIRD, FIVE, PAIR = 0.3, 5, (0.1, 2)
 both_precisions = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -136,10 +137,8 @@ def _written(operation: str) -> tuple[str, int]:
         return f"np.{operation}", n
     if isinstance(function, type):
         return (function.__name__ if function.__module__ == "builtins" else f"np.{function.__name__}"), n
-    owner = {"math": "math.", "builtins": "", "engram.arithmetic": "arithmetic."}.get(
-        getattr(function, "__module__", None), "np."
-    )
-    return f"{owner}{function.__name__}", n
+    owners = {"math": "math.", "builtins": "", "engram.arithmetic": "arithmetic."}
+    return f"{owners.get(getattr(function, '__module__', None), 'np.')}{function.__name__}", n
 
 
 @both_precisions

@@ -12,10 +12,10 @@ import pytest
 import scipy.special
 
 from engram import DiehlCook, LearningRule, simulate
+from engram.equations.rewriting import rewrite
 from engram.errors import RuleError
 from engram.plasticity import load_rule
 from engram.precision import reference_equation
-from engram.rewriting import rewrite
 
 SLOPE = 0.1
 

@@ -174,8 +174,9 @@ _LN_2 = "0.693147180559945309417232121458176568075500134360255254120680009493393
 def exp(x, c):
     """e**x in the precision of the coefficients `c`, within 1.2 units in the last place.
 
-    Zero for results below the smallest normal number, about 1.2e-38 in single and 2.2e-308 in double precision; infinite
-    for those too large; NaN for NaN. There is no branch, so that a loop over many x becomes vector instructions.
+    Zero for results below the smallest normal number, about 1.2e-38 in single and 2.2e-308 in double precision;
+    infinite for those too large; NaN for NaN. There is no branch, so that a loop over many x becomes vector
+    instructions.
     """
     y = select(x > c.lowest, x, c.lowest)
     y = select(y < c.highest, y, c.highest)

@@ -32,8 +32,7 @@ CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")  # the compiler has 
 _SOURCES = (
     "arithmetic.py",
     "precision.py",
-    "reductions.py",
-    "rewriting.py",
+    "equations",
     "neurons.py",
     "synapses.py",
     "encoders.py",

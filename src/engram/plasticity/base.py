@@ -18,19 +18,10 @@ In the column functions ``w`` and the presynaptic traces are arrays of shape (n_
 state variables returns them in the order of ``initial_state``; one with per-synapse traces returns
 ``(w, trace, ...)`` from ``on_pre`` and ``on_post``.
 
-Precision. An equation is computed in the precision of the simulation, the same bits in every kernel, see
-:mod:`engram.precision`: as soon as a float takes part, whole numbers, truths and floats of any other precision are
-converted to it first. Whole numbers among themselves stay whole, but for ``/`` and ``**``. Sums over a column go from the
-first synapse to the last. Equations may use
-
-- ``+ - * / // % **``, comparisons, ``and or not``, ``if``, loops, columns and their parts as NumPy has them;
-- functions of the user's own, which are equations too, and numbers, tuples and arrays from outside;
-- ``abs min max sum any all round float int bool pow``, and ``.sum() .mean() .min() .max() .any() .all() .dot() .copy()``;
-- of `math` and NumPy: ``exp exp2 expm1 log log2 log10 log1p sqrt cbrt pow hypot fmod copysign``, trigonometric and
-  hyperbolic functions, ``floor ceil trunc rint sign clip where minimum maximum isnan isfinite isinf``, ``sum mean min max
-  dot linalg.norm count_nonzero zeros ones full zeros_like ones_like``.
-
-Anything else is refused with its line: random numbers, for one, would not be the same in two kernels.
+Precision. An equation is computed in the precision of the simulation, the same bits in every kernel: as soon as a
+float takes part, whole numbers, truths and floats of any other precision are converted to it. Whole numbers among
+themselves stay whole, but for ``/`` and ``**``. Sums over a column go from the first synapse to the last.
+:mod:`engram.precision` has the rules and lists the functions that may be used; anything else is refused with its line.
 """
 
 from __future__ import annotations

@@ -11,157 +11,26 @@ from __future__ import annotations
 import ast
 import copy
 import functools
-import linecache
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from numbers import Real
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from engram.arithmetic import fma, select
-from engram.errors import RuleError
-from engram.reductions import zero_of
-
-OPERATORS = {
-    ast.Add: "add",
-    ast.Sub: "subtract",
-    ast.Mult: "multiply",
-    ast.Div: "divide",
-    ast.FloorDiv: "floor_divide",
-    ast.Mod: "remainder",
-    ast.Pow: "power",
-    ast.MatMult: "dot",
-    ast.Lt: "less",
-    ast.LtE: "less_equal",
-    ast.Gt: "greater",
-    ast.GtE: "greater_equal",
-    ast.Eq: "equal",
-    ast.NotEq: "not_equal",
-    ast.USub: "negative",
-}
-"""What an operator is called as an operation; those that are missing work on truths and stay as they are."""
-
-WHOLE_POWERS = {2: "square", 3: "cube", 4: "fourth_power"}
-"""Exponents that, written as whole numbers, are products."""
-
-_OF_MATH = {
-    "fabs": "absolute",
-    "pow": "power",
-    "fmod": "fmod",
-    "fma": "fma",
-    "floor": "whole_floor",
-    "ceil": "whole_ceil",
-    "trunc": "whole",
-    "isnan": "isnan",
-    "isinf": "isinf",
-    "isfinite": "isfinite",
-}
-_OF_NUMPY = {
-    **{name: name for name in OPERATORS.values() if name != "dot"},
-    "true_divide": "divide",
-    "mod": "remainder",
-    "pow": "power",
-    "float_power": "power",
-    "abs": "absolute",
-    "absolute": "absolute",
-    "fabs": "absolute",
-    "square": "square",
-    "reciprocal": "reciprocal",
-    "fmod": "fmod",
-    "floor": "floor",
-    "ceil": "ceil",
-    "trunc": "trunc",
-    "rint": "rint",
-    "sign": "sign",
-    "minimum": "minimum",
-    "maximum": "maximum",
-    "fmin": "fmin",
-    "fmax": "fmax",
-    "clip": "clip",
-    "where": "where",
-    "isnan": "isnan",
-    "isinf": "isinf",
-    "isfinite": "isfinite",
-    "logical_not": "logical_not",
-    "logical_and": "logical_and",
-    "logical_or": "logical_or",
-    "asin": "asin",
-    "acos": "acos",
-    "atan": "atan",
-    "arcsin": "asin",
-    "arccos": "acos",
-    "arctan": "atan",
-    "arcsinh": "asinh",
-    "arccosh": "acosh",
-    "arctanh": "atanh",
-    "atan2": "atan2",
-    "arctan2": "atan2",
-    "sum": "column_sum",
-    "mean": "column_mean",
-    "min": "column_min",
-    "max": "column_max",
-    "amin": "column_min",
-    "amax": "column_max",
-    "any": "column_any",
-    "all": "column_all",
-    "dot": "dot",
-    "count_nonzero": "column_count",
-    "zeros": "zeros",
-    "ones": "ones",
-    "full": "full",
-    "zeros_like": "zeros_like",
-    "ones_like": "ones_like",
-    "float32": "real",
-    "float64": "real",
-    "int32": "whole",
-    "int64": "whole",
-    "bool_": "truth",
-}
-_OF_BOTH = (
-    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "hypot", "copysign"),
-    *("sin", "cos", "tan", "sinh", "cosh", "tanh"),
+from engram.equations.text import node_of, refusal
+from engram.equations.vocabulary import (
+    METHODS,
+    OF_MANY,
+    OPERATORS,
+    UNTOUCHED,
+    WHOLE_POWERS,
+    is_exception,
+    is_foreign,
+    is_random,
+    operation_of,
 )
-_BUILT_IN = {
-    abs: "absolute",
-    pow: "power",
-    min: "column_min",
-    max: "column_max",
-    sum: "column_sum",
-    any: "column_any",
-    all: "column_all",
-    round: "whole_round",
-    float: "real",
-    int: "whole",
-    bool: "truth",
-}
-_OF_MANY = {min: "min", max: "max"}
-"""Functions of any number of numbers, and the operation on two of them."""
-
-METHODS = {name: _OF_NUMPY[name] for name in ("sum", "mean", "min", "max", "any", "all", "dot", "clip")} | {
-    "copy": "copy"
-}
-"""What may be asked of a column after a dot."""
-
-UNTOUCHED = (range, len, enumerate, zip, reversed, tuple, print)
-"""Builtins that do no arithmetic."""
-
-_RANDOM = ("random", "secrets")
-
-
-def _table() -> dict[Any, str]:
-    """The operation that each function of Python, math and NumPy stands for."""
-    table = dict(_BUILT_IN)
-    for module, names in ((math, _OF_MATH), (np, _OF_NUMPY)):
-        names = names | {name: name for name in _OF_BOTH}
-        table |= {getattr(module, name): operation for name, operation in names.items() if hasattr(module, name)}
-    for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2"):
-        table[getattr(math, name)] = name
-    return table | {np.linalg.norm: "column_norm", zero_of: "zero_of", select: "where", fma: "fma"}
-
-
-MEANT = _table()
+from engram.errors import RuleError
 
 
 class Operation(NamedTuple):
@@ -207,7 +76,7 @@ def rewrite(function: Callable) -> Rewritten:
 
 
 def _rewrite(function: FunctionType, seen: set[FunctionType]) -> Rewritten:
-    node = _node_of(function)
+    node = node_of(function)
     rewriter = _Rewriter(function, _stored_names(node), seen | {function})
     name = function.__code__.co_name
     if isinstance(node, ast.Lambda):
@@ -224,13 +93,6 @@ def _rewrite(function: FunctionType, seen: set[FunctionType]) -> Rewritten:
     return Rewritten(code.replace(co_firstlineno=function.__code__.co_firstlineno), rewriter.meanings)
 
 
-def refusal(function: Callable, line: int, what: str) -> RuleError:
-    """The error about something in an equation's text."""
-    *_, owner, name = ["<locals>", *function.__qualname__.split(".")]
-    whose = "" if owner == "<locals>" else f" of {owner}"
-    return RuleError(f"{function.__code__.co_filename}:{line}: {name}{whose} {what}.")
-
-
 def _bare(arguments: ast.arguments) -> ast.arguments:
     """Arguments without the defaults and annotations, which belong to where the function is defined."""
     for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
@@ -245,78 +107,6 @@ def _stored_names(node: ast.AST) -> set[str]:
     stored |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
     inner = (n for n in ast.walk(node) if isinstance(n, (ast.FunctionDef, ast.ClassDef)) and n is not node)
     return stored | {n.name for n in inner}
-
-
-# The text of a function -----------------------------------------------------------------------------------------------
-
-
-def _node_of(function: Callable) -> ast.FunctionDef | ast.Lambda:
-    """The syntax tree of a function, a fresh one."""
-    code = function.__code__
-    file = code.co_filename
-    for refresh in (False, True):
-        if refresh:
-            linecache.checkcache(file)
-        text = "".join(linecache.getlines(file, function.__globals__))
-        try:
-            tree = ast.parse(text, file)
-            known = any(_same_code(code, other) for other in _codes_in(text, file))
-        except (SyntaxError, ValueError):
-            continue
-        node = next(_nodes_at(tree, code), None) if known else None
-        if node is not None:
-            return node
-    if not text:
-        why = "cannot be read, since its text is not kept; put it into a file"
-    else:
-        why = "was edited after it was imported; import it again"
-    raise refusal(function, code.co_firstlineno, why)
-
-
-@functools.lru_cache(maxsize=32)
-def _codes_in(text: str, file: str) -> tuple[CodeType, ...]:
-    """The code of every function in a file."""
-    return tuple(_codes(compile(text, file, "exec", dont_inherit=True)))
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    for part in code.co_consts:
-        if isinstance(part, CodeType):
-            yield part
-            yield from _codes(part)
-
-
-def _same_code(code: CodeType, other: CodeType) -> bool:
-    """Whether two functions stand at the same line and do the same."""
-    if isinstance(code, CodeType) and isinstance(other, CodeType):
-        same = all(
-            getattr(code, name) == getattr(other, name)
-            for name in ("co_name", "co_firstlineno", "co_code", "co_names", "co_varnames", "co_freevars")
-        )
-        pairs = zip(code.co_consts, other.co_consts, strict=False)
-        return same and len(code.co_consts) == len(other.co_consts) and all(_same_code(a, b) for a, b in pairs)
-    return type(code) is type(other) and repr(code) == repr(other)
-
-
-def _nodes_at(tree: ast.AST, code: CodeType) -> Iterator[ast.FunctionDef | ast.Lambda]:
-    """The definitions in a file that a code may be compiled from."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            first = min((part.lineno for part in node.decorator_list), default=node.lineno)
-            if node.name == code.co_name and first == code.co_firstlineno:
-                yield node
-        elif isinstance(node, ast.Lambda) and code.co_name == "<lambda>" and _holds(node.body, code):
-            yield node
-
-
-def _holds(body: ast.AST, code: CodeType) -> bool:
-    """Whether what a code does lies within a piece of text, so that it belongs to this of several lambdas."""
-    begin, end = (body.lineno, body.col_offset), (body.end_lineno, body.end_col_offset)
-    places = [p for p in code.co_positions() if None not in p and (p[0], p[2]) < (p[1], p[3])]
-    return bool(places) and all(begin <= (p[0], p[2]) and (p[1], p[3]) <= end for p in places)
-
-
-# The rewriting --------------------------------------------------------------------------------------------------------
 
 
 class _Rewriter(ast.NodeTransformer):
@@ -387,17 +177,17 @@ class _Rewriter(ast.NodeTransformer):
     def _named(self, value, node: ast.AST, text: str):
         """A value from outside as a name with a meaning."""
         value = getattr(value, "py_func", value)
-        operation = _operation(value)
+        operation = operation_of(value)
         if operation is not None:
             return self._operation(operation, node)
         if isinstance(value, (Real, np.bool_, np.ndarray, tuple)):
             return self._number(value, node)
-        if isinstance(value, FunctionType) and not _is_foreign(value):
+        if isinstance(value, FunctionType) and not is_foreign(value):
             self._check_borrowed(value, node, text)
             return self._bound(Helper(value), f"{value.__name__}_of_equation", node)
-        if value is None or isinstance(value, str) or any(value is name for name in UNTOUCHED) or _is_exception(value):
+        if value is None or isinstance(value, str) or any(value is name for name in UNTOUCHED) or is_exception(value):
             return self._bound(AsItIs(value), text.replace(".", "_"), node)
-        if _is_random(value):
+        if is_random(value):
             raise self.refuse(
                 node, f"draws random numbers of its own ({text}), which no two kernels would draw alike; leave them out"
             )
@@ -501,13 +291,13 @@ class _Rewriter(ast.NodeTransformer):
         outside = isinstance(function, (ast.Name, ast.Attribute)) and self._from_outside(function)
         value = self._value(function) if outside else None
         arguments = [self.visit(argument) for argument in node.args]
-        if outside and _operation(value) is not None:
+        if outside and operation_of(value) is not None:
             if node.keywords or any(isinstance(argument, ast.Starred) for argument in arguments):
                 raise self.refuse(node, f"calls {ast.unparse(function)} with a name or a star; give its numbers alone")
             if value is np.where and len(arguments) != 3:
                 raise self.refuse(node, "calls np.where without two values to choose from; give all three")
-            if value in _OF_MANY and len(arguments) > 1:
-                many = _OF_MANY[value]
+            if value in OF_MANY and len(arguments) > 1:
+                many = OF_MANY[value]
                 return functools.reduce(lambda a, b: self._call(many, node, a, b), arguments)
         keywords = [ast.keyword(part.arg, self.visit(part.value)) for part in node.keywords]
         return ast.copy_location(ast.Call(self.visit(function), arguments, keywords), node)
@@ -525,7 +315,8 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Import(self, node):
         raise self.refuse(node, "cannot import; import at the top of the file")
 
-    visit_ImportFrom = visit_Import
+    def visit_ImportFrom(self, node):
+        self.visit_Import(node)
 
     def visit_NamedExpr(self, node):
         raise self.refuse(node, f"names {node.target.id} within an expression; give it a line of its own")
@@ -533,14 +324,8 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Global(self, node):
         raise self.refuse(node, "changes names outside of it; return what it finds instead")
 
-    visit_Nonlocal = visit_Global
-
-
-def _operation(value) -> str | None:
-    try:
-        return MEANT.get(value)
-    except TypeError:  # an array, a list
-        return None
+    def visit_Nonlocal(self, node):
+        self.visit_Global(node)
 
 
 def _is_plain_slice(index: ast.AST) -> bool:
@@ -554,21 +339,3 @@ def _same_meaning(one, other) -> bool:
 
 def _bits(value):
     return repr(value) if isinstance(value, (Real, np.bool_)) else value if isinstance(value, str) else id(value)
-
-
-def _is_foreign(function: FunctionType) -> bool:
-    """Whether a function belongs to a library that is compiled in its own way."""
-    return str(function.__module__).partition(".")[0] in ("numpy", "numba", "math", *_RANDOM)
-
-
-def _is_exception(value) -> bool:
-    return isinstance(value, type) and issubclass(value, BaseException)
-
-
-def _is_random(value) -> bool:
-    owner = getattr(value, "__self__", value)
-    module = value.__name__ if isinstance(value, ModuleType) else type(owner).__module__
-    if isinstance(owner, ModuleType):
-        module = owner.__name__
-    named = getattr(value, "__module__", None) or ""
-    return any(part in _RANDOM for name in (str(module), str(named)) for part in name.split("."))
