@@ -93,10 +93,10 @@ def _larger(inner):
 
 EXPRESSIONS = st.recursive(st.sampled_from(_LEAVES), _larger, max_leaves=8)
 HELPER = """
-def helper(z):
+def helper(z, step=0.1):
     total = 0
     for k in range(3):
-        total += z * THIRD - k / 7
+        total += z * THIRD - k / 7 + step
     return total
 """
 VALUES = [0.0, -0.0, 0.1, 0.7, -1.3, 3.0, 88.8, -90.0, 1e-40, 3e30, math.inf, -math.inf, math.nan]

@@ -92,6 +92,8 @@ def _c_library() -> ctypes.CDLL:
 def library_function(name: str, n_operands: int) -> Callable:
     """A function of the C library; single precision if its name ends in ``f``, as C has it."""
     kind = ctypes.c_float if name in _SINGLE else ctypes.c_double
+    if os.name == "nt" and name == "hypotf":
+        name = "_hypotf"  # as that system calls it
     function = _c_library()[name]  # a copy of its own, with types of its own
     function.argtypes, function.restype = [kind] * n_operands, kind
     return function
