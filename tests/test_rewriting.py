@@ -64,6 +64,10 @@ def misspells(w):
     return np.expp(w)
 
 
+def halves(w):
+    return halves(w - 1.0) if w > 1.0 else 0.5 * w
+
+
 @pytest.mark.parametrize(
     ("equation", "line", "message"),
     [
@@ -76,6 +80,7 @@ def misspells(w):
         (chooses, 1, r"calls np.where without two values to choose from"),
         (keeps, 1, r"changes names outside of it; return what it finds instead"),
         (names, 1, r"names y within an expression; give it a line of its own"),
+        (halves, 1, r"calls halves, which calls itself; write a loop"),
         (misspells, 1, r"asks for np.expp, which does not exist"),
     ],
     ids=lambda value: getattr(value, "__name__", None),

@@ -75,9 +75,9 @@ def rewrite(function: Callable) -> Rewritten:
     return _rewrite(getattr(function, "py_func", function), set())
 
 
-def _rewrite(function: FunctionType, seen: set[FunctionType]) -> Rewritten:
+def _rewrite(function: FunctionType, callers: set[FunctionType]) -> Rewritten:
     node = node_of(function)
-    rewriter = _Rewriter(function, _stored_names(node), seen | {function})
+    rewriter = _Rewriter(function, _stored_names(node), callers | {function})
     name = function.__code__.co_name
     if isinstance(node, ast.Lambda):
         body = [ast.Return(rewriter.visit(node.body))]
@@ -112,8 +112,8 @@ def _stored_names(node: ast.AST) -> set[str]:
 class _Rewriter(ast.NodeTransformer):
     """Walks over an equation's syntax tree; collects what its new names mean."""
 
-    def __init__(self, function: FunctionType, stored: set[str], seen: set[FunctionType]):
-        self.function, self.stored, self.seen = function, stored, seen
+    def __init__(self, function: FunctionType, stored: set[str], callers: set[FunctionType]):
+        self.function, self.stored, self.callers = function, stored, callers
         self.meanings: dict[str, Operation | Number | Helper | AsItIs] = {}
         self.cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
         self.n_parts = 0
@@ -183,7 +183,7 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(value, (Real, np.bool_, np.ndarray, tuple)):
             return self._number(value, node)
         if isinstance(value, FunctionType) and not is_foreign(value):
-            self._check_borrowed(value, node, text)
+            self._check_helper(value, node, text)
             return self._bound(Helper(value), f"{value.__name__}_of_equation", node)
         if value is None or isinstance(value, str) or any(value is name for name in UNTOUCHED) or is_exception(value):
             return self._bound(AsItIs(value), text.replace(".", "_"), node)
@@ -196,13 +196,15 @@ class _Rewriter(ast.NodeTransformer):
             f"uses {text}, which need not give the same bits in every kernel; engram.precision lists what does",
         )
 
-    def _check_borrowed(self, helper: FunctionType, node: ast.AST, text: str) -> None:
+    def _check_helper(self, helper: FunctionType, node: ast.AST, text: str) -> None:
         """A function of another file is refused where it is called, not in a file that the user never saw."""
-        if helper.__code__.co_filename == self.function.__code__.co_filename or helper in self.seen:
-            return
+        if helper in self.callers:
+            raise self.refuse(node, f"calls {text}, which calls itself; write a loop")
         try:
-            _rewrite(helper, self.seen)
+            _rewrite(helper, self.callers)
         except RuleError as error:
+            if helper.__code__.co_filename == self.function.__code__.co_filename:
+                raise
             raise self.refuse(node, f"calls {text}, which cannot be an equation: {str(error).rstrip('.')}") from None
 
     def _operation(self, name: str, node: ast.AST) -> ast.Name:

@@ -75,7 +75,6 @@ def operation(name: str, dtype: np.dtype):
         return _SPECIAL[name](dtype)
     real = numba.from_dtype(dtype)
     meaning = MEANINGS[name]
-
     n_operands = _n_operands(name, meaning)
 
     def typed(typing_context, *operands):
@@ -92,10 +91,7 @@ def _n_operands(name: str, meaning: Meaning) -> int:
 
 def _told(function: Callable, name: str, n_operands: int) -> Callable:
     """A function of the typing context and any operands, with a name and a number of operands told."""
-    parameters = [
-        inspect.Parameter(x, inspect.Parameter.POSITIONAL_OR_KEYWORD) for x in ("context", *"abc"[:n_operands])
-    ]
-    function.__signature__ = inspect.Signature(parameters)
+    function.__signature__ = _signature("context", *"abc"[:n_operands])
     function.__name__ = name
     return function
 
