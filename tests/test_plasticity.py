@@ -308,7 +308,7 @@ def test_users_file_may_import_its_neighbours(rule_file, tmp_path):
         ),
         (
             "    def on_post(w):\n        y = 1\n        return w + foo\n",
-            r"my_rule\.py:{2}: on_post of Mine raises NameError: name 'foo' is not defined",
+            r"my_rule\.py:{2}: on_post of Mine uses the name 'foo', which is not defined",
         ),
         (
             "    def initial_state(self, n): return {{'a': 0.0, 'b': 1.0}}\n    def after_post(w, a): return a, a, a\n",

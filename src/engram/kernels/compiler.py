@@ -29,7 +29,7 @@ from numba.np.arrayobj import populate_array
 
 from engram import arithmetic
 from engram.kernels.precision import compiled_equation
-from engram.kernels.machine import Equation, Routine, names_in
+from engram.kernels.machine import LIBRARY_PREFIX, Equation, Routine, names_in
 
 CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")  # the compiler has it, but no word for it
 
@@ -122,7 +122,7 @@ def _translated(module, symbol: str, target: tuple[str, str]) -> bytes:
             manager.add_jump_threading_pass()
         manager.run(module, builder)
     undefined = [f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")]
-    strange = [n for n in undefined if n not in _FROM_C and not n.startswith("NRT_")]
+    strange = [n for n in undefined if n not in _FROM_C and not n.startswith((LIBRARY_PREFIX, "NRT_"))]
     if strange:
         raise RuntimeError(f"{symbol} reaches {', '.join(strange)}, which no object file has")
     return machine.emit_object(module)

@@ -160,10 +160,29 @@ def _load(routine: Routine, code: bytes) -> int:
     import llvmlite.binding as llvm
 
     engine = _engine()
+    if LIBRARY_PREFIX.encode() in code:
+        provide_library()
     if b"NRT_" in code:  # an equation that makes columns of its own; only users' rules do
         _provide_columns()
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
     return engine.get_function_address(routine.symbol)
+
+
+LIBRARY_PREFIX = "engram_library_"
+"""Of the names by which machine code calls the functions of C's library that equations may use."""
+
+
+@functools.cache
+def provide_library() -> None:
+    """Let machine code find the very functions of C's library that the reference kernel calls."""
+    import llvmlite.binding as llvm
+
+    from engram.equations.operations import LIBRARY, library_function
+
+    for name, n_operands in LIBRARY.items():
+        for precise in (name, f"{name}f"):
+            function = library_function(precise, n_operands)
+            llvm.add_symbol(f"{LIBRARY_PREFIX}{precise}", ctypes.cast(function, ctypes.c_void_p).value)
 
 
 @functools.cache

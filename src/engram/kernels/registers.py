@@ -6,11 +6,9 @@ the place where it is called.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from types import FunctionType
 
-import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils
@@ -18,6 +16,7 @@ from numba.core import cgutils
 from engram import arithmetic
 from engram.equations import operations
 from engram.equations.operations import LIBRARY, MEANINGS
+from engram.kernels.machine import LIBRARY_PREFIX, provide_library
 
 _WHOLE, TRUTH_BIT = ir.IntType(64), ir.IntType(1)
 
@@ -174,7 +173,7 @@ def _power(x: Register, y: Register) -> Register:
 
 
 def _symbol(name: str) -> str:
-    return f"engram_library_{name}"
+    return f"{LIBRARY_PREFIX}{name}"
 
 
 def _scale_by_power_of_two(x: Register, n: Register) -> Register:
@@ -227,12 +226,4 @@ def over_registers(function: Callable) -> Callable:
     return FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
 
 
-def _announce_library() -> None:
-    """Tell the compiler's linker where the C library's functions are, for code from the cache as well."""
-    for name, n_operands in LIBRARY.items():
-        for exact in (name, f"{name}f"):
-            function = operations.library_function(exact, n_operands)
-            llvmlite.binding.add_symbol(_symbol(exact), ctypes.cast(function, ctypes.c_void_p).value)
-
-
-_announce_library()
+provide_library()
