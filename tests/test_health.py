@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from engram import Training, TrainingConfig
+from engram import Simulator, Training, TrainingConfig
 from engram.cli import main
 from engram.datasets import load
 from engram.errors import HealthError, RuleError
@@ -33,7 +33,7 @@ def health(network):
 
 
 def state(network, weight=0.5):
-    return network.new_state(0, weights=np.full((10, 4), weight))
+    return Simulator(network, weights=np.full((10, 4), weight)).state
 
 
 def spikes(*counts):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from engram.errors import RuleError
-from engram.kernels.digest import equation_digest
-from engram.kernels.rule_code import rule_functions, rule_identity
+from engram.kernels.code_store import CacheWarning
+from engram.kernels.machine import Equation, Routine
+from engram.kernels.rule_code import ready_rule, rule_code
 from engram.plasticity import RULES, LearningRule, PowerLaw, SelfNormalizing, Trace, load_rule
 from scenes import forced_run
 
@@ -79,44 +80,55 @@ def rule_with(constant):
     return Local()
 
 
-def test_identity_knows_everything_that_the_code_is_made_of():
-    identities = [
-        rule_identity(rule)
-        for rule in (
-            rule_with(0.5),
-            rule_with(0.6),
-            SelfNormalizing(),
-            SelfNormalizing(count="current"),
-            SelfNormalizing(variant="smin"),
-            Clashing(),
-        )
-    ]
-    assert len(set(identities)) == len(identities)
+def digests(rule):
+    return [routine.digest for routine in rule_code(rule, "float32").routines]
 
 
-def test_identity_leaves_numbers_out():
-    assert rule_identity(PowerLaw(eta=0.01)) == rule_identity(PowerLaw(eta=0.02, mu=3.0))
-    assert rule_identity(rule_with(0.5)) == rule_identity(rule_with(0.5))
+def test_digest_knows_everything_that_the_code_is_made_of():
+    rules = (
+        rule_with(0.5),
+        rule_with(0.6),
+        SelfNormalizing(),
+        SelfNormalizing(count="current"),
+        SelfNormalizing(variant="smin"),
+        Clashing(),
+    )
+    found = [digest for rule in rules for digest in digests(rule)]
+    assert len(set(found)) == len(found)
+
+
+def test_digest_leaves_numbers_out():
+    assert digests(PowerLaw(eta=0.01)) == digests(PowerLaw(eta=0.02, mu=3.0))
+    assert digests(rule_with(0.5)) == digests(rule_with(0.5))
+
+
+def digest_of_equation():
+    return Routine(changed, (("_equation", Equation(equation, "float32")),)).digest
+
+
+def changed(address):
+    return _equation(address, address)  # noqa: F821
 
 
 def test_digest_reaches_constants_and_helpers(monkeypatch):
-    before = equation_digest(equation)
+    before = digest_of_equation()
     monkeypatch.setitem(globals(), "SLOPE", 0.2)
-    changed = equation_digest(equation)
+    other = digest_of_equation()
     monkeypatch.setitem(globals(), "scaled", lambda x: x)
-    assert len({before, changed, equation_digest(equation)}) == 3
+    assert len({before, other, digest_of_equation()}) == 3
 
 
 DIGEST = (
-    "from engram.kernels.rule_code import rule_identity; from engram.plasticity import {0}; print(rule_identity({0}()))"
+    "from engram.kernels.rule_code import rule_code; from engram.plasticity import {0};"
+    " print([routine.digest for routine in rule_code({0}(), 'float32').routines])"
 )
 
 
-def test_identity_is_the_same_in_another_process():
+def test_digest_is_the_same_in_another_process():
     there = subprocess.run(
         [sys.executable, "-c", DIGEST.format("Exponential")], capture_output=True, text=True, check=True
     )
-    assert there.stdout.strip() == rule_identity(RULES["exponential"]())
+    assert there.stdout.strip() == str(digests(RULES["exponential"]()))
 
 
 HEAD = """from dataclasses import dataclass
@@ -183,7 +195,7 @@ def test_equation_that_does_not_compile_is_told_in_its_own_terms(tmp_path, lines
     path = tmp_path / "my_rule.py"
     path.write_text(HEAD + "".join(f"    {line}\n" for line in lines))
     with pytest.raises(RuleError, match=message) as caught:
-        rule_functions(load_rule(f"{path}:Mine"), "float64")
+        ready_rule(load_rule(f"{path}:Mine"), "float64")
     told = str(caught.value)
     assert told.startswith(f"{path}:{LINE + at}: ")
     assert "\n" not in told
@@ -191,16 +203,19 @@ def test_equation_that_does_not_compile_is_told_in_its_own_terms(tmp_path, lines
     assert len(told) < len(str(path)) + 200
 
 
-def test_equations_that_compiled_are_not_tried_again(tmp_path, monkeypatch):
+def test_equations_that_compiled_are_not_tried_again(monkeypatch):
     rule = rule_with(0.7)
-    rule_functions(rule, "float32")
+    ready_rule(rule, "float32")
     monkeypatch.setattr("engram.kernels.equations._check_equation", None)
-    rule_functions(rule, "float32")
+    ready_rule(rule, "float32")
     with pytest.raises(TypeError):
-        rule_functions(rule, "float64")
+        ready_rule(rule, "float64")
 
 
-def test_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+def test_cache_that_cannot_be_written_is_done_without_and_told_once(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ENGRAM_CACHE", str(tmp_path / "file"))
-    assert not rule_functions(rule_with(0.7), "float32").has_on_pre
+    monkeypatch.setattr("engram.kernels.code_store._TOLD", set())
+    with pytest.warns(CacheWarning, match="set ENGRAM_CACHE to a folder of your own") as told:
+        assert ready_rule(rule_with(0.8), "float32").on_pre is None
+    assert len(told) == 1

@@ -23,7 +23,7 @@ from engram.kernels.memory import GROUP, LANES, LINE_WORDS, aligned_zeros, padde
 from engram.kernels.neuron_code import PopulationWriter, packed_constants
 from engram.kernels.projections import all_but_own, dense, listed, one_to_one, ring, spikes
 from engram.kernels.records import INPUT, LEARNING, NETWORK, POPULATION, PRESENTATION, PROJECTION, TEAM
-from engram.kernels.rule_code import RuleCode, rule_code
+from engram.kernels.rule_code import ready_rule, rule_code
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network, Population
 from engram.plasticity.base import LearningRule
@@ -69,9 +69,21 @@ def can_share(network: Network) -> bool:
     return True
 
 
+def counted_channel(network: Network, name: str) -> str:
+    """The channel of a population on which only the spikes of all but one arrive, which can be counted; or none."""
+    neuron = network.populations[name].neuron
+    for k, channel in enumerate(neuron.channels):
+        reach = [p for p in network.projections if p.after == name and network.channel_of(p) == k]
+        if neuron.quiet and k > 0 and [p.layout for p in reach] == ["all_but_own"]:
+            return channel
+    return ""
+
+
 @functools.lru_cache(maxsize=256)
-def _population_routines(kind: type, equations_of, integrator: str, dtype: str, sleeping: bool) -> dict[str, Routine]:
-    writer = PopulationWriter(equations_of.neuron, integrator, dtype)
+def _population_routines(
+    kind: type, equations_of, integrator: str, dtype: str, sleeping: bool, counted: str
+) -> dict[str, Routine]:
+    writer = PopulationWriter(equations_of.neuron, integrator, dtype, counted)
     return writer.sleeping() if sleeping else writer.dense()
 
 
@@ -94,7 +106,8 @@ def population_routines(network: Network, name: str) -> dict[str, Routine]:
     """The routines of a population."""
     neuron = network.populations[name].neuron
     equations = _EquationsOf(neuron, network.integrator)
-    return _population_routines(type(neuron), equations, network.integrator, network.dtype, sleeps(network, name))
+    asleep, counted = sleeps(network, name), counted_channel(network, name)
+    return _population_routines(type(neuron), equations, network.integrator, network.dtype, asleep, counted)
 
 
 def _scope(dtype: str, **further) -> tuple[tuple[str, object], ...]:
@@ -109,7 +122,9 @@ def projection_routines(network: Network, p: Projection, state) -> dict[str, Rou
     real = np.dtype(network.dtype).type
     in_ring = {"DUE": real, "DUE_BYTES": real().itemsize, "PENDING": real}
     if p.layout == "all_but_own":
-        acts = {**ring_acts, "send": all_but_own.send, "gather": all_but_own.gather}
+        is_counted = counted_channel(network, p.after) == _channel_name(network, p)
+        gather = all_but_own.gather_counts if is_counted else all_but_own.gather
+        acts = {**ring_acts, "send": all_but_own.send, "gather": gather}
         return _routines(acts, _scope(network.dtype, DUE=np.uint16, DUE_BYTES=2, PENDING=np.int32))
     if len(state.pending):
         send = ring.send_dense if p.layout == "dense" else ring.send_listed
@@ -118,6 +133,10 @@ def projection_routines(network: Network, p: Projection, state) -> dict[str, Rou
         return {"send": population_routines(network, p.after)["send"]}
     gather = {"dense": dense.gather, "one_to_one": one_to_one.gather, "listed": listed.gather}[p.layout]
     return _routines({"gather": gather, **(delayed if len(state.events) else {})}, _scope(network.dtype))
+
+
+def _channel_name(network: Network, p: Projection) -> str:
+    return list(network.populations[p.after].neuron.channels)[network.channel_of(p)]
 
 
 def learning_routines(network: Network, p: Projection) -> dict[str, Routine]:
@@ -186,7 +205,7 @@ class CompiledNetwork:
     def __init__(self, network: Network, state: NetworkState, n_threads: int = 1):
         self.network, self.state = network, state
         self.n_threads = n_threads if can_share(network) else 1
-        self.codes = {p.name: rule_code(p.rule, network.dtype) for p in network.plastic}
+        self.codes = {p.name: ready_rule(p.rule, network.dtype) for p in network.plastic}
         machine.prepare(routines_of(network, state))
         self._run, self._present = callable_routine(RUN, 5), callable_routine(PRESENT, 2)
         self.stop = np.zeros(1, np.int64)
@@ -360,6 +379,7 @@ class CompiledNetwork:
             "n_held_variables": len(held), "held_variables": np.array(held, np.int64),
             "t_ref": round(neuron.t_ref / network.dt), "constants": constants,
             "v_thresh": float(getattr(neuron, "v_thresh", 0.0)), "rows": rows,
+            "counted_weight": _counted_weight(network, name),
             "arriving": np.full((n_channels + 3) * GROUP, rows.ctypes.data, np.int64),
             "arrives": np.zeros(n_channels, np.int64), "open": np.zeros(n_channels, np.int64), "fired": fired,
             "fired_all": fired if n == population.n else np.zeros(population.n, np.int32), "sleeps": asleep,
@@ -384,19 +404,20 @@ class CompiledNetwork:
         counted = p.layout == "all_but_own"
         kind = np.uint16 if counted else network.dtype
         n_slots = max(len(state.pending), len(state.events), 1)
-        ring_stride = padded_lanes(n, kind)
-        last_on_channel = [q for q in network.projections if (q.after, network.channel_of(q)) == (p.after, 0)]
+        ring_stride, n_ring = padded_lanes(n, kind), 1 << (n_slots - 1).bit_length()
+        channel = network.channel_of(p)
+        on_channel = [q for q in network.projections if (q.after, network.channel_of(q)) == (p.after, channel)]
         given = {
             "from_input": p.before in network.inputs, "before": self._address(share, p.before),
-            "after": self._address(share, p.after), "channel": network.channel_of(p), "n_before": n_before,
+            "after": self._address(share, p.after), "channel": channel, "n_before": n_before,
             "begin_after": first, "n_after": n, "n_after_all": n_after, "delay": delay, "n_slots": n_slots,
             "n_delays": n_delays, "events": state.events, "n_events": state.n_events, "weights": state.stored,
             "stride": state.stored.shape[1] if p.layout == "dense" else 0,
             "weight": float(p.weights) if counted else 0.0,
-            "leaves_rows": p.layout == "dense" and last_on_channel[-1:] == [p],
+            "leaves_rows": p.layout == "dense" and channel == 0 and on_channel[-1] is p, "alone": on_channel == [p],
             "delays": state.delays, "wide_delays": state.delays.dtype == np.uint16,
-            "ring": aligned_zeros((n_slots + 1, ring_stride), kind) if len(state.pending) else np.zeros(0),
-            "ring_stride": ring_stride, "due": np.zeros(n_slots + 1, np.uint8), "pending": state.pending,
+            "ring": aligned_zeros((n_ring, ring_stride), kind) if len(state.pending) else np.zeros(0),
+            "ring_stride": ring_stride, "due": np.zeros(n_ring, np.uint8), "mask": n_ring - 1, "pending": state.pending,
             "n_columns": n_after,
         }  # fmt: skip
         if state.listing is not None:
@@ -552,6 +573,12 @@ def _fill(share: Share, record, given: dict) -> None:
     """Put numbers into a record, and where arrays begin."""
     for name, value in given.items():
         record[name] = share.keep(value) if isinstance(value, np.ndarray) else value
+
+
+def _counted_weight(network: Network, name: str) -> float:
+    counted = counted_channel(network, name)
+    sender = [p for p in network.projections if p.after == name and counted and _channel_name(network, p) == counted]
+    return float(sender[0].weights) if sender else 0.0
 
 
 def _threshold(population: Population, dt: float) -> dict:

@@ -105,7 +105,7 @@ def _evaluate_moving(p, rule, t):
         at = k * p.n_after * BYTES
         x, now, since = pointer(rule.moving_x + at, REAL), pointer(rule.moving_now + at, REAL), pointer(rule.moving_since, I4)
         _decay(now, x, since, rate[asked[k]], I4(t), floor, rule.n_moving)
-    if not rule.pre_everywhere:
+    if not rule.pre_everywhere and (rule.n_asked == 0 or _any_zero(pointer(rule.moving_now, REAL), rule.n_moving)):
         now = pointer(rule.moving_now, REAL)
         for m in range(rule.n_moving - 1, -1, -1):
             left = False
@@ -113,6 +113,15 @@ def _evaluate_moving(p, rule, t):
                 left |= now[k * p.n_after + m] != REAL(0.0)
             if not left:
                 _drop(p, rule, m)
+
+
+@part(apart=True)
+def _any_zero(x, n):
+    """Whether any of some numbers is zero."""
+    found = False
+    for m in range(n):
+        found |= x[m] == REAL(0.0)
+    return found
 
 
 @part

@@ -76,10 +76,12 @@ def address(routine: Routine) -> int:
             if routine.digest not in _ADDRESSES:
                 code = code_store.find(routine, target()) or _compile(routine)
                 _ADDRESSES[routine.digest] = _load(routine, code)
+                _NAMES[routine.digest] = routine.function.__module__.split(".")[-1] + "." + routine.function.__name__
     return _ADDRESSES[routine.digest]
 
 
 _ADDRESSES: dict[str, int] = {}
+_NAMES: dict[str, str] = {}
 _LOCK = threading.RLock()
 
 

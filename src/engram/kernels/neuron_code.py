@@ -20,7 +20,6 @@ from engram.kernels import parts, populations, sleeping
 from engram.kernels.machine import Equation, Routine
 from engram.kernels.memory import AT_ONCE, GROUP, LANES
 from engram.kernels.projections import one_to_one
-from engram.kernels.records import POPULATION
 from engram.neurons.base import Neuron, NeuronEquations, asked_by, known_constants
 
 NEAR, STRAINED, OVERSHOT = 1, 2, 4
@@ -73,9 +72,12 @@ class PopulationWriter:
     ----------
     neuron : Neuron
     integrator, dtype : str
+    counted : str
+        A channel on which arrives a number of spikes, all of one weight, and nothing else; empty for none.
     """
 
-    def __init__(self, neuron: Neuron, integrator: str, dtype: str):
+    def __init__(self, neuron: Neuron, integrator: str, dtype: str, counted: str = ""):
+        self.counted = list(neuron.channels).index(counted) if counted else -1
         self.neuron, self.integrator, self.dtype = neuron, integrator, dtype
         self.equations: NeuronEquations = neuron.equations(integrator)
         self.variables = tuple(neuron.variables())
@@ -127,7 +129,7 @@ class PopulationWriter:
     def _routines(self, acts: dict[str, Callable], common: dict[str, Callable]) -> dict[str, Routine]:
         real = np.dtype(self.dtype).type
         scope = {"REAL": real}
-        space = {**vars(parts), "POPULATION": POPULATION, "REAL": real, "LANES": LANES, **self.kinds}
+        space = {**parts.words_of_text(real), "_LANES": LANES, **self.kinds}
         for name, equation in self._equations().items():
             space[name] = scope[name] = Equation(equation, self.dtype)
         exec(compile("\n".join(self.lines), f"<{type(self.neuron).__name__}>", "exec"), space)
@@ -192,20 +194,26 @@ class PopulationWriter:
         if not asked:
             return []
         if len(asked) == 1:
-            return [f"{indent}{asked[0]} = REAL({self._call(name, function)})"]
+            return [f"{indent}{asked[0]} = _REAL({self._call(name, function)})"]
         new = ", ".join(f"_new_{a}" for a in asked)
         casts = ", ".join(f"REAL(_new_{a})" for a in asked)
         return [f"{indent}{new} = {self._call(name, function)}", f"{indent}{', '.join(asked)} = {casts}"]
 
+    def _kind_of(self, channel: int) -> str:
+        """What the rows that arrive on a channel hold."""
+        return "_U2" if channel == self.counted else "_REAL"
+
     def _arrival(self, channel: int, arriving: str, indent: str) -> str:
         """A channel's variable after what arrives."""
+        if channel == self.counted:
+            arriving = f"_weight * _REAL({arriving})"
         variable = self.variables[self.targets[channel]]
         function = self.equations.arrive.get(self.channels[channel])
         if function is None:
             return f"{indent}{variable} = {variable} + {arriving}"
         further = asked_by(function)[2:]
         arguments = ", ".join([variable, arriving, *further])
-        return f"{indent}{variable} = REAL(_equation_arrive_{self.channels[channel]}({arguments}))"
+        return f"{indent}{variable} = _REAL(_equation_arrive_{self.channels[channel]}({arguments}))"
 
     def _arrives(self) -> list[Callable]:
         return list(self.equations.arrive.values())
@@ -219,19 +227,19 @@ class PopulationWriter:
         strained = e.strained if not loop.closed else None
         arrive = self._arrives() if loop.channels else []
         self._write(
-            f"def {loop.name}(_here, _there, _low, _in, _rows, _n, _stride, _c):",
+            f"def {loop.name}(_here, _there, _low, _in, _counts, _rows, _weight, _n, _stride, _c):",
             *self._constants_for(stepping[1], strained, e.fires, e.overshoots, *arrive),
             "    _near = False",
             "    _strained = False",
             "    _overshot = False",
-            "    for _j in range(_n):",
+            "    for _j in _range(_n):",
         )
         for k, name in enumerate(self.variables):
             value = "REAL(0.0)" if loop.closed and k in self.targets else f"_here[{k} * _stride + _j]"
             self._write(f"        {name} = {value}")
         for step in range(loop.steps):
-            for place, channel in enumerate(loop.channels):
-                arriving = f"_in[{place * loop.steps + step}][_j]"
+            for channel in loop.channels:
+                arriving = self._place_of(loop, channel, step) + "[_j]"
                 if channel == 0 and loop.rows:
                     for i in range(AT_ONCE):
                         arriving = f"({arriving} + _rows[{AT_ONCE * step + i}][_j])"
@@ -247,22 +255,35 @@ class PopulationWriter:
             self._write(f"        _there[{k} * _stride + _j] = {value}")
         self._write(f"    return {NEAR} * _near + {STRAINED} * _strained + {OVERSHOT} * _overshot", "")
 
+    def _place_of(self, loop: Loop, channel: int, step: int) -> str:
+        """Where a loop finds the row that arrives on a channel in a step."""
+        if channel == self.counted:
+            return f"_counts[{step}]"
+        place = [c for c in loop.channels if c != self.counted].index(channel)
+        return f"_in[{place * loop.steps + step}]"
+
     def _pointers(self, loop: Loop) -> str:
-        arriving = [f"pointer(_a[{c * GROUP + s}], REAL)" for c in loop.channels for s in range(loop.steps)]
+        arriving, counts = (
+            [f"_pointer(_a[{c * GROUP + s}], {kind})" for c in loop.channels if (c == self.counted) == is_counted
+             for s in range(loop.steps)]
+            for is_counted, kind in ((False, "_REAL"), (True, "_U2"))
+        )  # fmt: skip
         first = len(self.channels) * GROUP
-        rows = [f"pointer(_a[{first + k}], REAL)" for k in range(AT_ONCE * loop.steps)] if loop.rows else []
-        return f"({', '.join(arriving or ['_zero'])},), ({', '.join(rows or ['_zero'])},)"
+        rows = [f"_pointer(_a[{first + k}], _REAL)" for k in range(AT_ONCE * loop.steps)] if loop.rows else []
+        groups = (", ".join(group or ["_zero"]) for group in (arriving, counts, rows))
+        return ", ".join(f"({group},)" for group in groups)
 
     def _run(self, loop: Loop) -> str:
-        return f"{loop.name}(_here, _there, _low, {self._pointers(loop)}, _p.n_lanes, _p.stride, _c)"
+        return f"{loop.name}(_here, _there, _low, {self._pointers(loop)}, _weight, _p.n_lanes, _p.stride, _c)"
 
     def _write_choice(self, name: str, steps: int, loops: list[Loop]) -> None:
         """Which of some loops to take, by what arrives and what is open."""
         self._write(
             f"def {name}(_p):",
-            "    _here, _there = pointer(_p.here, REAL), pointer(_p.there, REAL)",
-            "    _low, _c, _zero = pointer(_p.low, REAL), pointer(_p.constants, REAL), pointer(_p.rows, REAL)",
-            "    _a, _arrives, _open = pointer(_p.arriving, I8), pointer(_p.arrives, I8), pointer(_p.open, I8)",
+            "    _here, _there = _pointer(_p.here, _REAL), _pointer(_p.there, _REAL)",
+            "    _low, _c, _zero = _pointer(_p.low, _REAL), _pointer(_p.constants, _REAL), _pointer(_p.rows, _REAL)",
+            "    _a, _arrives, _open = _pointer(_p.arriving, _I8), _pointer(_p.arrives, _I8), _pointer(_p.open, _I8)",
+            "    _weight = _REAL(_p.counted_weight)",
         )
         if not loops:
             self._write(f"    return {NEAR}", "")
@@ -298,28 +319,28 @@ class PopulationWriter:
         held = self.neuron.held
         self._write(
             "def _hold_group(_p, _t):",
-            "    _here, _there = pointer(_p.here, REAL), pointer(_p.there, REAL)",
-            "    _low, _c = pointer(_p.low, REAL), pointer(_p.constants, REAL)",
-            "    _a, _held, _until = pointer(_p.arriving, I8), pointer(_p.held, I4), pointer(_p.until, I4)",
-            "    _kept, _stride = pointer(_p.values_held, REAL), _p.stride",
+            "    _here, _there = _pointer(_p.here, _REAL), _pointer(_p.there, _REAL)",
+            "    _low, _c = _pointer(_p.low, _REAL), _pointer(_p.constants, _REAL)",
+            "    _a, _held, _until = _pointer(_p.arriving, _I8), _pointer(_p.held, _I4), _pointer(_p.until, _I4)",
+            "    _kept, _stride, _weight = _pointer(_p.values_held, _REAL), _p.stride, _REAL(_p.counted_weight)",
             *self._constants_for(stepping[1], e.fires, *self._arrives()),
             "    _near = False",
-            "    for _h in range(_p.n_held):",
+            "    for _h in _range(_p.n_held):",
             "        _j = _held[_h]",
-            "        _free = I8(_until[_j]) - _t",
+            "        _free = _I8(_until[_j]) - _t",
             f"        if 0 < _free < {GROUP}:",
         )
         for k, name in enumerate(self.variables):
             kept = held.index(name) if name in held else None
             value = f"_kept[{kept} * _p.n + _h]" if kept is not None else f"_here[{k} * _stride + _j]"
             self._write(f"            {name} = {value}")
-        self._write(f"            for _k in range({GROUP}):")
+        self._write(f"            for _k in _range({GROUP}):")
         for channel in range(len(self.channels)):
-            arriving = f"pointer(_a[{channel * GROUP} + _k], REAL)[_j]"
+            arriving = f"_pointer(_a[{channel * GROUP} + _k], {self._kind_of(channel)})[_j]"
             if channel == 0:
                 for i in range(AT_ONCE):
                     place = f"{len(self.channels) * GROUP} + {AT_ONCE} * _k + {i}"
-                    arriving = f"({arriving} + pointer(_a[{place}], REAL)[_j])"
+                    arriving = f"({arriving} + _pointer(_a[{place}], _REAL)[_j])"
             self._write(self._arrival(channel, arriving, " " * 16))
         for name in held:
             self._write(f"                _before_{name} = {name}")
@@ -346,19 +367,19 @@ class PopulationWriter:
         loads = [line for line, n in zip(loads, self.variables, strict=True) if n in asked]
         self._write(
             "def _fired(_p, _t):",
-            "    _here, _low, _theta = pointer(_p.here, REAL), pointer(_p.low, REAL), pointer(_p.theta_now, REAL)",
-            "    _c, _until, _found = pointer(_p.constants, REAL), pointer(_p.until, I4), pointer(_p.fired, I4)",
+            "    _here, _low, _theta = _pointer(_p.here, _REAL), _pointer(_p.low, _REAL), _pointer(_p.theta_now, _REAL)",
+            "    _c, _until, _found = _pointer(_p.constants, _REAL), _pointer(_p.until, _I4), _pointer(_p.fired, _I4)",
             "    _stride, _n, _first = _p.stride, _p.n, _p.first",
-            "    _scale, _v_thresh = REAL(_p.scale), REAL(_p.v_thresh)",
+            "    _scale, _v_thresh = _REAL(_p.scale), _REAL(_p.v_thresh)",
             *self._constants_for(fires),
             "    _n_fired = 0",
-            "    for _begin in range(0, _p.n_lanes, LANES):",
+            "    for _begin in _range(0, _p.n_lanes, _LANES):",
             "        _near = False",
-            "        for _j in range(_begin, _begin + LANES):",
+            "        for _j in _range(_begin, _begin + _LANES):",
             *loads,
             f"            _near |= {self._fires_text('_low[_j]')}",
             "        if _near:",
-            "            for _j in range(_begin, min(_begin + LANES, _n)):",
+            "            for _j in _range(_begin, _min(_begin + _LANES, _n)):",
             *("    " + line for line in loads),
             f"                if _until[_j] <= _t and {exact}:",
             "                    _found[_n_fired] = _first + _j",
@@ -375,7 +396,7 @@ class PopulationWriter:
         stores = [f"    _here[{self.variables.index(n)} * _stride + _j] = {n}" for n in asked]
         self._write(
             f"def {name}(_p, _j):",
-            "    _here, _c, _stride = pointer(_p.here, REAL), pointer(_p.constants, REAL), _p.stride",
+            "    _here, _c, _stride = _pointer(_p.here, _REAL), _pointer(_p.constants, _REAL), _p.stride",
             *self._constants_for(on_spike),
             *loads,
             *self._assigned("on_spike", on_spike, "    "),
@@ -386,18 +407,20 @@ class PopulationWriter:
     def _write_receive(self) -> None:
         """Add what arrived in a step without taking another."""
         used = sorted(set(self.targets))
+        rows = [f"_pointer(_a[{c * GROUP}], {self._kind_of(c)})" for c in range(len(self.channels))]
         self._write(
-            "def _receive_all(_here, _in, _n, _stride, _c):",
+            "def _receive_all(_here, _in, _weight, _n, _stride, _c):",
             *self._constants_for(*self._arrives()),
-            "    for _j in range(_n):",
+            "    for _j in _range(_n):",
             *(f"        {self.variables[k]} = _here[{k} * _stride + _j]" for k in used),
             *(self._arrival(c, f"_in[{c}][_j]", "        ") for c in range(len(self.channels))),
             *(f"        _here[{k} * _stride + _j] = {self.variables[k]}" for k in used),
             "",
             "def _receive(_p):",
-            "    _a = pointer(_p.arriving, I8)",
-            f"    _in = ({', '.join(f'pointer(_a[{c * GROUP}], REAL)' for c in range(len(self.channels)))},)",
-            "    _receive_all(pointer(_p.here, REAL), _in, _p.n_lanes, _p.stride, pointer(_p.constants, REAL))",
+            "    _a = _pointer(_p.arriving, _I8)",
+            f"    _in = ({', '.join(rows)},)",
+            "    _receive_all(_pointer(_p.here, _REAL), _in, _REAL(_p.counted_weight), _p.n_lanes, _p.stride,",
+            "                 _pointer(_p.constants, _REAL))",
             "",
         )
 
@@ -409,16 +432,16 @@ class PopulationWriter:
             "def _tidy_all(_here, _open, _n, _stride, _c):",
             *self._constants_for(tidy),
             *(f"    _open_{c} = False" for c in range(len(self.channels))),
-            "    for _j in range(_n):",
+            "    for _j in _range(_n):",
             *(f"        {self.variables[k]} = _here[{k} * _stride + _j]" for k in used),
             *(self._assigned("tidy", tidy, "        ") if tidy is not None else []),
             *(f"        _here[{self.variables.index(a)} * _stride + _j] = {a}" for a in asked),
-            *(f"        _open_{c} |= {self.variables[k]} != REAL(0.0)" for c, k in enumerate(self.targets)),
+            *(f"        _open_{c} |= {self.variables[k]} != _REAL(0.0)" for c, k in enumerate(self.targets)),
             *(f"    _open[{c}] = _open_{c}" for c in range(len(self.channels))),
             "",
             "def _tidy(_p):",
             "    _tidy_all(",
-            "        pointer(_p.here, REAL), pointer(_p.open, I8), _p.n_lanes, _p.stride, pointer(_p.constants, REAL)",
+            "        _pointer(_p.here, _REAL), _pointer(_p.open, _I8), _p.n_lanes, _p.stride, _pointer(_p.constants, _REAL)",
             "    )",
             "",
         )
@@ -433,7 +456,7 @@ class PopulationWriter:
         self._write(
             f"def {name}(_here, _until, _n, _stride, _t, _c):",
             *self._constants_for(stepping[1]),
-            "    for _j in range(_n):",
+            "    for _j in _range(_n):",
             *(f"        {n} = _here[{k} * _stride + _j]" for k, n in enumerate(self.variables)),
             *(f"        _before_{n} = {n}" for n in held),
             *self._assigned(*stepping, "        "),
@@ -459,9 +482,9 @@ class PopulationWriter:
             "def _awake_step_ahead(_here, _ahead, _until, _n, _stride, _t, _v_thresh, _c):",
             *self._constants_for(stepping[1], e.strained if quick else None, e.fires),
             "    _stop = False",
-            "    for _j in range(_n):",
+            "    for _j in _range(_n):",
             *(f"        {n} = _here[{k} * _stride + _j]" for k, n in enumerate(self.variables)),
-            "        _free = I4(_until[_j] - _t)",
+            "        _free = _I4(_until[_j] - _t)",
             *body,
             *(f"        _ahead[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables)),
             "    return _stop",
@@ -477,7 +500,7 @@ class PopulationWriter:
             "def _any_strained(_here, _n, _stride, _c):",
             *self._constants_for(e.strained),
             "    _strained = False",
-            "    for _j in range(_n):",
+            "    for _j in _range(_n):",
             *(f"        {n} = _here[{self.variables.index(n)} * _stride + _j]" for n in asked),
             f"        _strained |= {self._call('strained', e.strained)}",
             "    return _strained",
@@ -485,11 +508,11 @@ class PopulationWriter:
         )
 
     def _write_awake_choice(self, has_quick: bool) -> None:
-        run = "(pointer(_p.here, REAL), pointer(_p.until, I4), _n, _p.stride, _t, pointer(_p.constants, REAL))"
+        run = "(_pointer(_p.here, _REAL), _pointer(_p.until, _I4), _n, _p.stride, _t, _pointer(_p.constants, _REAL))"
         self._write("def _awake_step(_p, _n, _t):")
         if has_quick:
             self._write(
-                "    if not _any_strained(pointer(_p.here, REAL), _n, _p.stride, pointer(_p.constants, REAL)):",
+                "    if not _any_strained(_pointer(_p.here, _REAL), _n, _p.stride, _pointer(_p.constants, _REAL)):",
                 f"        _awake_step_quick{run}",
                 "        return",
             )
@@ -501,10 +524,10 @@ class PopulationWriter:
         asked = [a for a in (asked_by(fires) if fires is not None else ("v",)) if a in self.variables]
         self._write(
             "def _fires_one(_p, _j):",
-            "    _here, _c, _stride = pointer(_p.here, REAL), pointer(_p.constants, REAL), _p.stride",
+            "    _here, _c, _stride = _pointer(_p.here, _REAL), _pointer(_p.constants, _REAL), _p.stride",
             *self._constants_for(fires),
             *(f"    {n} = _here[{self.variables.index(n)} * _stride + _j]" for n in asked),
-            f"    return {self._fires_text('REAL(_p.v_thresh)')}",
+            f"    return {self._fires_text('_REAL(_p.v_thresh)')}",
             "",
         )
 
@@ -512,7 +535,7 @@ class PopulationWriter:
         """Add a weight that arrives on a channel to the awake neuron at a place."""
         self._write(
             "def _arrive_one(_p, _a, _channel, _weight):",
-            "    _here, _c, _stride = pointer(_p.here, REAL), pointer(_p.constants, REAL), _p.stride",
+            "    _here, _c, _stride = _pointer(_p.here, _REAL), _pointer(_p.constants, _REAL), _p.stride",
             *self._constants_for(*self._arrives()),
         )
         for channel, target in enumerate(self.targets):
@@ -532,14 +555,14 @@ class PopulationWriter:
         asked = [a for a in asked_by(e.tidy) if a in self.variables] if e.tidy is not None else []
         self._write(
             "def _settled(_p, _rows, _stride, _j, _tidies):",
-            "    _c = pointer(_p.constants, REAL)",
+            "    _c = _pointer(_p.constants, _REAL)",
             *self._constants_for(e.step, e.tidy, e.fires),
             *(f"    {n} = _rows[{k} * _stride + _j]" for k, n in enumerate(self.variables)),
             "    if _tidies:",
             "        pass",
             *("    " + line for line in tidy),
             *(f"        _rows[{self.variables.index(a)} * _stride + _j] = {a}" for a in asked),
-            f"    if {self._fires_text('REAL(_p.v_thresh)')}:",
+            f"    if {self._fires_text('_REAL(_p.v_thresh)')}:",
             "        return False",
             *(f"    _before_{n} = {n}" for n in self.variables),
             *self._assigned("step", e.step, "    "),

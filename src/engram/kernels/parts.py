@@ -104,3 +104,10 @@ def observe(address):
 def give_way():
     """Let other threads run."""
     raise TypeError("only compiled code has threads of its own")
+
+
+def words_of_text(real: type) -> dict[str, object]:
+    """What written text calls by name, in a precision: with an underscore, so that users' names cannot clash."""
+    words = {"pointer": pointer, "vector": vector, "range": range, "min": min}
+    kinds = {"REAL": real, "BYTES": real().itemsize, "I8": I8, "I4": I4, "U2": U2}
+    return {f"_{name}": value for name, value in (words | kinds).items()}

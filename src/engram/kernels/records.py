@@ -42,6 +42,7 @@ POPULATION = _record(
     n_held_variables=_whole,
     held_variables=_whole,  # (n_held_variables,) int64: which variables a refractory neuron keeps
     t_ref=_whole,  # steps
+    counted_weight=_double,  # of the spikes that are counted on a channel, see engram.kernels.neuron_code
     constants=_whole,  # (n_constants,) real
     v_thresh=_double,
     # the adaptive threshold; at step t it is theta_now · scale
@@ -133,6 +134,7 @@ PROJECTION = _record(
     weights=_whole,  # real (w)
     stride=_whole,  # numbers from one row to the next
     weight=_double,  # if all synapses have the same
+    alone=_whole,  # whether nothing else arrives on its channel: a row need not be copied to be added to
     leaves_rows=_whole,  # whether a few rows may be left to be added in the course of a step
     # synapses one by one: those of neuron i before are who[starts[i]:starts[i + 1]], with weights[where[...]]
     starts=_whole,  # (n_before + 1,) int64
@@ -147,9 +149,12 @@ PROJECTION = _record(
     # a delay for each synapse
     delays=_whole,  # uint16 or uint8, by synapse
     wide_delays=_whole,
-    ring=_whole,  # (n_slots + 1, stride) real or uint16: what is due, by step; the last row is empty (w)
+    ring=_whole,  # (mask + 1, stride) real or uint16: what is due, by step (w)
     ring_stride=_whole,
-    due=_whole,  # (n_slots + 1,) uint8: whether anything may be due (w)
+    due=_whole,  # (mask + 1,) uint8: whether anything may be due (w)
+    mask=_whole,  # slots of the ring less one, a power of two
+    over=_whole,  # what was due in earlier steps has arrived, and its slots are empty (w)
+    due_until=_whole,  # nothing is due in later steps (w)
     pending=_whole,  # (n_slots, n_after_all): the same between runs, by steps from now (w)
     # learning
     learns=_whole,

@@ -216,7 +216,8 @@ class _Population:
         self.overshot, self.scale, self.dtype = False, 1.0, network.dtype
 
     def _known(self, chosen=slice(None)):
-        return {**self.constants, **{n: v[chosen] for n, v in zip(self.names, self.state.values, strict=True)}}
+        values = np.array(self.state.values[:, chosen])  # of its own: an equation may return what it was given
+        return {**self.constants, **dict(zip(self.names, values, strict=True))}
 
     def _call(self, function, known, **further):
         known = known | further

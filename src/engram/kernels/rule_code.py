@@ -19,15 +19,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engram.kernels import parts
+from engram.kernels import machine, parts
 from engram.kernels.machine import Equation, Routine
 from engram.plasticity.base import (
     EQUATIONS,
     LearningRule,
     arguments_of,
     changes_silent_synapses,
+    check_rule,
     known_names,
 )
+from engram.plasticity.registry import RULES
 from engram.synapses import clip_weight
 
 
@@ -61,14 +63,32 @@ def rule_code(rule: LearningRule, dtype: str) -> RuleCode:
     equations = zip(EQUATIONS, rule.equations(), strict=True)
     real = np.dtype(dtype).type
     scope = {f"_equation_{name}": Equation(f, str(np.dtype(dtype))) for name, f in equations if f is not None}
-    scope |= {"REAL": real, "BYTES": real().itemsize, "_clip": clip_weight}
+    scope |= {**parts.words_of_text(real), "_clip": clip_weight}
     asked = tuple(known_names(rule)["post"].index(name) for name in _asked_post(rule))
     on_pre = None if rule.equations().on_pre is None else _routine(rule, "_on_pre", writer.row(), scope)
     return RuleCode(on_pre, _routine(rule, "_on_post", writer.column(), scope), changes_silent_synapses(rule), asked)
 
 
+def ready_rule(rule: LearningRule, dtype: str) -> RuleCode:
+    """The routines of a rule, compiled if they were not at hand.
+
+    Raises
+    ------
+    RuleError
+        If an equation asks for something that does not exist, fails, returns the wrong thing or does not compile.
+    """
+    check_rule(rule)
+    code = rule_code(rule, dtype)
+    if RULES.get(rule.name) is not type(rule) and machine.missing(code.routines):
+        from engram.kernels.equations import check_compiles
+
+        check_compiles(rule, dtype)
+    machine.prepare(code.routines)
+    return code
+
+
 def _routine(rule: LearningRule, name: str, text: str, scope: dict) -> Routine:
-    space = {**vars(parts), **scope}
+    space = dict(scope)
     exec(compile(text, f"<{type(rule).__name__}.{name[1:]}>", "exec"), space)
     function = space[name]
     function.__module__ = __name__
@@ -97,14 +117,14 @@ class _Writer:
                 "def _on_pre(_w, _where, _who, _n, _x_pre, _x_post, _synapse, _stride, _state, _n_states, _parameters,"
                 " _low, _high):",
                 *self._pointers("_w", "_x_pre", "_x_post", "_synapse", "_state", "_parameters"),
-                "    _where, _who = pointer(_where, I4), pointer(_who, I4)",
-                "    _w_min, _w_max = REAL(_low), REAL(_high)",
+                "    _where, _who = _pointer(_where, _I4), _pointer(_who, _I4)",
+                "    _w_min, _w_max = _REAL(_low), _REAL(_high)",
                 *self._parameters("on_pre"),
                 *(f"    {name} = _x_pre[{k}]" for k, name in enumerate(self.names["pre"])),
-                "    for _m in range(_n):",
+                "    for _m in _range(_n):",
                 *(f"        {name} = _x_post[{k} * _stride + _m]" for k, name in enumerate(_asked_post(self.rule))),
                 *(
-                    f"        {name} = _state[{k} * _n_states + I8(_who[_m])]"
+                    f"        {name} = _state[{k} * _n_states + _I8(_who[_m])]"
                     for k, name in enumerate(self.names["state"])
                 ),
                 *changed,
@@ -118,15 +138,15 @@ class _Writer:
             "def _on_post(_w, _n, _x_pre, _x_post, _synapse, _state, _parameters, _low, _high):",
             *self._columns(),
             *self._pointers("_w", "_x_pre", "_x_post", "_synapse", "_state", "_parameters"),
-            "    _w_min, _w_max = REAL(_low), REAL(_high)",
+            "    _w_min, _w_max = _REAL(_low), _REAL(_high)",
             *self._parameters("on_post", "before_post", "after_post"),
-            "    n_inputs = REAL(_n)",
+            "    n_inputs = _REAL(_n)",
             *(f"    {name} = _state[{k}]" for k, name in enumerate(self.names["state"])),
             *(f"    {name} = _x_post[{k}]" for k, name in enumerate(self.names["post"])),
             *self._hook("before_post"),
         ]
         if self.equations.on_post is not None:
-            lines.append("    for _i in range(_n):")
+            lines.append("    for _i in _range(_n):")
             lines += [f"        {name} = _x_pre[{k} * _n + _i]" for k, name in enumerate(self.names["pre"])]
             lines += self._change("on_post", "_w[_i]", "_synapse[{k} * _n + _i]", "        ")
         lines += self._hook("after_post")
@@ -134,17 +154,17 @@ class _Writer:
         return "\n".join([*lines, "    return 0"])
 
     def _pointers(self, *names: str) -> list[str]:
-        return [f"    {name} = pointer({name}, REAL)" for name in names]
+        return [f"    {name} = _pointer({name}, _REAL)" for name in names]
 
     def _columns(self) -> list[str]:
         """Arrays for the hooks, which work on whole columns."""
         if self.equations.before_post is None and self.equations.after_post is None:
             return []
         pre = [
-            f"    _column_{name} = vector(_x_pre + {k} * _n * BYTES, REAL, _n)"
+            f"    _column_{name} = _vector(_x_pre + {k} * _n * _BYTES, _REAL, _n)"
             for k, name in enumerate(self.names["pre"])
         ]
-        return ["    _column_w = vector(_w, REAL, _n)", *pre]
+        return ["    _column_w = _vector(_w, _REAL, _n)", *pre]
 
     def _parameters(self, *equations: str) -> list[str]:
         """Loads into local names, so that the compiler keeps them in registers."""
@@ -162,7 +182,7 @@ class _Writer:
         return [
             *(f"{indent}{name} = {own.format(k=k)}" for k, name in enumerate(traces)),
             f"{indent}{', '.join(['_changed', *traces])} = _equation_{equation}({arguments})",
-            f"{indent}{weight} = _clip(REAL(_changed), _w_min, _w_max)",
+            f"{indent}{weight} = _clip(_REAL(_changed), _w_min, _w_max)",
             *(f"{indent}{own.format(k=k)} = {name}" for k, name in enumerate(traces)),
         ]
 
@@ -178,6 +198,6 @@ class _Writer:
         if not states:
             return [f"    {call}"]
         if len(states) == 1:
-            return [f"    {states[0]} = REAL({call})"]
-        parts_ = [f"    {name} = REAL(_new_{name})" for name in states]
+            return [f"    {states[0]} = _REAL({call})"]
+        parts_ = [f"    {name} = _REAL(_new_{name})" for name in states]
         return [f"    {', '.join(f'_new_{name}' for name in states)} = {call}", *parts_]

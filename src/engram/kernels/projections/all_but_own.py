@@ -7,15 +7,19 @@ product with the weight is rounded once.
 from __future__ import annotations
 
 from engram.kernels.parts import I4, I8, REAL, U1, U2, part, pointer, record
-from engram.kernels.projections.ring import _SLOTS_IN_WHOLE_VECTORS, clear, delay_of
-from engram.kernels.projections.spikes import row_to_add_to, sent
+from engram.kernels.projections.ring import clear_until, delay_of, is_due
+from engram.kernels.projections.spikes import hand_over, row_to_add_to, sent
 from engram.kernels.records import POPULATION, PROJECTION
+
+_SLOTS_IN_WHOLE_VECTORS = 16
+"""Up to so many slots, a pass over all of them in vectors is faster than a store per synapse."""
 
 
 @part
 def send(address, t, n, now):
     """Put the spikes of step t under way to every neuron of the share but the sender's own."""
     p = record(address, PROJECTION)
+    clear_until(p, t)
     spikes, count = sent(p, t, now)
     index = pointer(spikes, I4)
     for k in range(count):
@@ -25,22 +29,21 @@ def send(address, t, n, now):
 
 @part
 def _send_one(p, i, t):
-    slot, row = t % p.n_slots, i * p.n_after_all + p.begin_after
+    row = i * p.n_after_all + p.begin_after
     ring, due = pointer(p.ring, U2), pointer(p.due, U1)
     if p.n_delays > _SLOTS_IN_WHOLE_VECTORS or p.wide_delays:
         for k in range(p.n_after):
-            at = (slot + delay_of(p, row + k)) % p.n_slots
-            ring[at * p.ring_stride + k] += U2(1)
+            ring[((t + delay_of(p, row + k)) & p.mask) * p.ring_stride + k] += U2(1)
     else:
         for d in range(p.n_delays):
-            at = (slot + d) % p.n_slots
-            _count(pointer(p.ring + at * p.ring_stride * 2, U2), pointer(p.delays + row, U1), U1(d), p.n_after)
+            at = ((t + d) & p.mask) * p.ring_stride * 2
+            _count(pointer(p.ring + at, U2), pointer(p.delays + row, U1), U1(d), p.n_after)
     own = i - p.begin_after
     if 0 <= own < p.n_after:
-        at = (slot + delay_of(p, row + own)) % p.n_slots
-        ring[at * p.ring_stride + own] -= U2(1)
-    for s in range(p.n_slots):
-        due[s] = 1
+        ring[((t + delay_of(p, row + own)) & p.mask) * p.ring_stride + own] -= U2(1)
+    for d in range(p.n_delays):
+        due[(t + d) & p.mask] = 1
+    p.due_until = max(p.due_until, t + p.n_delays)
 
 
 @part(apart=True)
@@ -50,21 +53,35 @@ def _count(row, delays, delay, n):
 
 
 @part
-def gather(address, s, first, n, now):
-    """Add the weight times what is due in n steps from s on; the first of them is over, or was, if n is 1."""
+def gather_counts(address, s, first, n, now):
+    """Hand over the numbers of spikes that are due in n steps from s on, to a loop that takes them times the weight."""
     p = record(address, PROJECTION)
-    after, due = record(p.after, POPULATION), pointer(p.due, U1)
+    after = record(p.after, POPULATION)
+    clear_until(p, s)
+    if s > p.due_until:
+        return 0
     for k in range(n):
-        slot = (s + k) % p.n_slots
-        if s + k >= 0 and due[slot] and (p.from_input or first + k < p.n_delays):
+        if is_due(p, s + k, first + k):
+            hand_over(p, after, first + k, p.ring + ((s + k) & p.mask) * p.ring_stride * 2)
+    return 0
+
+
+@part
+def gather(address, s, first, n, now):
+    """Add the weight times what is due in n steps from s on, where others arrive on the channel too."""
+    p = record(address, PROJECTION)
+    after = record(p.after, POPULATION)
+    clear_until(p, s)
+    if s > p.due_until:
+        return 0
+    for k in range(n):
+        if is_due(p, s + k, first + k):
             row, filled = row_to_add_to(p, after, first + k)
-            counts = pointer(p.ring + slot * p.ring_stride * 2, U2)
+            counts = pointer(p.ring + ((s + k) & p.mask) * p.ring_stride * 2, U2)
             if filled:
-                _add_product(row, counts, REAL(p.weight), p.n_after)
+                _add_product(row, counts, REAL(p.weight), after.n_lanes)
             else:
-                _set_product(row, counts, REAL(p.weight), p.n_after)
-        if first + k == 0 and s >= 0:
-            clear(p, s)
+                _set_product(row, counts, REAL(p.weight), after.n_lanes)
     return 0
 
 

@@ -5,9 +5,9 @@ A ring lasts from run to run as `pending`, in which the next step's slot comes f
 
 from __future__ import annotations
 
-from engram.kernels.memory import GROUP
+from engram.kernels.memory import GROUP, LANES
 from engram.kernels.parts import BYTES, I4, I8, REAL, U1, U2, part, pointer, record
-from engram.kernels.projections.spikes import row_to_add_to, sent
+from engram.kernels.projections.spikes import hand_over, row_to_add_to, sent
 from engram.kernels.records import POPULATION, PROJECTION
 
 DUE = REAL
@@ -16,15 +16,15 @@ DUE_BYTES = BYTES
 PENDING = REAL
 """Placeholder: the same between runs."""
 
-_SLOTS_IN_WHOLE_VECTORS = 16
-"""Up to so many slots, a pass over all of them in vectors is faster than a store per synapse."""
-
 
 @part
 def begin(address, t):
     """Take over what is under way at the beginning of a run."""
     p = record(address, PROJECTION)
     ring, pending, due = pointer(p.ring, DUE), pointer(p.pending, PENDING), pointer(p.due, U1)
+    p.due_until = -1
+    for slot in range(p.mask + 1):
+        due[slot] = 0
     for slot in range(p.n_slots):
         anything = False
         for k in range(p.n_after):
@@ -32,7 +32,9 @@ def begin(address, t):
             ring[slot * p.ring_stride + k] = DUE(value)
             anything |= value != PENDING(0)
         due[slot] = anything
-    p.sent = 0
+        if anything:
+            p.due_until = slot
+    p.sent = p.over = 0
     return 0
 
 
@@ -40,22 +42,31 @@ def begin(address, t):
 def end(address, n_steps):
     """Put back what is under way at the end of a run, that of the next step first."""
     p = record(address, PROJECTION)
-    ring, pending = pointer(p.ring, DUE), pointer(p.pending, PENDING)
+    clear_until(p, n_steps)
+    ring, pending, due = pointer(p.ring, DUE), pointer(p.pending, PENDING), pointer(p.due, U1)
     for slot in range(p.n_slots):
-        at = (n_steps + slot) % p.n_slots
+        at = (n_steps + slot) & p.mask
         for k in range(p.n_after):
-            pending[slot * p.n_after_all + p.begin_after + k] = PENDING(ring[at * p.ring_stride + k])
+            value = ring[at * p.ring_stride + k] if due[at] else DUE(0)
+            pending[slot * p.n_after_all + p.begin_after + k] = PENDING(value)
+    _zero(ring, (p.mask + 1) * p.ring_stride)
     return 0
 
 
 @part
-def clear(p, s):
-    """What was due in step s has arrived."""
-    slot = s % p.n_slots
+def clear_until(p, s):
+    """What was due in steps before s has arrived: empty its slots, which later steps use again.
+
+    A slot may be read until then: it is handed over as it is, see :func:`gather`.
+    """
     due = pointer(p.due, U1)
-    if due[slot]:
-        due[slot] = 0
-        _zero(pointer(p.ring + slot * p.ring_stride * DUE_BYTES, DUE), p.n_after)
+    for step in range(p.over, min(s, p.due_until + 1)):
+        slot = step & p.mask
+        if due[slot]:
+            due[slot] = 0
+            n = (p.n_after + LANES - 1) // LANES * LANES
+            _zero(pointer(p.ring + slot * p.ring_stride * DUE_BYTES, DUE), n)
+    p.over = max(p.over, s)
 
 
 @part(apart=True)
@@ -66,11 +77,16 @@ def _zero(row, n):
 
 @part
 def keep(address, t):
-    """A group of steps from t on was taken: what was due in all but the last of them has arrived."""
-    p = record(address, PROJECTION)
-    for s in range(t, t + GROUP - 1):
-        clear(p, s)
+    """A group of steps from t on was taken: what was due before its last one has arrived."""
+    clear_until(record(address, PROJECTION), t + GROUP - 1)
     return 0
+
+
+@part
+def is_due(p, s, k):
+    """Whether anything may be due in step s, the k-th of those that are gathered: what is sent in the meantime, if
+    anything is, comes later."""
+    return pointer(p.due, U1)[s & p.mask] and s >= 0 and (p.from_input or k < p.n_delays)
 
 
 @part(apart=True)
@@ -87,20 +103,23 @@ def _set(row, values, n):
 
 @part
 def gather(address, s, first, n, now):
-    """Add what is due in n steps from s on; the first of them is over, or was, if n is 1."""
+    """Add what is due in n steps from s on, at the places from `first` on of a group."""
     p = record(address, PROJECTION)
-    after, due = record(p.after, POPULATION), pointer(p.due, U1)
+    after = record(p.after, POPULATION)
+    clear_until(p, s)
+    if s > p.due_until:
+        return 0
     for k in range(n):
-        slot = (s + k) % p.n_slots
-        if s + k >= 0 and due[slot] and (p.from_input or first + k < p.n_delays):
-            row, filled = row_to_add_to(p, after, first + k)
-            values = pointer(p.ring + slot * p.ring_stride * DUE_BYTES, REAL)
-            if filled:
-                _add(row, values, p.n_after)
+        if is_due(p, s + k, first + k):
+            due = p.ring + ((s + k) & p.mask) * p.ring_stride * DUE_BYTES
+            if p.alone:
+                hand_over(p, after, first + k, due)
             else:
-                _set(row, values, p.n_after)
-        if first + k == 0 and s >= 0:
-            clear(p, s)
+                row, filled = row_to_add_to(p, after, first + k)
+                if filled:
+                    _add(row, pointer(due, REAL), after.n_lanes)
+                else:
+                    _set(row, pointer(due, REAL), after.n_lanes)
     return 0
 
 
@@ -108,11 +127,13 @@ def gather(address, s, first, n, now):
 def send_dense(address, t, n, now):
     """Put the weights of the senders that spike in n steps from t on under way, from everybody to everybody."""
     p = record(address, PROJECTION)
+    clear_until(p, t)
     for s in range(max(t, p.sent) if p.from_input else t, t + n):
         spikes, count = sent(p, s, now)
         index = pointer(spikes, I4)
         for k in range(count):
             _send_row(p, I8(index[k]), s)
+    p.due_until = max(p.due_until, t + n + p.n_delays)
     if p.from_input:
         p.sent = max(p.sent, t + n)
     return 0
@@ -123,7 +144,7 @@ def _send_row(p, i, s):
     weights = pointer(p.weights + (i * p.stride + p.begin_after) * BYTES, REAL)
     ring, due = pointer(p.ring, DUE), pointer(p.due, U1)
     for k in range(p.n_after):
-        slot = (s + delay_of(p, i * p.n_after_all + p.begin_after + k)) % p.n_slots
+        slot = (s + delay_of(p, i * p.n_after_all + p.begin_after + k)) & p.mask
         ring[slot * p.ring_stride + k] += weights[k]
         due[slot] = 1
 
@@ -140,15 +161,17 @@ def send_listed(address, t, n, now):
     p = record(address, PROJECTION)
     starts, who, where = pointer(p.starts, I8), pointer(p.who, I4), pointer(p.where, I4)
     weights, ring, due = pointer(p.weights, REAL), pointer(p.ring, DUE), pointer(p.due, U1)
+    clear_until(p, t)
     for s in range(max(t, p.sent) if p.from_input else t, t + n):
         spikes, count = sent(p, s, now)
         index = pointer(spikes, I4)
         for k in range(count):
             i = I8(index[k])
             for at in range(starts[i], starts[i + 1]):
-                slot = (s + delay_of(p, at)) % p.n_slots
+                slot = (s + delay_of(p, at)) & p.mask
                 ring[slot * p.ring_stride + who[at]] += weights[where[at]]
                 due[slot] = 1
+    p.due_until = max(p.due_until, t + n + p.n_delays)
     if p.from_input:
         p.sent = max(p.sent, t + n)
     return 0

@@ -77,6 +77,13 @@ def keep(address, t):
 
 
 @part
+def hand_over(p, after, k, row):
+    """Let the row at an address be what arrives on the projection's channel at place k of a group."""
+    pointer(after.arriving, I8)[p.channel * GROUP + k] = row
+    pointer(after.arrives, I8)[p.channel] = 1
+
+
+@part
 def end(address, n_steps):
     """Turn the ring of spikes under way so that the next step's slot comes first, by turning parts of it round."""
     p = record(address, PROJECTION)
