@@ -1,0 +1,26 @@
+"""Where data sets lie on this machine."""
+
+import os
+from pathlib import Path
+
+
+def data_folder() -> Path | None:
+    """The folder that ``$ENGRAM_DATA`` names, None where it names none."""
+    root = os.environ.get("ENGRAM_DATA")
+    return Path(root).expanduser() if root else None
+
+
+def cache_folder() -> Path:
+    """Where downloaded sets are kept, one folder each."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("engram") / "data"
+
+
+def in_data_folder(name: str) -> Path | None:
+    """What ``$ENGRAM_DATA`` holds under a name, None where there is no such file or folder."""
+    root = data_folder()
+    if root is None or not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        return None
+    path = root / name
+    return path if path.exists() else None
