@@ -135,7 +135,7 @@ def test_what_is_no_zip_file_is_told(tmp_path, content):
 
 
 def test_a_missing_zip_file_is_told(tmp_path):
-    with pytest.raises(DataError, match=r"x.zip does not exist; check the path"):
+    with pytest.raises(DataError, match=r"x.zip cannot be read .No such file or directory.; check its place"):
         load_zip(tmp_path / "x.zip")
 
 

@@ -7,6 +7,8 @@ import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
+from engram.datasets.base import Dataset
+from engram.datasets.options import Options, Progress
 from engram.errors import ConfigError
 from engram.networks import DiehlCook, Protocol
 from engram.neurons import ConductanceLIF
@@ -36,6 +38,8 @@ class TrainingConfig:
         A dataset's name, or the path of a folder or file; see :func:`engram.datasets.load`.
     rule : str
         A learning rule's name, or ``file.py:Class`` for one's own.
+    data : dict
+        Options of the dataset, see :class:`engram.datasets.Options`.
     preset : {"paper", "sharp"}
         The constants that everything below has where it is not given; see :mod:`engram.presets`.
     constants : dict
@@ -88,6 +92,7 @@ class TrainingConfig:
     test_examples: int | None = None
     network: dict = field(default_factory=dict)
     protocol: dict = field(default_factory=dict)
+    data: dict = field(default_factory=dict)
 
     def __post_init__(self):
         check_count("neurons", self.neurons)
@@ -108,12 +113,19 @@ class TrainingConfig:
             raise ConfigError(f"seed must be below 2**64, got {self.seed}.")
         if self.input_gain != "auto":
             check_positive("input_gain", self.input_gain)
-        for name in ("constants", "network", "protocol"):
+        for name in ("constants", "network", "protocol", "data"):
             if not isinstance(getattr(self, name), dict):
                 raise ConfigError(f"{name} must be a table of names and values, got {getattr(self, name)!r}.")
         if self.make_network(1).max_input_delay > 0:
             raise ConfigError("Networks with input delays do not learn; use them with 'engram evaluate --input-delay'.")
         self.make_protocol()
+        object.__setattr__(self, "data", Options.from_dict(self.data).to_dict())
+
+    def load_data(self, progress: Progress | None = None) -> Dataset:
+        """The dataset that the options describe."""
+        from engram.datasets import load_with
+
+        return load_with(self.dataset, self.data, progress)
 
     def make_network(self, n_inputs: int) -> DiehlCook:
         """The network that the options describe."""

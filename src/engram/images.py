@@ -14,7 +14,7 @@ from engram.datasets.pictures import (
     grey_from_channels,
     read_grey,
 )
-from engram.datasets.scale import PIXELS, ValueRange, describe_range, find_value_range, on_scale, to_pixels
+from engram.datasets.scale import PIXELS, ValueRange, range_for, to_pixels
 from engram.errors import ConfigError, DataError
 
 FILL = 20 / 28
@@ -199,23 +199,8 @@ def _grey_from_array(array, path, image_shape, value_range, steps):
         )
     if array.size > 4 * MAX_PIXELS:
         raise DataError(f"{path.name} has more pixels than the limit of {MAX_PIXELS:,}; give a smaller picture.")
-    array = to_pixels(array, _scale_of(array, low, high, value_range, path, steps)).astype(np.float32)
+    array = to_pixels(array, range_for(array, value_range, path.name, steps)).astype(np.float32)
     return grey_from_channels(array, steps) if array.ndim == 3 else array
-
-
-def _scale_of(array, low, high, value_range, path, steps):
-    """Black and white of an array: the model's, unless the values speak against it."""
-    own = isinstance(value_range[0], tuple) or on_scale(array, value_range) or low < min(value_range)
-    if not own and value_range != PIXELS and (array.dtype != np.uint8 or high <= max(value_range)):
-        return value_range
-    if array.dtype == np.int8 and low < 0:
-        raise DataError(f"{path.name} holds int8 values from {low:g}: pixels above 127 wrapped around; give uint8.")
-    found = find_value_range(array)
-    if low < 0 and high <= 0:
-        raise DataError(f"{path.name} holds values from {low:g} to {high:g}; give pixels on the scale 0–255 or 0–1.")
-    if found not in (PIXELS, (0.0, 1.0)):
-        steps.append(f"values taken as {describe_range(found)}: no other scale is known")
-    return found
 
 
 def _ink(grey, background, dark_ink, steps):

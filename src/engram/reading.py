@@ -146,7 +146,9 @@ def read_digit(
     if model.image_shape is None:
         raise ConfigError("The model was trained on data without an image shape and cannot read pictures.")
     labels = _labels(model)
-    picture = read_image(path, model.image_shape, fill=model.ink_fill)
+    picture = read_image(
+        path, model.image_shape, fill=model.ink_fill, value_range=model.value_range, framing=model.framing
+    )
     if network == "tutorial":
         found = _by_tutorial(model, picture.pixels, preset)
     else:

@@ -16,10 +16,10 @@ def figures(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Draw a run's figures anew: receptive fields, learning curve, norm and theta, raster, confusion matrix."""
-    from engram.datasets import load
     from engram.errors import DataError, RunFolderError
     from engram.evaluation import Evaluation
     from engram.model_file import load_model
+    from engram.model_input import load_for
     from engram.run_figures import draw_run
     from engram.run_folder import RunFolder
 
@@ -30,7 +30,7 @@ def figures(
     summary = folder.read_summary()
     evaluation = Evaluation.from_dict(summary["evaluation"]) if "evaluation" in summary else None
     try:
-        dataset = load(model.config.get("dataset", model.dataset))
+        dataset = load_for(model)
     except DataError:
         dataset = None
     paths = draw_run(folder, model, dataset, folder.read_metrics(), evaluation)
@@ -64,8 +64,9 @@ def info(
         "tensors": {name: list(values.shape) for name, values in tensors.items()},
     }
     if trained.readout is not None:
-        labels, counts = np.unique(trained.readout.labels, return_counts=True)
-        facts["neurons_by_label"] = {str(label): int(count) for label, count in zip(labels, counts, strict=True)}
+        counts = trained.readout.neurons_by_class
+        facts["neurons_by_label"] = {str(label): count for label, count in counts.items()}
+        facts["unassigned_neurons"] = trained.readout.unassigned_neurons
     if model.is_dir():
         facts["summary"] = RunFolder(model).read_summary()
     if json:
@@ -84,7 +85,7 @@ def info(
     if trained.readout is None:
         out.print("labels     none yet")
     else:
-        shares = "  ".join(f"{label}: {count}" for label, count in facts["neurons_by_label"].items() if label != "-1")
+        shares = "  ".join(f"{trained.class_name(label)}: {count}" for label, count in counts.items())
         out.print(f"labels     neurons by class, from {trained.readout.n_label:,} images: {shares}"
                   f"  unassigned: {trained.readout.unassigned_neurons}")  # fmt: skip
     accuracy = facts.get("summary", {}).get("accuracy")

@@ -17,10 +17,10 @@ _Showing = "Output"
 
 
 def train(
-    dataset: Annotated[Optional[str], typer.Option(help="digits, mnist, or a folder or file of images.", rich_help_panel=_Config, show_default="digits")] = None,
+    dataset: Annotated[Optional[str], typer.Option(help="digits, mnist, fashion-mnist, or a folder or file of pictures, events or rows.", rich_help_panel=_Config, show_default="digits")] = None,
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Config, show_default="self_normalizing")] = None,
     preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: paper, or sharp for more accuracy.", rich_help_panel=_Config, show_default="paper")] = None,
-    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME or protocol.NAME; repeatable.", rich_help_panel=_Config)] = None,
+    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
     neurons: Annotated[Optional[int], typer.Option(help="Excitatory neurons.", rich_help_panel=_Config, show_default="400")] = None,
     epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Config, show_default="as many as show 10,000 images")] = None,
     examples: Annotated[Optional[int], typer.Option(help="Training images, instead of whole passes.", rich_help_panel=_Config)] = None,
@@ -47,8 +47,8 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=_Showing)] = False,
 ) -> None:  # fmt: skip
     """Train a network, label its neurons, test it, and draw what it learned."""
+    from engram.cli.data import told_load
     from engram.config import TrainingConfig
-    from engram.datasets import load
     from engram.errors import ConfigError, HealthError, Interrupted
     from engram.run_folder import RunFolder
     from engram.runs import RunOptions, run_training, start_run
@@ -77,7 +77,7 @@ def train(
         chosen = TrainingConfig.from_dict(with_settings({**_without_length(chosen, given), **given}, set_ or []))
         folder = RunFolder(out_ or _next_folder(chosen.dataset))
 
-    data = load(chosen.dataset)
+    data = told_load(chosen.load_data, quiet=quiet or json)
     training = Training(chosen, data, threads=threads)
     if resume is not None:
         folder.acquire()
@@ -132,7 +132,8 @@ class Display(ProgressBar):
             done = f", {training.examples:,} of them done" if training.examples else ""
             err.print(
                 f"Training {network.n_neurons:,} neurons on {training.total:,} images of {training.dataset.name}{done},"
-                f" rule {rule.name}, dt {network.dt:g} ms"
+                f" rule {rule.name}, dt {network.dt:g} ms",
+                markup=False,
             )
         super().on_start(training)
 
@@ -201,8 +202,8 @@ def with_settings(options: dict, settings: list[str]) -> dict:
         table, dot, field = name.partition(".")
         if not dot:
             table, field = "constants", name
-        if table not in ("constants", "network", "protocol"):
-            raise ConfigError(f"--set knows network.NAME and protocol.NAME, got {name!r}.")
+        if table not in ("constants", "network", "protocol", "data"):
+            raise ConfigError(f"--set knows network.NAME, protocol.NAME and data.NAME, got {name!r}.")
         options[table] = {**options.get(table, {}), field: _value(text)}
     return options
 

@@ -113,6 +113,7 @@ def from_arrays(
         raise DataError(f"test_fraction must be at least 0 and below 1, got {test_fraction}; the default is 1/6.")
     steps = [description.rstrip(".")] if description else []
     images, shape = as_rows(images, image_shape, "images", steps, table=table)
+    _warn_of_standardised(images, shape)
     if test_images is None:
         (labels,), names = read_labels(labels)
         if len(labels) != len(images):
@@ -138,7 +139,7 @@ def from_arrays(
     if ground == "light" and not asked:
         value_range = value_range[::-1]
         steps.append("dark ink on light ground is inverted")
-    _warn_of_test_scale(test_images, value_range, name)
+    _warn_of_test_scale(images, test_images, value_range, name)
     return Dataset(
         name=name,
         train_images=to_pixels(images, value_range),
@@ -242,13 +243,6 @@ def _found_range(images, shape, table, steps):
         return find_column_ranges(images)
     if images.max() < 0 or (images.min() < 0 and images.max() == 0):
         check_images(images, name="images")  # tells that they are negative
-    if standardised(images):
-        warnings.warn(
-            "images are standardised: every pixel has mean 0 and variance 1, which makes noise of the border as strong"
-            " as ink; give them as they were before.",
-            DataWarning,
-            stacklevel=3,
-        )
     value_range = find_value_range(images)
     if value_range != (0.0, 255.0):
         steps.append(f"pixels are scaled from {describe_range(value_range)} to 0–255")
@@ -257,9 +251,19 @@ def _found_range(images, shape, table, steps):
     return value_range
 
 
-def _warn_of_test_scale(test_images, value_range, name):
+def _warn_of_standardised(images, shape):
+    if shape is not None and standardised(images):
+        warnings.warn(
+            "images are standardised: every pixel has mean 0 and variance 1, which makes noise of the border as strong"
+            " as ink; give them as they were before.",
+            DataWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_test_scale(images, test_images, value_range, name):
     trouble = on_scale(test_images, value_range)
-    if trouble:
+    if trouble and trouble != on_scale(images, value_range):
         warnings.warn(
             f"the test images of {name} are too {trouble} for the scale of the training images,"
             f" {describe_range(value_range)}; bring both to one scale.",

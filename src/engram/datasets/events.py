@@ -104,8 +104,8 @@ def from_recordings(
         test, test_labels = _taken(test_recordings, "test")
         (labels, test_labels), names = read_labels(labels, test_labels)
         told = ""
-    layout = Layout(tuple(sensor_shape or _reach(train + test)), channels)
-    parts = [Recordings.of(layout, part, window, speed) for part in (train, test)]
+    layout = Layout(tuple(sensor_shape or _reach(train + test)), channels, window, speed)
+    parts = [Recordings.of(layout, part) for part in (train, test)]
     white = parts[0].white()
     shown = "all" if window is None else f"{window[0]:g} to {window[1]:g} ms"
     sentence = [

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from engram.datasets.scale import ValueRange, check_value_range
-from engram.errors import ConfigError
+from engram.errors import ConfigError, DataError
 
 Progress = Callable[[str, int, int | None], None]
 """Called with what is read, how much of it is done, and how much there is where that is known."""
@@ -53,7 +53,11 @@ class Options:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _shape(name, getattr(self, name)))
         if self.value_range is not None:
-            object.__setattr__(self, "value_range", check_value_range(_pair(self.value_range, "value_range")))
+            try:
+                value_range = check_value_range(_pair(self.value_range, "value_range"))
+            except DataError as error:
+                raise ConfigError(str(error)) from None
+            object.__setattr__(self, "value_range", value_range)
         if self.window is not None:
             window = _pair(self.window, "window")
             if not 0 <= window[0] < window[1] < float("inf"):

@@ -23,7 +23,7 @@ _FRAMES_LOOKED_AT = 1000
 
 @dataclass(frozen=True)
 class Layout:
-    """Which input an event belongs to.
+    """How recordings become input: which input an event belongs to, and when it comes.
 
     Parameters
     ----------
@@ -31,14 +31,39 @@ class Layout:
         Height and width of the sensor, pixels.
     channels : {"both", "merged"}
         Whether events of either polarity have inputs of their own.
+    window : tuple of float, optional
+        Begin and end, ms, of what is shown of each recording; all of it by default.
+    speed : float, optional
+        How many ms of a recording pass in one ms of presentation.
     """
 
     sensor_shape: tuple[int, int]
     channels: str = "both"
+    window: tuple[float, float] | None = None
+    speed: float = 1.0
 
     def __post_init__(self):
-        """Check the channels."""
+        """Check the values, which may come from a file."""
         check_choice("channels", self.channels, CHANNELS)
+        check_positive("speed", self.speed)
+        height, width = self.sensor_shape
+        for side in (height, width):
+            check_count("sensor_shape", side)
+        object.__setattr__(self, "sensor_shape", (height, width))
+        if self.window is not None:
+            begin, end = self.window
+            check_positive("window", begin, "ms", or_zero=True)
+            check_positive("window", end - begin, "ms")
+            object.__setattr__(self, "window", (float(begin), float(end)))
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Layout":
+        """The layout that :meth:`to_dict` wrote."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+    def to_dict(self) -> dict:
+        """As JSON can hold it."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -119,31 +144,22 @@ class Recordings(Sequence):
         The input of each event.
     offset : ndarray of shape (n_recordings + 1,), int64
         Events of recording k are those from ``offset[k]`` to ``offset[k + 1]``.
-    window : tuple of float, optional
-        Begin and end, ms, of what is shown of each recording; all of it by default.
-    speed : float, optional
-        How many ms of a recording pass in one ms of presentation.
     """
 
     layout: Layout
     time: np.ndarray
     address: np.ndarray
     offset: np.ndarray
-    window: tuple[float, float] | None = None
-    speed: float = 1.0
 
     @classmethod
-    def of(cls, layout: Layout, recordings, window=None, speed: float = 1.0) -> "Recordings":
+    def of(cls, layout: Layout, recordings) -> "Recordings":
         """Recordings from the events of each.
 
         Parameters
         ----------
         layout : Layout
         recordings : iterable of Events
-        window : tuple of float, optional
-        speed : float, optional
         """
-        check_positive("speed", speed)
         narrow = np.uint16 if layout.n_inputs <= 2**16 else np.int32
         times, addresses = [], []
         for events in recordings:
@@ -157,8 +173,6 @@ class Recordings(Sequence):
             np.concatenate([t.astype(short) for t in times]) if times else np.zeros(0, short),
             np.concatenate(addresses) if addresses else np.zeros(0, narrow),
             offset,
-            window,
-            float(speed),
         )
 
     def __len__(self) -> int:
@@ -175,8 +189,6 @@ class Recordings(Sequence):
             np.concatenate([self.time[part] for part in parts]) if parts else self.time[:0],
             np.concatenate([self.address[part] for part in parts]) if parts else self.address[:0],
             np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
-            self.window,
-            self.speed,
         )
 
     def __iter__(self) -> Iterator["Recordings"]:
@@ -187,11 +199,11 @@ class Recordings(Sequence):
         """What is shown of a recording: times in ms from the window's begin, and inputs."""
         part = slice(self.offset[number], self.offset[number + 1])
         time, address = self.time[part] / US_PER_MS, self.address[part]
-        if self.window is not None:
-            begin, end = self.window
+        if self.layout.window is not None:
+            begin, end = self.layout.window
             inside = (time >= begin) & (time < end)
             time, address = time[inside] - begin, address[inside]
-        return time / self.speed, address
+        return time / self.layout.speed, address
 
     def spikes(self, number: int, n_steps: int, dt: float) -> tuple[np.ndarray, np.ndarray]:
         """A recording as input spikes, in the form that :meth:`engram.simulator.Simulator.run` takes.
@@ -237,7 +249,7 @@ class Recordings(Sequence):
 
     def add_to(self, digest) -> None:
         """Let a hash depend on the events and on what is shown of them."""
-        digest.update(f"{self.layout} {self.window} {self.speed}".encode())
+        digest.update(f"{self.layout}".encode())
         for array, kind in ((self.time, "<i8"), (self.address, "<i4"), (self.offset, "<i8")):
             digest.update(np.ascontiguousarray(array, kind).data)
 
