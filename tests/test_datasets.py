@@ -496,10 +496,10 @@ def test_rows_of_few_values_are_a_table_whose_columns_have_scales_of_their_own()
     rows = np.column_stack((np.arange(12) / 10 + 4, np.arange(12) * 100, np.full(12, 3.0), np.arange(12) % 2))
     dataset = from_arrays(rows, np.arange(12) % 2, rows[:3] * 2, [0, 1, 0])
     assert dataset.image_shape is None
-    assert dataset.value_range == ((4, 0, 3, 0), (5.1, 1100, 4, 1))
-    np.testing.assert_allclose(dataset.train_images[-1], [255, 255, 0, 255])
+    assert dataset.value_range == ((4, 0, 3, 0, 5.1, 1100, 4, 1), (5.1, 1100, 4, 1, 4, 0, 3, 0))
+    np.testing.assert_allclose(dataset.train_images[-1], [255, 255, 0, 255, 0, 0, 255, 0])
     assert dataset.test_images.max() == 255
-    assert repr(dataset) == "Dataset('arrays': 12 training and 3 test rows of 4 inputs, 2 classes)"
+    assert repr(dataset) == "Dataset('arrays': 12 training and 3 test rows of 4 columns, 2 classes)"
 
 
 def test_a_sixth_of_each_class_is_held_out():
@@ -1122,7 +1122,7 @@ def test_a_new_format_is_one_more_file(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "__path__", [*datasets.__path__, str(tmp_path)])
     registry._sources.cache_clear()
     try:
-        assert datasets.load(tmp_path / "mine.txt").train_images.tolist() == [[0, 0], [255, 255]]
+        assert datasets.load(tmp_path / "mine.txt").train_images.tolist() == [[0, 0, 255, 255], [255, 255, 0, 0]]
     finally:
         registry._sources.cache_clear()
         sys.modules.pop("engram.datasets.text_lines", None)

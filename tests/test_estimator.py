@@ -138,9 +138,9 @@ def test_the_value_range_is_found_out(images, expected):
     assert STDPFeatures()._value_range(np.tile(images, 32), (8, 8)) == expected
 
 
-def test_rows_of_a_table_have_a_range_for_each_column():
+def test_rows_of_a_table_have_a_range_for_each_column_and_its_reverse():
     table = np.array([[1.0, 200.0, 5.0], [3.0, 100.0, 5.0]])
-    assert STDPFeatures()._value_range(table, None) == ((1, 100, 5), (3, 200, 6))
+    assert STDPFeatures()._value_range(table, None) == ((1, 100, 5, 3, 200, 6), (3, 200, 6, 1, 100, 5))
 
 
 def test_dark_ink_on_light_ground_is_turned_round(digits):

@@ -28,6 +28,7 @@ from engram.datasets.scale import (
     find_column_ranges,
     find_ground,
     find_value_range,
+    n_columns,
     on_scale,
     standardised,
     to_pixels,
@@ -193,7 +194,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         wanted = inspect.signature(cls).parameters
         estimator = cls(**{name: value for name, value in known.items() if name in wanted})
         estimator.model_ = model
-        estimator.n_features_in_ = model.network.n_inputs
+        estimator.n_features_in_ = n_columns(model.value_range, model.network.n_inputs)
         estimator.image_shape_ = model.image_shape
         estimator.value_range_, estimator._framing = estimator._asked_range(model.network.n_inputs), model.framing
         estimator.history_, estimator.health_ = [], []
@@ -202,7 +203,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             raise ValueError(f"its progress is {record['progress']!r}")
         names = record.get("feature_names")
         if names is not None:
-            if len(names) != model.network.n_inputs or not all(isinstance(name, str) for name in names):
+            if len(names) != estimator.n_features_in_ or not all(isinstance(name, str) for name in names):
                 raise ValueError("its feature names do not fit")
             estimator.feature_names_in_ = np.array(names, object)
         return estimator
@@ -238,7 +239,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def _value_range(self, X: np.ndarray, image_shape: tuple[int, int] | None) -> ValueRange:
         """The values that become black and white; warns of such as are no pixels any more."""
         if not (isinstance(self.value_range, str) and self.value_range == "auto"):
-            return self._asked_range(X.shape[1])
+            return self._asked_range(2 * X.shape[1])
         if wrapped_around(X):
             _warn("X is int8 with negative values: pixels above 127 have wrapped around; give X.view('uint8').")
         if image_shape is not None and standardised(X):
@@ -246,7 +247,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 "X is standardised: each pixel has mean 0 and variance 1, which makes faint pixels as strong as ink;"
                 " leave StandardScaler out, the scale of images is found without it."
             )
-        if image_shape is None and X.dtype != np.uint8 and X.shape[1] < SMALLEST_SIDE**2:
+        if image_shape is None and X.shape[1] < SMALLEST_SIDE**2:
             return find_column_ranges(X)
         black, white = find_value_range(X)
         light = find_ground(X, image_shape, (black, white)) == "light"
@@ -337,10 +338,11 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         """Train on images that are validated; `label` is called in the end, with the training and the callbacks."""
         rule = self._make_rule()
         config = self._config(rule, start, **({"order": "file", "epochs": 1} if online else {}))
-        if start is not None and start.weights.shape != (X.shape[1], config.neurons):
+        pixels = self._pixels(X)
+        if start is not None and start.weights.shape != (pixels.shape[1], config.neurons):
             raise ConfigError(
                 f"Learning goes on only in a network of the same size, {start.weights.shape[0]:,} inputs and"
-                f" {start.weights.shape[1]:,} neurons, got {X.shape[1]:,} and {config.neurons:,}; fit anew without"
+                f" {start.weights.shape[1]:,} neurons, got {pixels.shape[1]:,} and {config.neurons:,}; fit anew without"
                 " warm_start."
             )
         if start is not None:
@@ -348,7 +350,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             if online:
                 self._warn_of_ink(X)
         data = TrainingSet(
-            self._pixels(X),
+            pixels,
             codes,
             tuple(classes),
             self.image_shape_,
@@ -419,7 +421,8 @@ class STDPClassifier(ClassifierMixin, _Network):
     value_range : "auto" or pair of float
         The values of `X` that stand for black and white; what lies outside is clipped. "auto" finds the scale of the
         images given first, see :func:`engram.datasets.scale.find_value_range`, and turns it round where they have dark
-        ink on light ground. Rows of fewer than 49 values are no images: each column has a range of its own.
+        ink on light ground. Rows of fewer than 49 values are no images: each column has a range of its own, and two
+        inputs, one for large and one for small values.
     image_shape : tuple of int, optional
         Height and width; by default that of 3-D input, or a square where the number of features is one.
     input_gain : float or "auto"

@@ -15,7 +15,7 @@ from engram.datasets.event_files import is_recording, read_events
 from engram.datasets.npy import npz_keys, read_npy, read_npz
 from engram.datasets.options import Options, Progress
 from engram.datasets.recordings import Recordings
-from engram.datasets.scale import find_ground, range_for, to_pixels
+from engram.datasets.scale import find_ground, n_columns, range_for, to_pixels
 from engram.errors import DataError
 from engram.images import PreparedImage, read_image
 from engram.model import Model
@@ -132,7 +132,7 @@ def _from_recording(model, path):
 
 def _from_csv(model, path):
     asked = model.config.get("data", {}).get("label_column")
-    table = read_csv(path, asked, n_inputs=model.network.n_inputs)
+    table = read_csv(path, asked, n_inputs=n_columns(model.value_range, model.network.n_inputs))
     return _prepared(model, table.values, path, list(table.steps))
 
 
@@ -152,11 +152,9 @@ def _rows(model, path):
     else:
         array = read_npy(path)
     rows = array[np.newaxis] if array.ndim == 1 else array
-    if rows.ndim != 2 or rows.shape[1] != model.network.n_inputs or rows.dtype.kind not in "buif":
-        raise DataError(
-            f"{path} holds {array.dtype} values of shape {array.shape}; give rows of {model.network.n_inputs:,}"
-            " numbers."
-        )
+    wanted = n_columns(model.value_range, model.network.n_inputs)
+    if rows.ndim != 2 or rows.shape[1] != wanted or rows.dtype.kind not in "buif":
+        raise DataError(f"{path} holds {array.dtype} values of shape {array.shape}; give rows of {wanted:,} numbers.")
     return rows
 
 

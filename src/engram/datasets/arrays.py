@@ -58,7 +58,7 @@ def from_arrays(
 
     - Images may be flat or of shape (n_images, height, width), also with one channel or three colours before or after.
       Flat images of a square number of pixels, at least 7×7, are taken as squares where no shape is given; fewer values
-      are rows of a table, each column on a scale of its own.
+      are rows of a table, each column on a scale of its own, with an input for large and one for small values.
     - Values are brought to 0–255 from the scale that the training images are on, see
       :func:`engram.datasets.scale.find_value_range`; dark ink on light ground is inverted.
     - Labels may be whole numbers, names, or one-hot rows.
@@ -133,7 +133,7 @@ def from_arrays(
     if not asked:
         value_range = _found_range(images, shape, table, steps)
     else:
-        value_range = check_value_range(value_range, images.shape[1])
+        value_range = check_value_range(value_range, 2 * images.shape[1])
         steps.append(f"values are taken as {describe_range(value_range)}, as asked for")
     ground = find_ground(images, shape, value_range)
     if ground == "light" and not asked:
@@ -239,7 +239,10 @@ def _found_range(images, shape, table, steps):
             " images.view('uint8') in the first case, value_range=(-128, 127) in the second."
         )
     if shape is None and (table or images.shape[1] < SMALLEST_SIDE**2):
-        steps.append("each column is scaled from its own smallest and largest value to 0–255")
+        steps.append(
+            "each column is scaled from its own smallest and largest value to 0–255, and enters twice, the second time"
+            " turned round"
+        )
         return find_column_ranges(images)
     if images.max() < 0 or (images.min() < 0 and images.max() == 0):
         check_images(images, name="images")  # tells that they are negative

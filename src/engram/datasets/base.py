@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engram.datasets.recordings import Recordings
-from engram.datasets.scale import PIXELS, ValueRange, check_value_range
+from engram.datasets.scale import PIXELS, ValueRange, check_value_range, n_columns
 from engram.errors import DataError
 
 FRAMINGS = ("ink", "whole", "photo")
@@ -138,6 +138,8 @@ class Dataset:
     @property
     def _size(self) -> str:
         shape = self.image_shape if self.train_recordings is None else self.train_recordings.layout.sensor_shape
+        if isinstance(self.value_range[0], tuple):
+            return f"{n_columns(self.value_range, self.n_inputs)} columns"
         return f"{shape[0]}×{shape[1]}" if shape else f"{self.n_inputs} inputs"
 
     def class_name(self, label: int) -> str:
