@@ -31,10 +31,12 @@ from engram.datasets import (
     registry,
     write_idx,
 )
+from engram.datasets.csv_file import read_csv
 from engram.datasets.idx import idx_bytes, parse_idx
 from engram.datasets.mnist import MNIST
 from engram.datasets.npy import read_npy, read_npz
 from engram.datasets.official import IdxFile
+from engram.datasets.zip_json import load_zip
 from engram.errors import DataError, DataWarning
 
 needs_mnist = pytest.mark.skipif(
@@ -330,6 +332,46 @@ def test_a_header_beyond_the_limit_is_refused():
         parse_idx(io.BytesIO(header), len(header), name="claim")
 
 
+def test_a_small_gzip_file_is_not_unpacked_to_a_thousand_times_its_size():
+    content = gzip.compress(idx_bytes(np.zeros((2**17, 28, 28), np.uint8)))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"bomb would unpack from .* to 102,760,448 bytes, the limit is 67,108,864"):
+        parse_idx(io.BytesIO(content), len(content), name="bomb")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22
+
+
+def test_a_packed_array_takes_no_more_memory_than_itself():
+    images = np.random.default_rng(0).integers(0, 256, (20_000, 28, 28), dtype=np.uint8)
+    content = gzip.compress(idx_bytes(images), 1)
+    tracemalloc.start()
+    found = parse_idx(io.BytesIO(content), len(content), name="images")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(found, images)
+    assert peak < images.nbytes + 2**23
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", ["a.npz", "a.npy", "a.csv", "a.zip", "train-images-idx3-ubyte"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_pipes_and_devices_are_no_data(tmp_path, name, kind):
+    path = tmp_path / name
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(DataError):
+        datasets.load(path)
+    reader = {".npz": read_npz, ".npy": read_npy, ".csv": read_csv, ".zip": load_zip}.get(path.suffix, read_idx)
+    with pytest.raises(DataError, match=r"cannot be read .it is a pipe or device, not a file.; give a regular file"):
+        reader(path)
+
+
+def test_a_link_to_a_regular_file_is_data(tmp_path):
+    np.savez(tmp_path / "a.npz", images=some_images(), labels=np.arange(12) % 2)
+    (tmp_path / "b.npz").symlink_to(tmp_path / "a.npz")
+    assert len(datasets.load(tmp_path / "b.npz").train_images) == 10
+
+
 def test_a_gzip_bomb_is_followed_no_further_than_its_header_says():
     content = gzip.compress(idx_bytes(np.zeros(10, np.uint8)) + bytes(2**26))
     tracemalloc.start()
@@ -496,8 +538,8 @@ def test_rows_of_few_values_are_a_table_whose_columns_have_scales_of_their_own()
     rows = np.column_stack((np.arange(12) / 10 + 4, np.arange(12) * 100, np.full(12, 3.0), np.arange(12) % 2))
     dataset = from_arrays(rows, np.arange(12) % 2, rows[:3] * 2, [0, 1, 0])
     assert dataset.image_shape is None
-    assert dataset.value_range == ((4, 0, 3, 0, 5.1, 1100, 4, 1), (5.1, 1100, 4, 1, 4, 0, 3, 0))
-    np.testing.assert_allclose(dataset.train_images[-1], [255, 255, 0, 255, 0, 0, 255, 0])
+    assert dataset.value_range == ((4, 0, 3, 0, 5.1, 1100, 3, 1), (5.1, 1100, 4, 1, 4, 0, 4, 0))
+    np.testing.assert_allclose(dataset.train_images[-1], [255, 255, 0, 255, 0, 0, 0, 0])
     assert dataset.test_images.max() == 255
     assert repr(dataset) == "Dataset('arrays': 12 training and 3 test rows of 4 columns, 2 classes)"
 
@@ -730,6 +772,8 @@ def claim(shape):
         ((2**30,), "holds 3 bytes of values"),
         ((2**40, 2**40), "the limit is 8,589,934,592"),
         ((-4,), "no valid .npy header"),
+        ((1,) * 65, "has 65 dimensions, the limit is 32|no valid .npy header"),
+        ((1,) * 33, "has 33 dimensions, the limit is 32"),
     ],
 )
 def test_an_npy_header_that_claims_too_much_takes_no_memory(tmp_path, shape, message):
@@ -755,6 +799,25 @@ def test_a_zip_entry_that_claims_more_than_deflate_can_hold_is_refused(tmp_path)
     path.write_bytes(content)
     with pytest.raises(DataError, match="claims 2,147,483,648 bytes, more than its"):
         read_npz(path)
+
+
+def test_a_zip_entry_larger_than_its_file_justifies_is_refused(tmp_path):
+    np.savez_compressed(tmp_path / "bomb.npz", images=np.zeros((2**17, 784), np.uint8), labels=np.zeros(2**17, int))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"'images' in bomb.npz would unpack from .* the limit is 67,108,864"):
+        datasets.load(tmp_path / "bomb.npz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22
+
+
+def test_arrays_without_dimensions_are_no_data(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.array(3.0), labels=np.array(1))
+    with pytest.raises(DataError, match=r"images must have the shape .*got \(\)"):
+        datasets.load(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", images=some_images(), labels=np.array(1))
+    with pytest.raises(DataError, match="labels must have one dimension, got shape"):
+        datasets.load(tmp_path / "b.npz")
 
 
 def test_other_compressions_than_deflate_are_refused(tmp_path):

@@ -140,7 +140,7 @@ def test_the_value_range_is_found_out(images, expected):
 
 def test_rows_of_a_table_have_a_range_for_each_column_and_its_reverse():
     table = np.array([[1.0, 200.0, 5.0], [3.0, 100.0, 5.0]])
-    assert STDPFeatures()._value_range(table, None) == ((1, 100, 5, 3, 200, 6), (3, 200, 6, 1, 100, 5))
+    assert STDPFeatures()._value_range(table, None) == ((1, 100, 5, 3, 200, 5), (3, 200, 6, 1, 100, 6))
 
 
 def test_dark_ink_on_light_ground_is_turned_round(digits):

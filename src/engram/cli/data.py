@@ -77,22 +77,23 @@ def check(
     from dataclasses import asdict
 
     from engram.cli.train import with_settings
-    from engram.datasets import check as check_dataset
-    from engram.datasets import load_with
+    from engram.datasets import CheckedItem, find_source, load_with, named_sources
+    from engram.errors import DataError
 
     options = with_settings({}, [f"data.{setting}" for setting in set_ or []]).get("data", {})
+    named = named_sources().get(source)
+    items = () if named is None else named.check()
+    place = None if named is not None else find_source(source)[1]
     loaded = None
-    if options:
-        loaded = told_load(lambda progress: load_with(source, options, progress), quiet=json)
-        items = ()
-    else:
-        items = check_dataset(source)
+    try:
+        if all(item.ok for item in items):
+            loaded = told_load(lambda progress: load_with(source, options, progress), quiet=json)
+            items = items or (CheckedItem(str(place), True, loaded.content_hash()),)
+    except DataError as error:
+        items = (CheckedItem(str(place or source), False, str(error)),)
     for item in () if json else items:
         console, mark = (out, "[green]ok[/]     ") if item.ok else (err, "[red]damaged[/]")
         console.print(f"{mark} {_escaped(item.item)}  {_escaped(item.message)}")
-    sound = all(item.ok for item in items)
-    if sound and loaded is None:
-        loaded = told_load(lambda progress: load_with(source, None, progress), quiet=json)
     facts = {} if loaded is None else _facts(loaded)
     if loaded is not None and loaded.image_shape is not None and not no_figures:
         facts["figure"] = str(_draw_sheet(loaded, folder))
@@ -100,7 +101,7 @@ def check(
         print_json({"files": [asdict(item) for item in items], **facts})
     elif facts:
         _print_facts(facts)
-    if not sound:
+    if loaded is None:
         raise typer.Exit(1)
 
 

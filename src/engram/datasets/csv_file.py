@@ -144,9 +144,8 @@ def read_csv(
         message says in which line.
     """
     path = Path(path)
-    layout = _Layout.of(path, label_column, n_inputs)
     try:
-        return _read(path, layout, progress)
+        return _read(path, _Layout.of(path, label_column, n_inputs), progress)
     except zlib.error as error:
         raise DataError(f"{path} is a damaged gzip file ({error}); get a fresh copy of it.") from None
     except UnicodeDecodeError as error:
@@ -317,6 +316,8 @@ def _read(path, layout, progress):
     """The file in pieces, into an array that is as large as the number of lines says."""
     kept = [k for k in range(layout.n_columns) if k != layout.label and k not in layout.numbering]
     n_lines = _count_lines(path)
+    if n_lines <= layout.has_header:
+        raise DataError(f"{path} holds a header and nothing else; give a table with one picture or row a line.")
     if n_lines * len(kept) > MAX_BYTES:
         raise DataError(f"{path} holds {n_lines * len(kept):,} values, the limit is {MAX_BYTES:,}; split the file.")
     values, labels, n_rows = np.empty((n_lines, len(kept)), np.uint8), [], 0

@@ -186,7 +186,7 @@ def _taken(recordings, part):
             events, label = item
         except (TypeError, ValueError):
             raise DataError(
-                f"{part} recording {number} must be a pair of events and label, got {type(item)}."
+                f"{part} recording {number} must be a pair of events and label, got {type(item).__name__}."
             ) from None
         try:
             found.append(as_events(events))

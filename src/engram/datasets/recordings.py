@@ -191,6 +191,15 @@ class Recordings(Sequence):
             np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
         )
 
+    def followed_by(self, later: "Recordings") -> "Recordings":
+        """These recordings and then others of the same layout."""
+        return Recordings(
+            self.layout,
+            np.concatenate((self.time, later.time)),
+            np.concatenate((self.address, later.address)),
+            np.concatenate((self.offset, self.offset[-1] + later.offset[1:])),
+        )
+
     def __iter__(self) -> Iterator["Recordings"]:
         """Each recording on its own."""
         return (self[k] for k in range(len(self)))

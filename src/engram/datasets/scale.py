@@ -93,11 +93,13 @@ def find_column_ranges(table: np.ndarray) -> ValueRange:
     Returns
     -------
     black, white : tuple of float
-        One of each per input, of which there are two per column; a constant column is black in the first.
+        One of each per input, of which there are two per column; a constant column is black in both.
     """
     low, high = table.min(axis=0).astype(np.float64), table.max(axis=0).astype(np.float64)
-    high = np.where(high > low, high, low + 1.0)
-    return (*low.tolist(), *high.tolist()), (*high.tolist(), *low.tolist())
+    constant = high <= low
+    high = np.where(constant, low + 1.0, high)
+    black_again, white_again = np.where(constant, low, high), np.where(constant, high, low)
+    return (*low.tolist(), *black_again.tolist()), (*high.tolist(), *white_again.tolist())
 
 
 def n_columns(value_range: ValueRange, n_inputs: int) -> int:
