@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engram import datasets
 from engram.datasets.csv_file import read_csv
@@ -177,6 +179,21 @@ def test_a_line_without_end_is_refused(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"1," * 2**23)
     with pytest.raises(DataError, match="lines of more than 16,777,216 bytes"):
         datasets.load(tmp_path / "a.csv")
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.one_of(st.binary(max_size=120), st.text('0123456789,.;-+eE "\n\tabnif', max_size=120).map(str.encode)))
+def test_any_bytes_are_a_table_or_a_data_error(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("bytes", numbered=True) / "a.csv"
+    path.write_bytes(content)
+    try:
+        table = read_csv(path, n_inputs=None)
+    except DataError as error:
+        assert str(path) in str(error)
+        return
+    assert table.values.ndim == 2
+    assert table.values.dtype in (np.uint8, np.float32)
+    assert table.labels is None or len(table.labels) == len(table.values)
 
 
 @needs_data

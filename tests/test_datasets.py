@@ -1133,6 +1133,14 @@ def test_an_unknown_name_lists_what_there_is():
         datasets.load("mnits")
 
 
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "", "/" * 300, "~nobody/x", "[bold]x[/]"])
+def test_impossible_names_are_told(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENGRAM_DATA", str(tmp_path))
+    with pytest.raises(DataError, match=r"is neither a data set nor an existing path|neither a file nor a folder"):
+        datasets.load(name)
+
+
 def test_a_path_of_no_known_kind_is_told(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     for path in (tmp_path, tmp_path / "notes.txt"):
@@ -1165,7 +1173,8 @@ def test_fetching_needs_a_known_name_and_digits_need_no_fetching():
 def test_importing_and_loading_digits_imports_nothing_heavy():
     code = (
         "import sys; from engram import datasets; datasets.available(); datasets.load('digits'); "
-        "sys.exit(', '.join({'sklearn', 'scipy', 'pooch', 'requests', 'PIL'} & set(sys.modules)) or 0)"
+        "heavy = {'sklearn', 'scipy', 'pooch', 'requests', 'PIL', 'pandas', 'aedat'}; "
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert finished.stderr == ""

@@ -92,7 +92,7 @@ def samples(model: Model, path: Path) -> Iterator[tuple[int | None, PreparedImag
     path = Path(path)
     if is_csv(path):
         yield from enumerate(_from_csv(model, path), start=1)
-    elif model.event_layout is not None and is_recording(path.name):
+    elif model.event_layout is not None:
         yield None, _from_recording(model, path)
     elif model.image_shape is not None:
         yield (
@@ -122,6 +122,11 @@ def _of_model(model):
 
 def _from_recording(model, path):
     """A recording as the frame that the network was shown such as."""
+    if not is_recording(path.name):
+        raise DataError(
+            f"{path} is no recording of events, which the model was trained on; give a .bin, .aedat4, .npy or .npz"
+            " file."
+        )
     layout = model.event_layout
     recordings = Recordings.of(layout, [read_events(path)])
     if len(recordings.events(0)[0]) == 0:

@@ -30,6 +30,9 @@ def test_a_network_trains_on_recordings_and_reads_them(engram, tmp_path, monkeyp
     files = [write_bin(tmp_path / f"{k}.bin", *bar_events(k, 99)) for k in (0, 1)]
     code, out, _ = engram("predict", "run", *files, "--quiet")
     assert (code, out.split()) == (0, ["0", "1"])
+    Image.new("L", (8, 8)).save("picture.png")
+    assert "picture.png is no recording of events" in engram("predict", "run", "picture.png")[2]
+    assert "was not trained on pictures" in engram("read", "picture.png", "--model", "run")[2]
     answer = json.loads(engram("predict", "run", files[0], "--json")[1])[0]
     assert answer["prepared"] == ["120 events of 8×8 pixels"]
     code, out, _ = engram("evaluate", "run", "--dataset", "bars/Test.zip", "--all-images", "--json")

@@ -147,13 +147,13 @@ def find_source(source: str | Path) -> tuple[PathSource, Path]:
         If there is no such path, or nothing reads it.
     """
     for path in _candidates(source):
-        found = next((candidate for candidate in path_sources() if candidate.recognises(path)), None)
+        found = _reader(path)
         if found is not None:
             return found, path
     names = ", ".join(f"'{name}'" for name in named_sources())
     what = (
         "is neither a file nor a folder of a known kind"
-        if any(path.exists() for path in _candidates(source))
+        if any(_exists(path) for path in _candidates(source))
         else "is neither a data set nor an existing path"
     )
     kinds = "; or ".join(candidate.description for candidate in path_sources())
@@ -161,8 +161,20 @@ def find_source(source: str | Path) -> tuple[PathSource, Path]:
 
 
 def _candidates(source):
-    path, kept = Path(source).expanduser(), in_data_folder(str(source))
-    return [path] if kept is None else [path, kept]
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError:  # of a user that there is not
+        path = Path(source)
+    kept = in_data_folder(str(source))
+    return [path] if kept is None or not _exists(kept) else [path, kept]
+
+
+def _exists(path):
+    """Whether there is such a file or folder; a name that no system takes is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _check_options(options, known, what):
@@ -207,7 +219,11 @@ def _in_data_folder(taken):
 
 
 def _reader(path):
-    return next((candidate for candidate in path_sources() if candidate.recognises(path)), None)
+    """The first source that reads what lies at a path, None where there is none."""
+    try:
+        return next((candidate for candidate in path_sources() if candidate.recognises(path)), None)
+    except (OSError, ValueError):
+        return None
 
 
 def check(source: str | Path) -> tuple[CheckedItem, ...]:

@@ -18,9 +18,8 @@ def cache_folder() -> Path:
 
 
 def in_data_folder(name: str) -> Path | None:
-    """What ``$ENGRAM_DATA`` holds under a name, None where there is no such file or folder."""
+    """Where ``$ENGRAM_DATA`` would hold what has a name; None without that variable, or beyond that folder."""
     root = data_folder()
     if root is None or not name or Path(name).is_absolute() or ".." in Path(name).parts:
         return None
-    path = root / name
-    return path if path.exists() else None
+    return root / name
