@@ -107,6 +107,7 @@ def check(
 
 def told_load(load: Callable, *, quiet: bool = False):
     """Call ``load(progress)`` with a bar for long loading; tell what was done with the data, and what is doubtful."""
+    from engram.datasets import named_sources
     from engram.errors import DataWarning
 
     tasks: dict[str, int] = {}
@@ -125,7 +126,7 @@ def told_load(load: Callable, *, quiet: bool = False):
             err.print(f"[yellow]Warning:[/] {_escaped(str(warning.message))}")
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    if not quiet and dataset.description:
+    if not quiet and dataset.description and dataset.name not in named_sources():
         err.print(f"{dataset.title}: {dataset.description}", markup=False)
     return dataset
 
