@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from engram.callbacks import Callback
-from engram.config import TrainingConfig
+from engram.config import TrainingConfig, names_code
 from engram.errors import ConfigError
 from engram.files import to_json, write_atomically
 from engram.readout import SCHEMES
 from engram.run_folder import RunFolder
-from engram.runs import RunOptions, run_training, start_run
+from engram.runs import RunOptions, resume_run, run_training, start_run
 from engram.training import Training
 
 OnRun = Callable[[int, int, TrainingConfig], Iterable[Callback]]
@@ -93,11 +93,11 @@ def compare(
 
 
 def _train(run: RunFolder, config: TrainingConfig, data, threads, callbacks: Iterable[Callback]) -> None:
-    training = Training(config, data, threads=threads)
-    if run.holds_run and run.checkpoint_files():
-        run.acquire()
-        training.restore(*run.read_checkpoint(), name=str(run.path))
+    if run.holds_run:
+        rule = config.rule if names_code({"rule": config.rule}) else None
+        training = resume_run(run, dataset=data, rule=rule, threads=threads)
     else:
+        training = Training(config, data, threads=threads)
         start_run(run, config, overwrite=True)
     try:
         run_training(run, training, RunOptions(threads=threads), callbacks)

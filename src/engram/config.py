@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engram.datasets.base import Dataset
 from engram.datasets.options import Options, Progress
 from engram.errors import ConfigError
+from engram.files import read_regular
 from engram.networks import DiehlCook, Protocol
 from engram.neurons import ConductanceLIF
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import make_rule
+from engram.plasticity.user_rules import is_file_rule
 from engram.presets import PRESETS
-from engram.validation import check_choice, check_count, check_positive
+from engram.validation import PARAMETERS, check_choice, check_presentation, plain_number, settled, settled_fields
 
-ORDERS = ("shuffled", "file")
+if TYPE_CHECKING:
+    from engram.model import Model
+
 IMAGES_BY_DEFAULT = 10_000
 """Without a number of passes or images, a run makes as many whole passes as show about this many images."""
 
-MAX_NEURONS = 1 << 17
-"""More neurons than this need more memory for their delays alone than machines have."""
-
-_MAX_IMAGES = 10**12
 _MAX_CONFIG_BYTES = 1 << 20
 
 
@@ -36,10 +38,10 @@ class TrainingConfig:
     ----------
     dataset : str
         A dataset's name, or the path of a folder or file; see :func:`engram.datasets.load`.
-    rule : str
-        A learning rule's name, or ``file.py:Class`` for one's own.
     data : dict
         Options of the dataset, see :class:`engram.datasets.Options`.
+    rule : str
+        A learning rule's name, or ``file.py:Class`` for one's own.
     preset : {"paper", "sharp"}
         The constants that everything below has where it is not given; see :mod:`engram.presets`.
     constants : dict
@@ -67,6 +69,12 @@ class TrainingConfig:
     network, protocol : dict
         Further fields of :class:`engram.networks.DiehlCook` and :class:`engram.networks.Protocol`; the neurons'
         parameters as tables in it, such as ``{"excitatory": {"tau_m": 1000.0}}``.
+    start : str, optional
+        The model that learning goes on from: a run folder, a model file, or a shipped model's name.
+
+    Notes
+    -----
+    A number means the same whatever its type, ``5`` or ``5.0``, NumPy's or Python's; see :mod:`engram.validation`.
 
     Examples
     --------
@@ -93,33 +101,17 @@ class TrainingConfig:
     network: dict = field(default_factory=dict)
     protocol: dict = field(default_factory=dict)
     data: dict = field(default_factory=dict)
+    start: str | None = None
 
     def __post_init__(self):
-        check_count("neurons", self.neurons)
-        if self.neurons > MAX_NEURONS:
-            raise ConfigError(f"neurons must be at most {MAX_NEURONS:,}, got {self.neurons:,}: each inhibits each.")
-        for name in ("epochs", "examples", "label_examples", "test_examples"):
-            value = getattr(self, name)
-            if value is not None:
-                check_count(name, value)
-                if value > _MAX_IMAGES:
-                    raise ConfigError(f"{name} must be at most {_MAX_IMAGES:,}, got {value:,}.")
+        for name, value in _settled_options({f.name: getattr(self, f.name) for f in fields(self)}).items():
+            object.__setattr__(self, name, value)
         if self.epochs is not None and self.examples is not None:
             raise ConfigError(f"Give epochs or examples, not both (epochs={self.epochs}, examples={self.examples}).")
-        check_choice("preset", self.preset, tuple(PRESETS))
-        check_choice("order", self.order, ORDERS)
-        check_count("seed", self.seed, at_least=0)
-        if self.seed >= 2**64:
-            raise ConfigError(f"seed must be below 2**64, got {self.seed}.")
-        if self.input_gain != "auto":
-            check_positive("input_gain", self.input_gain)
-        for name in ("constants", "network", "protocol", "data"):
-            if not isinstance(getattr(self, name), dict):
-                raise ConfigError(f"{name} must be a table of names and values, got {getattr(self, name)!r}.")
-        if self.make_network(1).max_input_delay > 0:
+        network = self.make_network(1)
+        if network.max_input_delay > 0:
             raise ConfigError("Networks with input delays do not learn; use them with 'engram evaluate --input-delay'.")
-        self.make_protocol()
-        object.__setattr__(self, "data", Options.from_dict(self.data).to_dict())
+        check_presentation(network, self.make_protocol())
 
     def load_data(self, progress: Progress | None = None) -> Dataset:
         """The dataset that the options describe."""
@@ -130,7 +122,7 @@ class TrainingConfig:
     def make_network(self, n_inputs: int) -> DiehlCook:
         """The network that the options describe."""
         preset = PRESETS[self.preset].network_options(self.neurons)
-        options = {"dt": self.dt, "integrator": self.integrator, "dtype": self.dtype, **_merged(preset, self.network)}
+        options = {"dt": self.dt, "integrator": self.integrator, "dtype": self.dtype, **merged(preset, self.network)}
         return _build(DiehlCook, "network", options, n_inputs=n_inputs, n_neurons=self.neurons)
 
     def make_protocol(self) -> Protocol:
@@ -152,31 +144,67 @@ class TrainingConfig:
         return {name: value for name, value in asdict(self).items() if value is not None and value != {}}
 
     @classmethod
-    def from_dict(cls, options: dict) -> TrainingConfig:
+    def from_dict(cls, options: Mapping) -> TrainingConfig:
         """The configuration with these options; unknown ones and wrong types are errors."""
-        known = {field.name: field for field in fields(cls)}
-        for name, value in options.items():
+        known = [field.name for field in fields(cls)]
+        for name in options:
             if name not in known:
                 raise ConfigError(f"There is no option {name!r}; the options are {', '.join(known)}.")
-            _check_type(name, value, known[name].type)
         return cls(**options)
 
     @classmethod
-    def from_toml(cls, path: str | Path) -> TrainingConfig:
-        """The configuration in a TOML file."""
-        path = Path(path)
-        try:
-            with path.open("rb") as file:
-                content = file.read(_MAX_CONFIG_BYTES + 1)
-        except OSError as error:
-            raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}; check the path.") from None
-        if len(content) > _MAX_CONFIG_BYTES:
-            raise ConfigError(f"{path} is larger than 1 MiB and no configuration; check the path.")
-        try:
-            options = tomllib.loads(content.decode())
-        except (ValueError, RecursionError) as error:  # tomllib passes on what int() says to very long numbers
-            raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+    def from_toml(cls, path: str | Path, *, rule: str | None = None) -> TrainingConfig:
+        """The configuration in a TOML file.
+
+        Parameters
+        ----------
+        path : str or Path
+        rule : str, optional
+            The learning rule, in place of the file's.
+
+        Raises
+        ------
+        ConfigError
+            If the file cannot be used, or names a file of Python code as rule and no `rule` is given: such a file
+            would be run, so the caller has to name it.
+        """
+        options = read_options(path)
+        if rule is not None:
+            options["rule"] = rule
+        elif names_code(options):
+            raise ConfigError(
+                f"{path} names the rule {options['rule']}, a file that would be run; if you trust that file, name it"
+                f" again with --rule {options['rule']}."
+            )
         return cls.from_dict(options)
+
+    @classmethod
+    def from_model(cls, model: Model, **options) -> TrainingConfig:
+        """The configuration with which a model goes on learning: its own, but for the options given.
+
+        Parameters
+        ----------
+        model : Model
+        **options
+            Changes; tables are merged. Without ``epochs`` or ``examples`` it learns as long again.
+
+        Examples
+        --------
+        >>> from engram import load_model
+        >>> from engram.config import TrainingConfig
+        >>> config = TrainingConfig.from_model(load_model("mnist-100"), dataset="digits", epochs=1)
+        >>> config.neurons, config.examples, config.epochs
+        (100, None, 1)
+        """
+        own = {name: value for name, value in model.config.items() if name not in ("estimator", "start")}
+        if "epochs" in options or "examples" in options:
+            own = {name: value for name, value in own.items() if name not in ("epochs", "examples")}
+        if options.get("dataset", own.get("dataset")) != own.get("dataset"):
+            own.pop("data", None)
+        if "rule" in options and _kind(options["rule"]) != _kind(own.get("rule", "")):
+            own.pop("constants", None)
+        own.setdefault("neurons", model.network.n_neurons)
+        return cls.from_dict(merged(own, options))
 
     def to_toml(self) -> str:
         """The configuration as the text of a TOML file, which reproduces the run."""
@@ -189,13 +217,89 @@ class TrainingConfig:
         return replace(self, **options)
 
 
-def _merged(options: dict, changes: dict) -> dict:
+def read_options(path: str | Path) -> dict:
+    """The options in a TOML file, by name, not yet checked; nothing that they name is opened or run.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file, or it is no TOML.
+    """
+    path = Path(path)
+    try:
+        content = read_regular(path, _MAX_CONFIG_BYTES)
+    except OSError as error:
+        raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}; check the path.") from None
+    except ValueError:
+        raise ConfigError(f"{path} is larger than 1 MiB and no configuration; check the path.") from None
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # tomllib passes on what int() says to very long numbers
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+
+
+def names_code(options: Mapping) -> bool:
+    """Whether options name a file of Python code, a rule of the user's own."""
+    return isinstance(options.get("rule"), str) and is_file_rule(options["rule"])
+
+
+def _kind(rule: str) -> str:
+    """A rule's name, without where its file lies."""
+    return str(rule).rpartition(":")[2]
+
+
+def merged(options: Mapping, changes: Mapping) -> dict:
     """Options with changes; tables are merged in turn."""
-    merged = dict(options)
+    result = dict(options)
     for name, value in changes.items():
-        both_tables = isinstance(value, dict) and isinstance(merged.get(name), dict)
-        merged[name] = _merged(merged[name], value) if both_tables else value
-    return merged
+        both_tables = isinstance(value, Mapping) and isinstance(result.get(name), Mapping)
+        result[name] = merged(result[name], value) if both_tables else value
+    return result
+
+
+def _settled_options(options: dict) -> dict:
+    """Every option of a configuration, checked and of the type that it has everywhere."""
+    result = {}
+    for name, value in options.items():
+        if name in ("constants", "network", "protocol", "data"):
+            if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+                raise ConfigError(f"{name} must be a table, got {value!r}.")
+            if name == "data":
+                result[name] = Options.from_dict(value).to_dict()
+                continue
+            constants = name == "constants"
+            result[name] = _settled_constants(value) if constants else settled_fields(value, within=name)
+        elif name == "preset":
+            check_choice(name, value, tuple(PRESETS))
+            result[name] = str(value)
+        elif name in ("epochs", "examples", "test_examples") and value is None:
+            result[name] = None
+        elif name == "input_gain" and isinstance(value, str) and value == "auto":
+            result[name] = "auto"
+        elif name in PARAMETERS:
+            result[name] = settled(name, value)
+        else:
+            result[name] = _text(name, value)
+    return result
+
+
+def _settled_constants(constants: Mapping) -> dict:
+    """A rule's constants; the rule itself knows their bounds. Infinity is a text, since JSON's numbers lack it."""
+    result = {}
+    for name, value in constants.items():
+        number = plain_number(value)
+        infinite = number is not None and abs(number) == math.inf
+        result[name] = str(number) if infinite else settled("", value, shown_as=name)
+    return result
+
+
+def _text(name: str, value) -> str | None:
+    """An option that is a text, such as a name or a path."""
+    if value is None and name == "start":
+        return None
+    if not isinstance(value, (str, Path)) or "\0" in str(value):
+        raise ConfigError(f"{name} must be text, got {value!r}.")
+    return str(value)
 
 
 def _build(kind, name: str, options: dict, **fixed):
@@ -207,29 +311,14 @@ def _build(kind, name: str, options: dict, **fixed):
             raise ConfigError(f"The {name} has no option {option!r}; it has {', '.join(defaults)}.")
         if isinstance(defaults[option], ConductanceLIF):
             options[option] = _changed_neuron(defaults[option], f"{name}.{option}", value)
+        elif isinstance(value, Mapping):
+            raise ConfigError(f"{name}.{option} must not be a table, got {value!r}.")
     return kind(**options, **fixed)
 
 
 def _changed_neuron(neuron: ConductanceLIF, name: str, options) -> ConductanceLIF:
     """A neuron with options from a file."""
     known = [field.name for field in fields(neuron)]
-    if not isinstance(options, dict) or not set(options) <= set(known):
+    if not isinstance(options, Mapping) or not set(options) <= set(known):
         raise ConfigError(f"{name} must be a table of {', '.join(known)}; got {options!r}.")
     return replace(neuron, **options)
-
-
-def _check_type(name: str, value, annotation: str) -> None:
-    """Raise ConfigError where a file's value is not of the kind that the option wants."""
-    kinds = {"int": int, "float": (int, float), "str": str, "dict": dict, "None": type(None)}
-    wanted = [part.strip() for part in annotation.split("|")]
-    allowed = tuple(kind for part in wanted for kind in _as_tuple(kinds[part]))
-    if not isinstance(value, allowed) or isinstance(value, bool) or (value != value):
-        readable = " or ".join({"int": "a whole number", "float": "a number", "str": "text", "dict": "a table"}[part]
-                               for part in wanted if part != "None")  # fmt: skip
-        raise ConfigError(f"{name} must be {readable}, got {value!r}.")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{name} must be finite, got {value!r}.")
-
-
-def _as_tuple(kind) -> tuple:
-    return kind if isinstance(kind, tuple) else (kind,)

@@ -1,14 +1,28 @@
-"""Writing files so that a reader never meets half of one."""
+"""Files as they are and no other: read within bounds, written so that a reader never meets half of one."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-import tempfile
+import secrets
+import stat
 from pathlib import Path
 
 from engram.errors import RunFolderError
+
+PART = ".part"
+"""How the names of files end that are still being written."""
+
+_HELP = {
+    errno.ENOSPC: "free some space or choose another folder with --out",
+    errno.EDQUOT: "free some space or choose another folder with --out",
+    errno.EIO: "check the disk or choose another folder with --out",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+_LONGEST_NAME = 255  # bytes of a file's name, on every system in use
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -21,23 +35,84 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     """
     temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
+        temporary, descriptor = _new_part(path)
+        try:
+            _write_all(descriptor, content)
             if durable:
-                os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         os.replace(temporary, path)  # noqa: PTH105
+        temporary = None
         if durable:
             _sync_folder(path.parent)
     except OSError as error:
+        raise RunFolderError(f"Cannot write {path}: {why_not_written(path, error)}.") from error
+    finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)  # noqa: PTH108
-        raise RunFolderError(
-            f"Cannot write {path}: {error.strerror or error}; free some space or choose another folder with --out."
-        ) from error
+
+
+def why_not_written(path: Path, error: OSError) -> str:
+    """The true cause of a failed write, and what to do about it."""
+    folder = path.parent
+    if not os.path.exists(folder):  # noqa: PTH110 - Path's own raises where a name is too long
+        return f"its folder {folder} was moved or removed meanwhile; leave it where it is and begin there again"
+    if not os.path.isdir(folder):  # noqa: PTH112
+        return f"{folder} is a file, not a folder; move it away"
+    return f"{error.strerror or error}; {_HELP.get(error.errno, 'choose another folder with --out')}"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, if it is not there.
+
+    Raises
+    ------
+    RunFolderError
+        If it cannot be made; a file that stands in its place is named.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise RunFolderError(f"{folder} is a file, not a folder; move it away or choose another folder.") from None
+    except OSError as error:
+        help_ = _HELP.get(error.errno, "choose another folder with --out")
+        raise RunFolderError(f"Cannot make the folder {folder}: {error.strerror or error}; {help_}.") from error
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """The content of a regular file, or of one that a link leads to, of at most `most` bytes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read; devices, pipes and folders are none, and never opened for long.
+    ValueError
+        If it is larger; no more than `most` bytes were read.
+    """
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"larger than {most:,} bytes")
+    return content
+
+
+def open_regular(path: Path):
+    """A regular file, opened to read bytes; see :func:`read_regular`."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "it is no regular file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def exists(path: Path) -> bool:
+    """Whether something lies there; nothing does where the name itself is impossible."""
+    return os.path.lexists(path)
 
 
 def to_json(value) -> bytes:
@@ -45,10 +120,21 @@ def to_json(value) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _new_part(path: Path) -> tuple[str, int]:
+    """A new file beside another, of the mode that the user's umask gives; its name and descriptor."""
+    while True:
+        end = f".{secrets.token_hex(4)}{PART}"
+        stem = os.fsdecode(os.fsencode(path.name)[: _LONGEST_NAME - len(end) - 1])
+        name = str(path.with_name(f".{stem}{end}"))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with contextlib.suppress(FileExistsError):
+            return name, os.open(name, flags, 0o666)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content).cast("B")
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _sync_folder(folder: Path) -> None:

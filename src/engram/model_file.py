@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
+import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,31 +19,37 @@ from typing import Any
 import numpy as np
 
 from engram._version import __version__
+from engram.config import TrainingConfig
 from engram.datasets.base import FRAMINGS
 from engram.datasets.recordings import Layout
 from engram.datasets.scale import PIXELS, ValueRange, check_value_range
 from engram.errors import ConfigError, EngramError, ModelFileError
-from engram.files import write_atomically
+from engram.files import exists, open_regular, write_atomically
 from engram.model import Model
 from engram.models import find_model
 from engram.networks import DiehlCook, Protocol
 from engram.neurons import ConductanceLIF
 from engram.plasticity.records import rule_from_record
 from engram.readout import Readout
-from engram.validation import check_positive
+from engram.validation import check_presentation, settled, settled_fields
 
 FORMAT = "engram-1"
 """The layout of the files; a file of another one is refused."""
+
+MODEL_NAME, CHECKPOINTS = "model.safetensors", "checkpoints"
+"""Where a run's folder has its network, and the states from which it can be resumed."""
 
 MAX_BYTES = 1 << 32
 _NO_DIGEST = "0" * 64
 _READOUT_TENSORS = ("classes", "profile", "assigned", "coefficients", "intercepts")
 
-_MAX_STEPS = 1 << 22
-"""No file may ask for presentations longer than this: they would take hours, or more memory than there is."""
+_MAX_HEADER = 1 << 24
+"""No header is longer (16 MiB): JSON takes many times its size in memory."""
 
-_MAX_ATTEMPTS = 10_000
 _MAX_DELAYS = 1 << 34
+"""No file may claim more delayed synapses than this: they are drawn anew, so its size does not vouch for them."""
+
+_CHECKPOINT_NAME = re.compile(r"^\d{12}\.safetensors$")
 
 _HALVED = ("weights", "readout.profile", "readout.coefficients")
 """What a compact file holds in half precision."""
@@ -84,7 +94,7 @@ def decode(content: bytes, name: str) -> tuple[dict[str, np.ndarray], dict[str, 
     if hashlib.sha256(blank).hexdigest() != digest:
         raise ModelFileError(f"{name} is damaged: its content does not match its digest; take another copy of it.")
     try:
-        tensors, metadata = load(content), json.loads(text["engram"])
+        tensors, metadata = load(content), _strict_json(text["engram"])
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelFileError(f"{name} is damaged: {error}.") from None
     if not isinstance(metadata, dict):
@@ -93,13 +103,18 @@ def decode(content: bytes, name: str) -> tuple[dict[str, np.ndarray], dict[str, 
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's content, within bounds."""
+    """The content of a model's file, whose first bytes are looked at before the rest is read."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ModelFileError(f"{path} is larger than {MAX_BYTES >> 30} GiB and no engram model.")
-        return path.read_bytes()
+        with open_regular(path) as file:
+            start = file.read(8 + _MAX_HEADER)
+            _header(start, str(path), whole=False)
+            rest = file.read(MAX_BYTES - len(start) + 1)
     except OSError as error:
-        raise ModelFileError(f"Cannot read {path}: {error.strerror}; give a run folder or a model file.") from None
+        reason = error.strerror or error
+        raise ModelFileError(f"Cannot read {path}: {reason}; give a run folder or a model file.") from None
+    if len(start) + len(rest) > MAX_BYTES:
+        raise ModelFileError(f"{path} is larger than {MAX_BYTES >> 30} GiB and no engram model.")
+    return start + rest
 
 
 def model_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -108,11 +123,11 @@ def model_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     tensors |= {f"rule.{name}": values for name, values in model.rule_state.items()}
     metadata = {
         "version": __version__,
-        "network": asdict(model.network),
-        "protocol": asdict(model.protocol),
+        "network": settled_fields(asdict(model.network)),
+        "protocol": settled_fields(asdict(model.protocol)),
         "rule": model.rule_record,
-        "seed": model.seed,
-        "input_gain": model.input_gain,
+        "seed": int(model.seed),
+        "input_gain": float(model.input_gain),
         "image_shape": model.image_shape,
         "ink_fill": model.ink_fill,
         "value_range": model.value_range,
@@ -120,8 +135,8 @@ def model_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "class_names": {str(label): name for label, name in model.class_names.items()},
         "event_layout": None if model.event_layout is None else model.event_layout.to_dict(),
         "dataset": model.dataset,
-        "examples": model.examples,
-        "presentations": model.presentations,
+        "examples": int(model.examples),
+        "presentations": int(model.presentations),
         "config": model.config,
         "n_label": None,
     }
@@ -152,10 +167,15 @@ def save_model(
     RunFolderError
         If the file cannot be written.
     """
+    write_atomically(Path(path), model_bytes(model, extra=extra, compact=compact))
+
+
+def model_bytes(model: Model, *, extra: dict[str, np.ndarray] | None = None, compact: bool = False) -> bytes:
+    """What :func:`save_model` writes."""
     tensors, metadata = model_content(model)
     if compact:
         tensors = _compacted(tensors)
-    write_atomically(Path(path), encode({**(extra or {}), **tensors}, metadata))
+    return encode({**(extra or {}), **tensors}, metadata)
 
 
 def load_model(path: str | Path, *, rule=None) -> Model:
@@ -164,7 +184,8 @@ def load_model(path: str | Path, *, rule=None) -> Model:
     Parameters
     ----------
     path : str or Path
-        The name of a shipped model, see :mod:`engram.models`, counts where no such path exists.
+        Of a run that was interrupted, the last checkpoint is read. The name of a shipped model, see
+        :mod:`engram.models`, counts where no such path exists.
     rule : type or str, optional
         The class, or ``file.py:Class``, of the user's rule that made the model; only needed to go on learning. Loading
         never runs code that the file names.
@@ -178,12 +199,45 @@ def load_model(path: str | Path, *, rule=None) -> Model:
 
 
 def read_model_file(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
-    """The tensors and metadata of a model's file or run folder, and the file's name for messages."""
+    """The tensors and metadata of a model's file or run folder, and the file's name for messages.
+
+    Of a run that was interrupted, those of the last good checkpoint.
+    """
     path = find_model(path)
-    file = path / "model.safetensors" if path.is_dir() else path
-    if path.is_dir() and not file.exists():
-        raise ModelFileError(f"{path} holds no model.safetensors; train with 'engram train --out {path}'.")
+    folder = os.path.isdir(path)  # noqa: PTH112 - Path's own raises where a name is too long
+    if folder and not exists(path / MODEL_NAME):
+        return read_last_checkpoint(path)
+    file = path / MODEL_NAME if folder else path
     return *decode(read_bytes(file), str(file)), str(file)
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """The checkpoints in a run's folder, oldest first."""
+    try:
+        return sorted(path for path in (folder / CHECKPOINTS).iterdir() if _CHECKPOINT_NAME.match(path.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        path = folder / CHECKPOINTS
+        raise ModelFileError(f"Cannot read {path}: {error.strerror}; look at its permissions.") from None
+
+
+def read_last_checkpoint(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
+    """The newest checkpoint in a run's folder that is whole, as :func:`read_model_file` reads models."""
+    failure = None
+    for file in reversed(checkpoint_files(folder)):
+        try:
+            return *decode(read_bytes(file), str(file)), str(file)
+        except ModelFileError as error:
+            failure = failure or error
+    if failure is None:
+        begun = exists(folder / "config.toml")
+        failure = ModelFileError(
+            f"{folder} holds no {MODEL_NAME} and no checkpoint yet; finish it with 'engram train --resume {folder}'."
+            if begun
+            else f"{folder} holds no {MODEL_NAME}; train with 'engram train --out {folder}'."
+        )
+    raise failure
 
 
 def model_from(tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str, *, rule=None) -> Model:
@@ -191,7 +245,7 @@ def model_from(tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: s
     try:
         network = _network(metadata["network"])
         tensors = _widened(tensors, network.dtype)
-        protocol = Protocol(**metadata["protocol"])
+        protocol = Protocol(**settled_fields(_table(metadata["protocol"])))
         _check_bounds(network, protocol)
         record = dict(metadata["rule"])
         known_rule = None if ":" in record["rule"] and rule is None else rule_from_record(record, rule)
@@ -203,22 +257,22 @@ def model_from(tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: s
             rule_record=record,
             protocol=protocol,
             seed=_whole(metadata, "seed"),
-            input_gain=_positive(metadata, "input_gain"),
+            input_gain=settled("input_gain", metadata["input_gain"]),
             weights=tensors["weights"],
             theta=tensors["theta"],
             rule_state=_rule_state(tensors, network),
             readout=_readout(tensors, metadata, network.n_neurons),
             image_shape=_image_shape(metadata["image_shape"], network.n_inputs),
-            ink_fill=_positive(metadata, "ink_fill"),
+            ink_fill=_share(metadata, "ink_fill"),
             value_range=_value_range(metadata.get("value_range", PIXELS), network.n_inputs),
             framing=_framing(metadata.get("framing", "ink")),
             class_names=_class_names(metadata.get("class_names", {})),
             event_layout=_event_layout(metadata.get("event_layout"), network.n_inputs),
-            dataset=str(metadata["dataset"]),
+            dataset=_text(metadata, "dataset"),
             examples=_whole(metadata, "examples"),
             presentations=_whole(metadata, "presentations"),
-            config=dict(metadata["config"]),
-            version=str(metadata["version"]),
+            config=_config(metadata["config"]),
+            version=_text(metadata, "version"),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, EngramError) and not isinstance(error, ConfigError):
@@ -244,9 +298,19 @@ def _digest_field(digest: str) -> bytes:
     return f'"sha256":"{digest}"'.encode()
 
 
-def _network(values: dict[str, Any]) -> DiehlCook:
-    neurons = {name: ConductanceLIF(**values[name]) for name in ("excitatory", "inhibitory")}
+def _network(values) -> DiehlCook:
+    values = settled_fields(_table(values))
+    neurons = {name: ConductanceLIF(**_table(values[name])) for name in ("excitatory", "inhibitory")}
     return DiehlCook(**{**values, **neurons})
+
+
+def _config(options) -> dict[str, Any]:
+    """The options of the run, which must be such as a run could have; of an estimator's, its own part stays."""
+    options = dict(_table(options))
+    estimator = options.pop("estimator", None)
+    if options:
+        options = TrainingConfig.from_dict(options).to_dict()
+    return options if estimator is None else {**options, "estimator": dict(_table(estimator))}
 
 
 def _check_bounds(network: DiehlCook, protocol: Protocol) -> None:
@@ -255,12 +319,13 @@ def _check_bounds(network: DiehlCook, protocol: Protocol) -> None:
         raise ConfigError(f"it claims {network.n_neurons:,} neurons")
     if network.max_input_delay and network.n_inputs * network.n_neurons > _MAX_DELAYS:
         raise ConfigError(f"it claims {network.n_inputs * network.n_neurons:,} delayed synapses")
-    if (protocol.shown + protocol.blank) / network.dt > _MAX_STEPS:
-        raise ConfigError(f"it shows an image for {protocol.shown + protocol.blank:g} ms in steps of {network.dt:g} ms")
-    if protocol.max_intensity - protocol.start_intensity > _MAX_ATTEMPTS or protocol.min_spikes >= 2**31:
-        raise ConfigError("it shows an image without end")
-    if max(network.excitatory.t_ref, network.inhibitory.t_ref) / network.dt > _MAX_STEPS:
-        raise ConfigError("its neurons stay refractory without end")
+    check_presentation(network, protocol)
+
+
+def _table(value) -> Mapping:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"expected a table, got {value!r:.100}")
+    return value
 
 
 def _check_array(tensors, name: str, shape: tuple[int, ...], dtype: str, *, finite: bool = True) -> None:
@@ -309,6 +374,13 @@ def _image_shape(value, n_inputs: int) -> tuple[int, int] | None:
     return height, width
 
 
+def _whole(metadata, name: str) -> int:
+    value = metadata[name]
+    if type(value) is not int or not 0 <= value < 2**64:
+        raise ValueError(f"its {name} is {value!r}")
+    return value
+
+
 def _value_range(value, n_inputs: int) -> ValueRange:
     if any(type(number) not in (int, float) for end in value for number in (end if isinstance(end, list) else [end])):
         raise ValueError("its value_range holds what is no number")
@@ -317,12 +389,12 @@ def _value_range(value, n_inputs: int) -> ValueRange:
 
 def _framing(value) -> str:
     if value not in FRAMINGS:
-        raise ValueError(f"its framing is {value!r}")
+        raise ValueError(f"its framing is {value!r:.100}")
     return value
 
 
 def _class_names(value) -> dict[int, str]:
-    if not all(isinstance(name, str) for name in value.values()):
+    if not all(isinstance(name, str) for name in _table(value).values()):
         raise ValueError("its class names are no text")
     return {int(label): name for label, name in value.items()}
 
@@ -330,29 +402,50 @@ def _class_names(value) -> dict[int, str]:
 def _event_layout(value, n_inputs: int) -> Layout | None:
     if value is None:
         return None
-    layout = Layout.from_dict(value)
+    layout = Layout.from_dict(_table(value))
     if layout.n_inputs != n_inputs:
         raise ValueError(f"its sensor of {layout.sensor_shape} does not have its {n_inputs:,} inputs")
     return layout
 
 
-def _whole(metadata, name: str) -> int:
+def _share(metadata, name: str) -> float:
     value = metadata[name]
-    if type(value) is not int or not 0 <= value < 2**64:
-        raise ValueError(f"its {name} is {value!r}")
+    if type(value) not in (int, float) or not 0 < value <= 1:
+        raise ValueError(f"its {name} is {value!r:.100}")
+    return float(value)
+
+
+def _text(metadata, name: str) -> str:
+    value = metadata[name]
+    if not isinstance(value, str):
+        raise ValueError(f"its {name} is {value!r:.100}")
     return value
 
 
-def _positive(metadata, name: str) -> float:
-    check_positive(f"its {name}", metadata[name])
-    return float(metadata[name])
+def _strict_json(text: str):
+    """JSON as the standard has it: every number finite."""
+    return json.loads(text, parse_float=_finite, parse_constant=_finite)
 
 
-def _header(content: bytes, name: str) -> dict:
-    """The JSON header of a safetensors file, within the bytes that are there."""
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"it holds the number {text:.40}")
+    return number
+
+
+def _header(content: bytes, name: str, *, whole: bool = True) -> dict:
+    """The JSON header of a safetensors file, within the bytes that are there.
+
+    Where only the first bytes of a file are there, it must be as far as its beginning tells.
+    """
     size = int.from_bytes(content[:8], "little")
     if len(content) < 10 or size > len(content) - 8:
         raise ModelFileError(f"{name} is not a model file or was cut short; give a run folder or a whole model file.")
+    if content[8:9] != b"{" or size > _MAX_HEADER:
+        raise ModelFileError(f"{name} is not a model file; give a run folder or its model.safetensors.")
+    if not whole:
+        return {}
     try:
         header = json.loads(content[8 : 8 + size])
     except (ValueError, RecursionError):

@@ -9,15 +9,47 @@ import numpy as np
 from engram import figures
 from engram.datasets.base import Dataset
 from engram.encoders import poisson_spikes
+from engram.errors import DataError
 from engram.evaluation import Evaluation
+from engram.files import exists, make_folder
 from engram.kernels.state import new_recorder
 from engram.model import Model
+from engram.model_file import load_model
+from engram.model_input import load_for
 from engram.plasticity.normalization import target_norm
 from engram.randomness import Stream, content_counter, stream_key
 from engram.readout import RunningAccuracy
 from engram.run_folder import RunFolder
 
 BEST_SCHEME = "proportion"
+
+
+def draw_again(folder: RunFolder) -> list[Path]:
+    """Draw a run's figures from what it left, be it finished or not; return the files.
+
+    Raises
+    ------
+    ModelFileError, RunFolderError
+        If there is no network yet, a record is damaged, or a figure cannot be written.
+    """
+    if exists(folder.model_file):
+        model, metrics = load_model(folder.path), folder.read_metrics()
+    else:
+        model, metrics, *_ = folder.read_unfinished()
+    evaluation = folder.read_evaluation()
+    try:
+        dataset = load_for(model)
+    except DataError:
+        dataset = None  # it is not here, and only the raster needs it
+    running = folder.is_held
+    if not running:
+        folder.acquire()
+        folder.sweep()
+    try:
+        return draw_run(folder, model, dataset, metrics, evaluation)
+    finally:
+        if not running:
+            folder.release()
 
 
 def draw_run(
@@ -40,7 +72,7 @@ def draw_run(
     evaluation : Evaluation, optional
         For the confusion matrix and the marks of the learning curve.
     """
-    folder.figures.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.figures)
     drawn = {}
     if model.image_shape is not None and dataset is not None and dataset.train_recordings is not None:
         names = [model.class_name(label) for label in dataset.train_labels]

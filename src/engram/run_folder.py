@@ -3,30 +3,52 @@
 ::
 
     config.toml         the options that were used; they reproduce the run
+    start.safetensors   the model that a run went on from, if it did
     model.safetensors   the trained network, loadable alone
     summary.json        figures of the run
     metrics.jsonl       the learning curve, one JSON object a line
     checkpoints/        the last two states, to resume from
     figures/
+
+Nothing in it is ever run, and all of it is taken for what a stranger may have written.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
-import re
+import platform
 import shutil
+import stat
 from pathlib import Path
 
 import numpy as np
 
-from engram.config import TrainingConfig
+from engram.config import TrainingConfig, read_options
 from engram.errors import ConfigError, ModelFileError, RunFolderError
-from engram.files import to_json, write_atomically
-from engram.model_file import decode, encode, read_bytes
+from engram.evaluation import Evaluation
+from engram.files import PART, exists, make_folder, read_regular, to_json, write_atomically
+from engram.model import Model
+from engram.model_file import (
+    CHECKPOINTS,
+    MODEL_NAME,
+    checkpoint_files,
+    decode,
+    encode,
+    model_bytes,
+    model_from,
+    read_bytes,
+    read_last_checkpoint,
+)
+from engram.run_records import check_metrics, check_summary, evaluation_in
 
 CHECKPOINTS_KEPT = 2
-_CHECKPOINT_NAME = re.compile(r"^(\d{12})\.safetensors$")
+MAX_BYTES = 1 << 26
+"""No summary and no learning curve is larger (64 MiB)."""
+
+_HOLDER, _LOCK = ".holder.json", ".lock"
 
 
 class RunFolder:
@@ -40,17 +62,42 @@ class RunFolder:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.config_file = self.path / "config.toml"
-        self.model_file = self.path / "model.safetensors"
+        self.start_file = self.path / "start.safetensors"
+        self.model_file = self.path / MODEL_NAME
         self.summary_file = self.path / "summary.json"
         self.metrics_file = self.path / "metrics.jsonl"
-        self.checkpoints = self.path / "checkpoints"
+        self.checkpoints = self.path / CHECKPOINTS
         self.figures = self.path / "figures"
-        self._lock = None
+        self._lock = self._identity = None
 
     @property
     def holds_run(self) -> bool:
-        """Whether a run was started here."""
-        return self.config_file.exists() or self.model_file.exists() or self.metrics_file.exists()
+        """Whether a run was started here, or one was not cleared away whole."""
+        own = (self.config_file, self.start_file, self.model_file, self.metrics_file, self.checkpoints)
+        return any(map(exists, own))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run that was started here has done all that was asked of it."""
+        return bool(self.read_summary().get("finished"))
+
+    # holding it
+
+    @property
+    def is_held(self) -> bool:
+        """Whether another process holds the folder now."""
+        from filelock import FileLock, Timeout
+
+        lock = self.path / _LOCK
+        if not exists(lock) or not stat.S_ISREG(lock.lstat().st_mode):
+            return False
+        try:
+            with FileLock(lock, timeout=0):
+                return False
+        except Timeout:
+            return os.access(self.path, os.W_OK)
+        except (OSError, NotImplementedError):
+            return False
 
     def acquire(self) -> None:
         """Hold the folder, made if need be, until :meth:`release` or the end of the process.
@@ -62,21 +109,19 @@ class RunFolder:
         """
         from filelock import FileLock, Timeout
 
-        holder = self.path / ".holder.json"
+        lock = self.path / _LOCK
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.path / ".lock")
+            self._check_writable()
+            if exists(lock) and not stat.S_ISREG(lock.lstat().st_mode):
+                raise RunFolderError(f"{lock} is no regular file; remove it, it may have been put there to do harm.")
+            self._lock = FileLock(lock)
             self._lock.acquire(timeout=0)
-            write_atomically(holder, to_json({"pid": os.getpid(), "host": os.uname().nodename}), durable=False)
+            self._identity = _identity(self.path)
         except Timeout:
             self._lock = None
-            try:
-                who = json.loads(holder.read_text())
-                by = f"process {who['pid']} on {who['host']}"
-            except (OSError, ValueError, KeyError, TypeError):
-                by = "another process"
             raise RunFolderError(
-                f"{self.path} is held by {by}; wait until it is done or choose another folder with --out."
+                f"{self.path} is held by {self._holder()}; wait until it is done or choose another folder with --out."
             ) from None
         except (OSError, NotImplementedError) as error:
             self.release()
@@ -84,76 +129,123 @@ class RunFolder:
                 raise
             reason = getattr(error, "strerror", None) or error
             raise RunFolderError(f"Cannot write to {self.path}: {reason}; choose another folder with --out.") from error
+        try:
+            holder = {"pid": os.getpid(), "host": platform.node()}
+            write_atomically(self.path / _HOLDER, to_json(holder), durable=False)
+        except BaseException:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Let the folder go."""
-        if self._lock is not None:
-            (self.path / ".holder.json").unlink(missing_ok=True)
+        if self._lock is None:
+            return
+        with contextlib.suppress(OSError):
+            if _identity(self.path) == self._identity:
+                (self.path / _HOLDER).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
             self._lock.release()
-            self._lock = None
+        self._lock = self._identity = None
 
     def clear(self) -> None:
         """Remove a run's own files, and nothing else."""
-        for file in (self.config_file, self.model_file, self.summary_file, self.metrics_file):
-            file.unlink(missing_ok=True)
-        for folder in (self.checkpoints, self.figures):
-            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            for folder in (self.checkpoints, self.figures):
+                _remove(folder)
+            for file in (self.summary_file, self.metrics_file, self.start_file, self.model_file, self.config_file):
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunFolderError(
+                f"Cannot replace the run in {self.path}: {error.strerror or error} ({error.filename}); choose another"
+                " folder with --out."
+            ) from error
+
+    def sweep(self) -> None:
+        """Remove what a process that was killed left half written."""
+        for folder in (self.path, self.checkpoints, self.figures):
+            with contextlib.suppress(OSError):
+                for left in folder.iterdir():
+                    if left.name.startswith(".") and left.name.endswith(PART):
+                        _unlink_if_possible(left)
+
+    # its files
 
     def write_config(self, config: TrainingConfig) -> None:
         """Keep the options that were used."""
-        write_atomically(self.config_file, config.to_toml().encode())
+        self._write(self.config_file, config.to_toml().encode())
 
-    def read_config(self) -> TrainingConfig:
-        """The options of the run that was started here."""
-        if not self.config_file.exists():
+    def read_options(self) -> dict:
+        """The options of the run that was started here, by name, not yet checked."""
+        if not exists(self.config_file):
             raise RunFolderError(
                 f"{self.path} holds no run to resume; start one with 'engram train --out {self.path}'."
             )
-        if self.config_file.stat().st_size == 0:
+        options = read_options(self.config_file)
+        if not options:
             raise RunFolderError(f"{self.config_file} is empty; start again with 'engram train --overwrite'.")
-        return TrainingConfig.from_toml(self.config_file)
+        return options
+
+    def read_config(self) -> TrainingConfig:
+        """The configuration of the run that was started here; a rule of one's own is in it by name alone."""
+        return TrainingConfig.from_dict(self.read_options())
+
+    def write_start(self, model: Model) -> None:
+        """Keep the model that the run goes on from."""
+        self._write(self.start_file, model_bytes(model))
+
+    def write_model(self, model: Model) -> None:
+        """Write the trained network."""
+        self._write(self.model_file, model_bytes(model))
 
     def write_summary(self, summary: dict) -> None:
         """Write the run's figures."""
-        write_atomically(self.summary_file, to_json(summary))
+        self._write(self.summary_file, to_json(summary))
 
     def read_summary(self) -> dict:
-        """The run's figures, empty before there are any."""
-        try:
-            return json.loads(self.summary_file.read_text())
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"Cannot read {self.summary_file}: {error}; train again with --overwrite.") from None
+        """The run's figures, empty before there are any.
+
+        Raises
+        ------
+        RunFolderError
+            If the file is damaged.
+        """
+        content = self._read(self.summary_file)
+        return {} if content is None else self._checked(self.summary_file, check_summary, content)
+
+    def read_evaluation(self) -> Evaluation | None:
+        """How well the network read test images; None before that is known."""
+        summary = self.read_summary()
+        return self._checked(self.summary_file, evaluation_in, summary)
 
     def write_metrics(self, metrics: list[dict]) -> None:
         """Write the learning curve."""
         lines = "".join(json.dumps(record, sort_keys=True, allow_nan=False) + "\n" for record in metrics)
-        write_atomically(self.metrics_file, lines.encode(), durable=False)
+        self._write(self.metrics_file, lines.encode())
 
     def read_metrics(self) -> list[dict]:
-        """The learning curve so far."""
-        try:
-            return [json.loads(line) for line in self.metrics_file.read_text().splitlines()]
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"Cannot read {self.metrics_file}: {error}; train again with --overwrite.") from None
+        """The learning curve so far.
+
+        Raises
+        ------
+        RunFolderError
+            If the file is damaged.
+        """
+        content = self._read(self.metrics_file)
+        return [] if content is None else self._checked(self.metrics_file, check_metrics, content)
 
     def write_checkpoint(self, examples: int, tensors: dict[str, np.ndarray], metadata: dict) -> Path:
         """Add a checkpoint and drop all but the last two."""
-        self.checkpoints.mkdir(exist_ok=True)
+        self._check_place()
+        make_folder(self.checkpoints)
         path = self.checkpoints / f"{examples:012d}.safetensors"
-        write_atomically(path, encode(tensors, metadata))
+        self._write(path, encode(tensors, metadata))
         for old in self.checkpoint_files()[:-CHECKPOINTS_KEPT]:
-            old.unlink(missing_ok=True)
+            _unlink_if_possible(old)
         return path
 
     def checkpoint_files(self) -> list[Path]:
         """Checkpoints, oldest first."""
-        if not self.checkpoints.is_dir():
-            return []
-        return sorted(path for path in self.checkpoints.iterdir() if _CHECKPOINT_NAME.match(path.name))
+        return checkpoint_files(self.path)
 
     def read_checkpoint(self, path: str | Path | None = None) -> tuple[dict[str, np.ndarray], dict]:
         """The newest checkpoint, or a chosen one.
@@ -179,6 +271,93 @@ class RunFolder:
                 else " No other checkpoint is good; start again with --overwrite."
             )
             raise ModelFileError(f"{error}{offer}") from None
+
+    def read_unfinished(self) -> tuple[Model, list[dict], int, int]:
+        """The network as the last good checkpoint has it, its learning curve, and how many images of how many are done.
+
+        Raises
+        ------
+        ModelFileError
+            If there is no good checkpoint.
+        """
+        tensors, metadata, name = read_last_checkpoint(self.path)
+        try:
+            kept = metadata["checkpoint"]
+            metrics = check_metrics("\n".join(map(json.dumps, kept["metrics"])).encode())
+            return model_from(tensors, metadata, name), metrics, int(kept["examples"]), int(kept["total"])
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            if isinstance(error, ModelFileError):
+                raise
+            raise ModelFileError(f"{name} is no checkpoint: {error}.") from None
+
+    # within
+
+    def _write(self, path: Path, content: bytes) -> None:
+        self._check_place()
+        write_atomically(path, content)
+
+    def _check_place(self) -> None:
+        """Raise RunFolderError where the folder that is held lies under another name by now, or nowhere."""
+        if self._identity is not None and _identity(self.path) != self._identity:
+            raise RunFolderError(
+                f"{self.path} was moved, removed or replaced while it was used; what was saved before lies where it"
+                " was moved to: put it back, or go on there with --resume."
+            )
+
+    def _check_writable(self) -> None:
+        """Raise the reason why no file can be made here, which a lock would not tell."""
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            read_only = hasattr(os, "statvfs") and os.statvfs(self.path).f_flag & os.ST_RDONLY
+            number = errno.EROFS if read_only else errno.EACCES
+            raise OSError(number, os.strerror(number), str(self.path))
+
+    def _holder(self) -> str:
+        """Who holds the folder, as far as it says so."""
+        try:
+            who = json.loads(read_regular(self.path / _HOLDER, 1 << 12))
+            return f"process {int(who['pid'])} on {str(who['host'])[:80]}"
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return "another process"
+
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            return read_regular(path, MAX_BYTES)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise self._damaged(path, getattr(error, "strerror", None) or error) from None
+
+    def _checked(self, path: Path, check, content):
+        try:
+            return check(content)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise self._damaged(path, error) from None
+
+    def _damaged(self, path: Path, reason) -> RunFolderError:
+        help_ = "remove it and go on with --resume, which writes it again" if exists(self.config_file) else "remove it"
+        return RunFolderError(f"Cannot read {path}: {str(reason)[:200]}; {help_}.")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a folder from another that has its name."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder with all that is in it; of a link, the link alone."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+
+
+def _unlink_if_possible(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _is_good(path: Path) -> bool:

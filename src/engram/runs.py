@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,11 +12,16 @@ import numpy as np
 
 from engram._version import __version__
 from engram.callbacks import Callback, Callbacks
-from engram.config import TrainingConfig
-from engram.errors import HealthError, Interrupted, RuleError, RunFolderError
-from engram.evaluation import label_neurons, measure_accuracy
+from engram.config import TrainingConfig, names_code
+from engram.datasets.base import Dataset
+from engram.errors import ConfigError, HealthError, Interrupted, ModelFileError, RuleError, RunFolderError
+from engram.evaluation import Evaluation, label_neurons, measure_accuracy
+from engram.files import exists
+from engram.interrupts import deferred_interrupt, immediate_interrupt
 from engram.model import Model
-from engram.model_file import save_model
+from engram.model_file import load_model
+from engram.plasticity.base import LearningRule
+from engram.plasticity.registry import load_rule
 from engram.run_folder import RunFolder
 from engram.training import BLOCK, Training
 
@@ -33,8 +36,6 @@ class RunOptions:
         At least this often a checkpoint is written.
     checkpoint_examples : int, optional
         Also after each this many images.
-    checkpoint : Path, optional
-        The checkpoint to resume from, instead of the newest.
     evaluate, figures : bool
         Whether to label and test, and to draw, at the end.
     threads : int, optional
@@ -45,15 +46,23 @@ class RunOptions:
 
     checkpoint_seconds: float = 30.0
     checkpoint_examples: int | None = None
-    checkpoint: Path | None = None
     evaluate: bool = True
     figures: bool = True
     threads: int | None = None
     strict: bool = False
 
 
-def start_run(folder: RunFolder, config: TrainingConfig, *, overwrite: bool) -> None:
+def start_run(folder: RunFolder, config: TrainingConfig, *, overwrite: bool, start: Model | None = None) -> None:
     """Take a folder for a new run; it is held until released.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    config : TrainingConfig
+    overwrite : bool
+        Whether a run that the folder holds may be replaced.
+    start : Model, optional
+        What the training goes on from; a copy is kept in the folder.
 
     Raises
     ------
@@ -65,19 +74,94 @@ def start_run(folder: RunFolder, config: TrainingConfig, *, overwrite: bool) -> 
             f"{folder.path} already holds a run; continue it with --resume, replace it with --overwrite, or choose"
             " another folder with --out."
         )
-    existed = folder.path.exists()
-    if not folder.holds_run and folder.path.is_dir() and any(p.name[0] != "." for p in folder.path.iterdir()):
+    existed = exists(folder.path)
+    if not folder.holds_run and _holds_other_files(folder.path):
         raise RunFolderError(f"{folder.path} holds other files and no run; choose an empty or new folder with --out.")
     folder.acquire()
     try:
         if folder.holds_run:
+            if not overwrite:  # another process began one since
+                raise RunFolderError(f"{folder.path} already holds a run; choose another folder with --out.")
             folder.clear()
+        folder.sweep()
+        if start is not None:
+            folder.write_start(start)
         folder.write_config(config)
     except BaseException:
         folder.release()
         if not existed:
             _remove_if_empty(folder.path)
         raise
+
+
+def resume_run(
+    folder: RunFolder,
+    *,
+    dataset: Dataset | None = None,
+    load: Callable[[TrainingConfig], Dataset] | None = None,
+    rule: str | None = None,
+    checkpoint: str | Path | None = None,
+    threads: int | None = None,
+    kernel: str = "compiled",
+) -> Training:
+    """The training of an interrupted run as its last checkpoint has it, or at its beginning where there is none yet.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        It is held from here on, until released.
+    dataset : Dataset, optional
+        The run's images; loaded by the name that the run has for them if not given.
+    load : callable, optional
+        Loads them from the run's options instead, to tell of it.
+    rule : str, optional
+        ``file.py:Class``, for a run whose rule is the user's own: what the folder names is never run.
+    checkpoint : str or Path, optional
+        The checkpoint to go on from, instead of the newest.
+    threads : int, optional
+    kernel : {"compiled", "reference"}
+
+    Raises
+    ------
+    RunFolderError
+        If the folder holds no run, or another process holds it.
+    ConfigError
+        If the rule is not given, or it, the options or the images are not those of the run.
+    ModelFileError
+        If the checkpoint is damaged.
+    """
+    config = folder.read_config()
+    rule = _rule_of(config, rule, folder)
+    folder.acquire()
+    try:
+        folder.sweep()
+        start = load_model(folder.start_file) if config.start else None
+        kept = folder.read_checkpoint(checkpoint) if checkpoint is not None or folder.checkpoint_files() else None
+        data = dataset or (config.load_data() if load is None else load(config))
+        training = Training(config, data, rule=rule, start=start, threads=threads, kernel=kernel)
+        if kept is not None:
+            training.restore(*kept, name=str(checkpoint or folder.path))
+    except BaseException:
+        folder.release()
+        raise
+    return training
+
+
+def _rule_of(config: TrainingConfig, named: str | None, folder: RunFolder) -> LearningRule | None:
+    """The rule of a run where it is the user's own, from the file that the user names; None for a built-in one."""
+    if not names_code({"rule": config.rule}):
+        if named is not None and named != config.rule:
+            raise ConfigError(f"{folder.path} learns by the rule {config.rule}, not {named}; resume it without --rule.")
+        return None
+    if named is None:
+        raise ConfigError(
+            f"{folder.path} learns by the rule {config.rule}, a file that would be run; if you trust that file, name it"
+            f" again: engram train --resume {folder.path} --rule {config.rule}"
+        )
+    kind = config.rule.rpartition(":")[2]
+    if named.rpartition(":")[2] != kind or not names_code({"rule": named}):
+        raise ConfigError(f"{folder.path} learns by the rule {config.rule}, not {named}; give path/to/file.py:{kind}.")
+    return load_rule(named, config.constants)
 
 
 def run_training(
@@ -93,7 +177,7 @@ def run_training(
     folder : RunFolder
         Held, with its configuration written.
     training : Training
-        New, or restored from a checkpoint.
+        New, or from :func:`resume_run`.
     options : RunOptions, optional
     callbacks : iterable of Callback or callable
 
@@ -106,7 +190,7 @@ def run_training(
     Raises
     ------
     Interrupted
-        After Ctrl-C, once the state is saved.
+        After Ctrl-C, or as a terminal closes or the system asks to end, once the state is saved.
     HealthError
         If the options are strict and the network is ill; the state is saved.
     RuleError
@@ -130,53 +214,88 @@ def _run(folder: RunFolder, training: Training, options: RunOptions, callbacks: 
         training.prepare()
         _compile_counting_meanwhile(training, options)
         callbacks.on_start(training)
-        last_save = time.monotonic()
-        while not training.done:
-            progress = training.learn_block()
+        if training.examples:
+            folder.write_metrics(training.metrics)  # a kill may have come between the checkpoint's and this
+        _learn(folder, training, options, callbacks, interrupted)
+    try:
+        with immediate_interrupt():
+            return _finish(folder, training, options, callbacks)
+    except KeyboardInterrupt:
+        raise Interrupted from None
+
+
+def _learn(
+    folder: RunFolder, training: Training, options: RunOptions, callbacks: Callbacks, interrupted: Callable[[], bool]
+) -> None:
+    """Train to the end, with checkpoints on the way."""
+    last_save = time.monotonic()
+    while not training.done:
+        if interrupted():
+            raise Interrupted
+        progress = training.learn_block()
+        try:
             callbacks.on_progress(progress, training)
-            ill = options.strict and training.health.findings
-            due = time.monotonic() - last_save >= options.checkpoint_seconds
-            every = options.checkpoint_examples
-            due |= every is not None and progress.examples // every > (progress.examples - BLOCK) // every
-            if due or interrupted() or ill or training.done:
-                save_checkpoint(folder, training)
-                last_save = time.monotonic()
-            if interrupted():
-                raise Interrupted
-            if ill:
-                raise HealthError(". ".join(map(str, training.health.findings)))
-    model = training.model()
-    summary = summarize(training)
-    save_model(model, folder.model_file)
-    folder.write_summary(summary)
+        except BaseException:  # a callback's error, or a terminal that is gone, costs nothing that was learned
+            save_checkpoint(folder, training)
+            raise
+        ill = options.strict and training.health.findings
+        due = time.monotonic() - last_save >= options.checkpoint_seconds
+        every = options.checkpoint_examples
+        due |= every is not None and progress.examples // every > (progress.examples - BLOCK) // every
+        if due or interrupted() or ill or training.done:
+            save_checkpoint(folder, training)
+            last_save = time.monotonic()
+        if ill:
+            raise HealthError(". ".join(map(str, training.health.findings)))
+
+
+def _finish(folder: RunFolder, training: Training, options: RunOptions, callbacks: Callbacks) -> tuple[Model, dict]:
+    """Label, test and draw, but for what an earlier process did; what it left is never made worse."""
+    model, summary = training.model(), summarize(training)
+    found = _model_of(folder, model)
+    if found is None:
+        folder.write_model(model)
+    before = folder.read_summary()
     evaluation = None
-    if options.evaluate:
-        simulator = training.simulator
-        readout = label_neurons(
-            simulator,
-            training.dataset,
-            training.config.label_examples,
-            threads=options.threads,
-            on_progress=callbacks.on_count,
-        )
-        model = replace(model, readout=readout)
-        save_model(model, folder.model_file)
-        n_test = training.config.test_examples
-        evaluation = measure_accuracy(
-            simulator,
-            readout,
-            training.dataset.test_images[:n_test],
-            training.dataset.test_labels[:n_test],
-            threads=options.threads,
-            on_progress=callbacks.on_count,
-        )
-        summary |= {"evaluation": evaluation.to_dict(), "accuracy": evaluation.accuracy}
+    if found is not None and found.readout is not None and "evaluation" in before:
+        model, evaluation = replace(model, readout=found.readout), folder.read_evaluation()
+    elif options.evaluate:
         folder.write_summary(summary)
+        model, evaluation = _evaluate(folder, training, model, options, callbacks)
+    if evaluation is not None:
+        summary |= {"evaluation": evaluation.to_dict(), "accuracy": evaluation.accuracy}
+    folder.write_summary(summary)
     if options.figures:
         from engram.run_figures import draw_run
 
         callbacks.on_figure(draw_run(folder, model, training.dataset, training.metrics, evaluation))
+    folder.sweep()
+    summary["finished"] = True
+    folder.write_summary(summary)
     return model, summary
+
+
+def _model_of(folder: RunFolder, model: Model) -> Model | None:
+    """The folder's model, if it is this one, perhaps labelled already."""
+    try:
+        found = load_model(folder.model_file) if exists(folder.model_file) else None
+    except ModelFileError:
+        return None
+    same = found is not None and (found.presentations, found.config) == (model.presentations, model.config)
+    return found if same and np.array_equal(found.weights, model.weights) else None
+
+
+def _evaluate(
+    folder: RunFolder, training: Training, model: Model, options: RunOptions, callbacks: Callbacks
+) -> tuple[Model, Evaluation]:
+    """Label the neurons, keep the labelled model, and test it."""
+    simulator, dataset, config = training.simulator, training.dataset, training.config
+    told = {"threads": options.threads, "on_progress": callbacks.on_count}
+    readout = label_neurons(simulator, dataset, config.label_examples, **told)
+    model = replace(model, readout=readout)
+    folder.write_model(model)
+    images, labels = dataset.test_images[: config.test_examples], dataset.test_labels[: config.test_examples]
+    return model, measure_accuracy(simulator, readout, images, labels, **told)
 
 
 def save_checkpoint(folder: RunFolder, training: Training) -> None:
@@ -213,27 +332,6 @@ def _mean_and_sd(values: np.ndarray) -> dict[str, float | None]:
     return {name: value if np.isfinite(value) else None for name, value in pair.items()}
 
 
-@contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C wait for a good moment: yields a function that tells whether it came; a second one acts at once."""
-    pressed = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed.is_set
-        return
-
-    def note(signum, frame):
-        if pressed.is_set():
-            raise KeyboardInterrupt
-        pressed.set()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield pressed.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _compile_counting_meanwhile(training: Training, options: RunOptions) -> None:
     """Compile the kernel that labels and tests on another thread while training runs, which leaves it the time."""
     if not options.evaluate or training.simulator.kernel != "compiled":
@@ -243,6 +341,14 @@ def _compile_counting_meanwhile(training: Training, options: RunOptions) -> None
         training.small_simulator().count_spikes(np.zeros((1, 1), np.float32))
 
     threading.Thread(target=compile_counting, daemon=True).start()
+
+
+def _holds_other_files(path: Path) -> bool:
+    """Whether a folder holds what is no run's; what cannot be read is told when it is taken."""
+    try:
+        return any(entry.name[0] != "." for entry in path.iterdir())
+    except OSError:
+        return False
 
 
 def _remove_if_empty(path: Path) -> None:

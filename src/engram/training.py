@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engram import randomness
+from engram import checkpoints, randomness
 from engram._version import __version__
 from engram.config import TrainingConfig
 from engram.datasets.base import Dataset
 from engram.datasets.recordings import Recordings
 from engram.datasets.scale import PIXELS, ValueRange
 from engram.encoders import auto_input_gain
-from engram.errors import ConfigError, EngramError, ModelFileError, RuleError
+from engram.errors import ConfigError, RuleError
 from engram.health import Health
 from engram.model import Model
 from engram.plasticity.base import LearningRule
@@ -34,8 +34,6 @@ BLOCK = 25
 """Images between two looks at the clock, the keyboard and the learning curve."""
 
 _CURVE_POINTS = 200
-_STATE_TENSORS = ("v", "g_exc", "g_inh", "hold")
-_RUNNING_TENSORS = ("responses", "seen", "hits")
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,8 @@ class Training:
     rule : LearningRule, optional
         Instead of the one that the configuration names.
     start : Model, optional
-        Go on from its weights, thresholds, rule state and input gain instead of starting anew.
+        Go on from its weights, thresholds, rule state and, unless the configuration has another, input gain instead
+        of starting anew.
     learning_rate_at : float, optional
         Keep the learning rates where they stand at this share of a training, 0 to 1, instead of letting them fall:
         for learning whose end is not known.
@@ -158,7 +157,9 @@ class Training:
         threads: int | None = None,
     ):
         self.config, self.dataset = config, dataset
-        gain = config.input_gain if start is None else start.input_gain
+        if start is not None:
+            _check_start(start, dataset.n_inputs, config.neurons)
+        gain = start.input_gain if start is not None and config.input_gain == "auto" else config.input_gain
         self.simulator = Simulator(
             config.make_network(dataset.n_inputs),
             rule or config.make_rule(),
@@ -183,13 +184,14 @@ class Training:
         self.running = RunningAccuracy(np.array(dataset.classes), config.neurons) if labelled else None
         self.health = Health(self.simulator.network, self.simulator.protocol, self.simulator.rule)
         self.stop_reason = ""
-        self._spikes = 0
-        self._since = 0
+        self.spikes_since = 0
+        self.images_since = 0
         self._order = (-1, np.zeros(0, np.int64))
         self._compiled = False
 
     @functools.cached_property
-    def _dataset_hash(self) -> str:
+    def dataset_hash(self) -> str:
+        """Tells a resumed run that its data are the same."""
         return self.dataset.content_hash()
 
     @property
@@ -235,8 +237,8 @@ class Training:
         if self.running is not None:
             self.running.update(counts, self.dataset.train_labels[chosen])
         self.examples = stop
-        self._spikes += int(spikes.sum())
-        self._since += len(chosen)
+        self.spikes_since += int(spikes.sum())
+        self.images_since += len(chosen)
         self.health.update(self.examples, spikes, self.simulator.state)
         report = self._report()
         if self.examples % self._curve_step() == 0 or self.done:
@@ -271,29 +273,8 @@ class Training:
         )
 
     def snapshot(self) -> tuple[dict[str, np.ndarray], dict]:
-        """Everything that a resumed run needs, as tensors and metadata."""
-        state, memory = self.simulator.state, self.simulator.memory
-        tensors = {"weights": state.weights, "theta": state.theta, "pending": state.pending}
-        for population, layer in (("exc", state.exc), ("inh", state.inh)):
-            tensors |= {f"{population}.{name}": getattr(layer, name) for name in _STATE_TENSORS}
-        tensors |= {f"memory.{name}": values for name, values in memory._asdict().items()}
-        if self.running is not None:
-            tensors |= {f"running.{name}": getattr(self.running, name) for name in _RUNNING_TENSORS}
-        metadata = {
-            "version": __version__,
-            "config": self.config.to_dict(),
-            "rule": rule_record(self.simulator.rule),
-            "dataset": self._dataset_hash,
-            "examples": self.examples,
-            "presentations": self.simulator.presentations,
-            "silent_images": self.silent_images,
-            "seconds": self.seconds,
-            "overshot": self.simulator.overshot,
-            "metrics": self.metrics,
-            "since": [self._spikes, self._since],
-            "health": self.health.to_dict(),
-        }
-        return tensors, metadata
+        """Everything that a resumed run needs, see :mod:`engram.checkpoints`."""
+        return checkpoints.snapshot(self)
 
     def restore(self, tensors: dict[str, np.ndarray], metadata: dict, name: str = "the checkpoint") -> None:
         """Go on from a snapshot.
@@ -303,54 +284,9 @@ class Training:
         ModelFileError
             If it is of another version of engram, or lacks something.
         ConfigError
-            If it is of another configuration or dataset.
+            If it is of another configuration, rule or dataset.
         """
-        try:
-            self._restore(tensors, metadata, name)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            if isinstance(error, EngramError):
-                raise
-            raise ModelFileError(
-                f"{name} is no checkpoint of this run ({error}); start again with --overwrite."
-            ) from None
-
-    def _restore(self, tensors: dict[str, np.ndarray], metadata: dict, name: str) -> None:
-        if metadata.get("version") != __version__:
-            raise ModelFileError(
-                f"{name} is of engram {metadata.get('version')}, this is {__version__}; resume with the version that"
-                " wrote it."
-            )
-        if metadata["config"] != self.config.to_dict() or metadata["rule"] != rule_record(self.simulator.rule):
-            raise ConfigError(f"{name} is of another configuration; resume with the options of that run.")
-        if metadata["dataset"] != self._dataset_hash:
-            raise ConfigError(
-                f"{name} was made with another content of the dataset {self.dataset.name}; resume with the same images."
-            )
-        state, memory = self.simulator.state, self.simulator.memory
-        targets = {"weights": state.weights, "theta": state.theta, "pending": state.pending}
-        for population, layer in (("exc", state.exc), ("inh", state.inh)):
-            targets |= {f"{population}.{name}": getattr(layer, name) for name in _STATE_TENSORS}
-        targets |= {f"memory.{key}": values for key, values in memory._asdict().items()}
-        if self.running is not None:
-            targets |= {"running.responses": self.running.responses, "running.seen": self.running.seen}
-        for key, target in targets.items():
-            if key not in tensors or tensors[key].shape != target.shape or tensors[key].dtype != target.dtype:
-                raise ModelFileError(f"{name} lacks a fitting {key!r}; start again with --overwrite.")
-        examples, presentations = (_count(metadata[key]) for key in ("examples", "presentations"))
-        spikes, since = (_count(value) for value in metadata["since"])
-        silent_images, seconds = _count(metadata["silent_images"]), float(metadata["seconds"])
-        metrics = [dict(record) for record in metadata["metrics"]]
-        self.health.restore(metadata["health"])
-        if self.running is not None:
-            hits = tensors["running.hits"]
-            if hits.dtype != np.bool_ or hits.ndim != 1 or len(hits) > RunningAccuracy.WINDOW:
-                raise ModelFileError(f"{name} lacks a fitting 'running.hits'; start again with --overwrite.")
-            self.running.hits = hits
-        for key, target in targets.items():
-            target[...] = tensors[key]
-        self.simulator.presentations, self.simulator.overshot = presentations, bool(metadata["overshot"])
-        self.examples, self.silent_images, self.seconds, self.metrics = examples, silent_images, seconds, metrics
-        self._spikes, self._since = spikes, since
+        checkpoints.restore(self, tensors, metadata, name)
 
     def _start_from(self, model: Model) -> None:
         """Take over what a model learned besides weights and thresholds."""
@@ -397,7 +333,7 @@ class Training:
             accuracy=None if self.running is None else self.running.value,
             l1_norm_mean=float(norm.mean()),
             l1_norm_sd=float(norm.std()),
-            spikes_per_image=self._spikes / self._since,
+            spikes_per_image=self.spikes_since / self.images_since,
             health=self.health.active,
         )
 
@@ -415,14 +351,17 @@ class Training:
                 "silent_images": self.silent_images,
             }
         )
-        self._spikes = self._since = 0
+        self.spikes_since = self.images_since = 0
 
 
-def _count(value) -> int:
-    """A whole number from a file."""
-    if type(value) is not int or not 0 <= value < 2**62:
-        raise TypeError(f"expected a count, got {value!r}")
-    return value
+def _check_start(start: Model, n_inputs: int, n_neurons: int) -> None:
+    """Raise ConfigError where a model cannot go on learning from such images."""
+    if start.weights.shape != (n_inputs, n_neurons):
+        raise ConfigError(
+            f"Learning goes on only in a network of the same size, {start.weights.shape[0]:,} inputs and"
+            f" {start.weights.shape[1]:,} neurons, got {n_inputs:,} and {n_neurons:,}; give images and neurons of the"
+            " model's size, or start a new run."
+        )
 
 
 def ink_fill(dataset: Dataset | TrainingSet) -> float:

@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
+import unicodedata
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 
-out = Console(highlight=False, soft_wrap=True)
+
+class _Terminal(Console):
+    """A console on which no text, wherever it comes from, can move the cursor, change colours or hide."""
+
+    def render_str(self, text: str, **options):
+        return super().render_str(printable(text), **options)
+
+
+class _StandardError:
+    """Standard error as it is now; that nobody is there to read it any more ends nothing."""
+
+    def write(self, text: str) -> int:
+        try:
+            return sys.stderr.write(text)
+        except (OSError, ValueError):
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            return
+
+    def __getattr__(self, name: str):
+        return getattr(sys.stderr, name)
+
+
+out = _Terminal(highlight=False, soft_wrap=True, emoji=False)
 """For results."""
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+err = _Terminal(file=_StandardError(), highlight=False, soft_wrap=True, emoji=False)
 """For progress and errors, so that results can be piped."""
+
+
+def plain(value) -> str:
+    """What a file, a path or a user says, to be put among our own words: one line, without markup."""
+    return escape(printable(str(value)).replace("\n", "\\n").replace("\t", "\\t"))
+
+
+def printable(text: str) -> str:
+    """A text with everything that a terminal would obey, or not show, spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c in "\n\t" or not _is_control(c) else ascii(c)[1:-1] for c in text)
 
 
 def print_json(value) -> None:
@@ -20,34 +62,41 @@ def print_json(value) -> None:
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def spell_what_the_terminal_lacks() -> None:
+    """Let a terminal whose encoding lacks a character show it in others, instead of failing."""
+    codecs.register_error("engram.spelled", _spelled)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="engram.spelled")
+
+
 def fail(error: BaseException, *, as_json: bool = False) -> int:
     """Tell an error in one sentence and return the exit code."""
-    from engram.errors import ConfigError, EngramError, Interrupted, RuleError
-
-    if isinstance(error, (KeyboardInterrupt, Interrupted)):
-        message, code = str(error) or "Interrupted.", 130
-    elif isinstance(error, (ConfigError, RuleError)):
-        message, code = str(error), 2
-    elif isinstance(error, EngramError):
-        message, code = str(error), 1
-    elif isinstance(error, MemoryError):
-        message, code = "There is not enough memory; use fewer neurons or images.", 1
-    elif isinstance(error, BrokenPipeError):
-        return 1
-    else:
-        message = f"{type(error).__name__}: {error} (an error of engram itself; --debug shows where)"
-        code = 1
+    message, code = _told(error)
     if as_json:
         print_json({"error": {"kind": type(error).__name__, "message": message, "exit_code": code}})
-    else:
-        err.print(f"[bold red]Error:[/] {_escaped(message)}" if code != 130 else _escaped(message))
+    elif message:
+        err.print(f"[bold red]Error:[/] {escape(message)}" if code != 130 else escape(message))
     return code
 
 
-def _escaped(text: str) -> str:
-    from rich.markup import escape
+def _told(error: BaseException) -> tuple[str, int]:
+    """An error's sentence and exit code."""
+    from engram.errors import ConfigError, EngramError, Interrupted, RuleError
 
-    return escape(text)
+    if isinstance(error, (KeyboardInterrupt, Interrupted)):
+        return str(error) or "Interrupted; what was finished before stands.", 130
+    if isinstance(error, (ConfigError, RuleError)):
+        return str(error), 2
+    if isinstance(error, EngramError):
+        return str(error), 1
+    if isinstance(error, MemoryError):
+        return "There is not enough memory; use fewer neurons or images.", 1
+    if isinstance(error, BrokenPipeError):
+        return "", 1
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"Cannot use {error.filename}: {error.strerror}; check its place, its name and its permissions.", 1
+    return f"{type(error).__name__}: {error} (an error of engram itself; --debug shows where)", 1
 
 
 @contextmanager
@@ -57,3 +106,21 @@ def progress_bar(*columns, quiet: bool = False):
 
     with terminal_bar(*columns, console=err, quiet=quiet or not err.is_terminal) as progress:
         yield progress
+
+
+_SPELLED = {
+    "−": "-", "–": "-", "—": "-", "×": "x", "±": "+-", "·": "*", "…": "...", "≥": ">=", "≤": "<=", "→": "->",
+    "α": "alpha", "β": "beta", "Δ": "d", "δ": "delta", "η": "eta", "θ": "theta", "μ": "mu", "τ": "tau", "√": "sqrt",
+    "²": "^2", "█": "#", "━": "-", "╸": "-", "╺": "-",
+}  # fmt: skip
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that an encoding lacks, as :func:`codecs.register_error` wants it."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_SPELLED.get(c, "?") for c in error.object[error.start : error.end]), error.end
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")

@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import err, out, print_json, progress_bar
+from engram.cli.console import err, out, plain, print_json, progress_bar
 
 app = typer.Typer(help="List, fetch and check datasets.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def list_datasets(json: Annotated[bool, typer.Option("--json", help="Print it as
     for record in records:
         where = _text(record.location) or f"not here; engram data fetch {record.name}"
         table.add_row(
-            *map(_escaped, (record.name, _number(record.n_train), _number(record.n_test), where, record.description))
+            *map(plain, (record.name, _number(record.n_train), _number(record.n_test), where, record.description))
         )
     out.print(table)
 
@@ -93,7 +93,7 @@ def check(
         items = (CheckedItem(str(place or source), False, str(error)),)
     for item in () if json else items:
         console, mark = (out, "[green]ok[/]     ") if item.ok else (err, "[red]damaged[/]")
-        console.print(f"{mark} {_escaped(item.item)}  {_escaped(item.message)}")
+        console.print(f"{mark} {plain(item.item)}  {plain(item.message)}")
     facts = {} if loaded is None else _facts(loaded)
     if loaded is not None and loaded.image_shape is not None and not no_figures:
         facts["figure"] = str(_draw_sheet(loaded, folder))
@@ -117,13 +117,13 @@ def told_load(load: Callable, *, quiet: bool = False):
 
             def show(what: str, done: int, total: int | None) -> None:
                 if what not in tasks:
-                    tasks[what] = bar.add_task(_escaped(what), total=total)
+                    tasks[what] = bar.add_task(plain(what), total=total)
                 bar.update(tasks[what], completed=done, total=total)
 
             dataset = load(show)
     for warning in found:
         if issubclass(warning.category, DataWarning):
-            err.print(f"[yellow]Warning:[/] {_escaped(str(warning.message))}")
+            err.print(f"[yellow]Warning:[/] {plain(str(warning.message))}")
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     if not quiet and dataset.description and dataset.name not in named_sources():
@@ -184,9 +184,3 @@ def _number(value: int | None) -> str:
 
 def _text(location) -> str | None:
     return None if location is None else str(location)
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -7,7 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import out, print_json, progress_bar
+from engram.cli.console import out, plain, print_json, progress_bar
+from engram.cli.opening import open_model
 
 
 def evaluate(
@@ -25,7 +26,6 @@ def evaluate(
     from engram.cli.data import told_load
     from engram.evaluation import all_as_test
     from engram.evaluation import evaluate as evaluate_model
-    from engram.model_file import load_model
     from engram.model_input import load_for
     from engram.validation import check_count
 
@@ -36,7 +36,7 @@ def evaluate(
     ):
         if value is not None:
             check_count(name, value)
-    trained = load_model(model)
+    trained = open_model(model, quiet=quiet or json)
     data = told_load(lambda progress: load_for(trained, dataset, progress), quiet=quiet or json)
     if all_images:
         data = all_as_test(trained, data)
@@ -61,12 +61,12 @@ def evaluate(
         print_json(result.to_dict())
         return
     for scheme, value in result.accuracy.items():
-        out.print(f"{scheme:<11} {100 * value:6.2f} %")
+        out.print(f"{plain(scheme):<11} {100 * value:6.2f} %")
     if not quiet:
         classes = "  ".join(
             f"{data.class_name(name)}: {100 * value:.1f} %" for name, value in result.per_class["proportion"].items()
         )
-        out.print(f"by class (proportion)  {classes}", markup=False)
+        out.print(f"by class (proportion)  {plain(classes)}")
         out.print(
             f"{result.n_test:,} test images, labels from {result.n_label:,} training images;"
             f" {result.silent_images} silent images, {result.unassigned_neurons} unassigned neurons;"

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from engram.cli.console import out, print_json
+from engram.cli.console import out, plain, print_json
+from engram.cli.opening import open_model
 
 
 def figures(
@@ -16,29 +17,25 @@ def figures(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Draw a run's figures anew: receptive fields, learning curve, norm and theta, raster, confusion matrix."""
-    from engram.errors import DataError, RunFolderError
-    from engram.evaluation import Evaluation
-    from engram.model_file import load_model
-    from engram.model_input import load_for
-    from engram.run_figures import draw_run
+    from engram.errors import Interrupted, RunFolderError
+    from engram.interrupts import immediate_interrupt
+    from engram.run_figures import draw_again
     from engram.run_folder import RunFolder
 
     folder = RunFolder(run)
-    if not folder.model_file.exists():
-        raise RunFolderError(f"{run} is not the folder of a finished run; give one that 'engram train' made.")
-    model = load_model(run)
-    summary = folder.read_summary()
-    evaluation = Evaluation.from_dict(summary["evaluation"]) if "evaluation" in summary else None
+    if not folder.holds_run:
+        raise RunFolderError(f"{run} is not the folder of a run; give one that 'engram train' made.")
+    open_model(run, quiet=quiet or json)
     try:
-        dataset = load_for(model)
-    except DataError:
-        dataset = None
-    paths = draw_run(folder, model, dataset, folder.read_metrics(), evaluation)
+        with immediate_interrupt():
+            paths = draw_again(folder)
+    except KeyboardInterrupt:
+        raise Interrupted(f"Stopped; the figures drawn so far are whole. Go on with\n  engram figures {run}") from None
     if json:
         print_json([str(path) for path in paths])
     elif not quiet:
         for path in paths:
-            out.print(str(path))
+            out.print(plain(path))
 
 
 def info(
@@ -50,10 +47,10 @@ def info(
     """Say what a model is: its network, rule and constants, what it has seen, its labels."""
     import numpy as np
 
-    from engram.model_file import load_model, model_content
+    from engram.model_file import model_content
     from engram.run_folder import RunFolder
 
-    trained = load_model(model)
+    trained = open_model(model, quiet=json)
     tensors, metadata = model_content(trained)
     norm = np.abs(trained.weights).sum(axis=0, dtype=np.float64)
     facts = {
@@ -73,12 +70,12 @@ def info(
         print_json(facts)
         return
     network = metadata["network"]
-    out.print(f"[bold]{model}[/]  written by engram {trained.version}")
+    out.print(f"[bold]{plain(model)}[/]  written by engram {plain(trained.version)}")
     out.print(f"network    {network['n_inputs']} inputs, {network['n_neurons']} neurons, dt {network['dt']} ms, "
               f"{network['integrator']}, {network['dtype']}")  # fmt: skip
     constants = ", ".join(f"{name}={value}" for name, value in trained.rule_record["constants"].items())
-    out.print(f"rule       {trained.rule_record['rule']} ({constants})", markup=False)
-    out.print(f"trained on {trained.examples:,} images of {trained.dataset} in {trained.presentations:,} presentations,"
+    out.print(f"rule       {plain(trained.rule_record['rule'])} ({plain(constants)})")
+    out.print(f"trained on {trained.examples:,} images of {plain(trained.dataset)} in {trained.presentations:,} presentations,"
               f" seed {trained.seed}, input gain {trained.input_gain:.3f}")  # fmt: skip
     out.print(f"weights    L1 norm {norm.mean():.2f} ± {norm.std():.2f} per neuron, theta {trained.theta.mean():.2f} ±"
               f" {trained.theta.std():.2f} mV")  # fmt: skip
@@ -86,8 +83,10 @@ def info(
         out.print("labels     none yet")
     else:
         shares = "  ".join(f"{trained.class_name(label)}: {count}" for label, count in counts.items())
-        out.print(f"labels     neurons by class, from {trained.readout.n_label:,} images: {shares}"
+        out.print(f"labels     neurons by class, from {trained.readout.n_label:,} images: {plain(shares)}"
                   f"  unassigned: {trained.readout.unassigned_neurons}")  # fmt: skip
     accuracy = facts.get("summary", {}).get("accuracy")
     if accuracy:
-        out.print("accuracy   " + ", ".join(f"{100 * value:.2f} % ({scheme})" for scheme, value in accuracy.items()))
+        out.print(
+            "accuracy   " + ", ".join(f"{100 * value:.2f} % ({plain(scheme)})" for scheme, value in accuracy.items())
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from engram._version import __version__
 from engram.cli import data, evaluate, inspect, models, predict, read, rules, train
-from engram.cli.console import fail
+from engram.cli.console import fail, spell_what_the_terminal_lacks
 
 app = typer.Typer(
     name="engram",
@@ -51,6 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
+    spell_what_the_terminal_lacks()
+    os.environ.pop("MPLBACKEND", None)  # a notebook's, which matplotlib refuses elsewhere; engram opens no window
     try:
         app(args=[argument for argument in arguments if argument != "--debug"], prog_name="engram")
     except (Exception, KeyboardInterrupt) as error:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engram.cli.console import out, print_json
+from engram.cli.console import out, plain, print_json
 
 
 def models(json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
@@ -27,10 +27,10 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print it as JSON."
         table.add_column(column, justify="right" if column in ("neurons", "size") else "left")
     for model in listed:
         table.add_row(
-            model.name,
+            plain(model.name),
             f"{model.neurons:,}",
             *(f"{100 * model.accuracy[scheme]:.1f} %" for scheme in schemes),
-            f"{model.examples:,} images of {model.dataset}, {model.rule}",
+            plain(f"{model.examples:,} images of {model.dataset}, {model.rule}"),
             f"{model.size / 1000:,.0f} kB",
         )
     out.print(table)

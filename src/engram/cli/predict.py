@@ -7,7 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import out, print_json
+from engram.cli.console import out, plain, print_json
+from engram.cli.opening import labelled, open_model
 
 
 def predict(
@@ -19,8 +20,6 @@ def predict(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the labels.")] = False,
 ) -> None:  # fmt: skip
     """Read images: the label, each class's score, and the neurons that answered."""
-    from engram.errors import ConfigError
-    from engram.model_file import load_model
     from engram.prediction import draw_answer, read_pictures
     from engram.readout import SCHEMES
     from engram.validation import check_choice
@@ -30,28 +29,26 @@ def predict(
     model = model or files[0]
     if not images:
         raise typer.BadParameter("Give the images to read after the model.", param_hint="IMAGE...")
-    trained = load_model(model)
-    if trained.readout is None:
-        raise ConfigError(f"{model} has no labels; train without --no-evaluate.")
+    trained = labelled(open_model(model, quiet=quiet or json), model, quiet=quiet or json)
     answers = read_pictures(trained, images, scheme)
     if json:
         print_json([answer.to_dict() for answer in answers])
     for answer in answers:
         if not json and quiet:
-            out.print(answer.name, markup=False)
+            out.print(plain(answer.name))
         elif not json:
             _print_answer(answer, trained.class_name)
         if figures is not None:
             paths = draw_answer(trained, answer, figures)
             if not json and not quiet:
-                out.print(f"  figure {paths[0]}")
+                out.print(f"  figure {plain(paths[0])}")
 
 
 def _print_answer(answer, name_of) -> None:
-    out.print(f"{answer.what}: {answer.name if answer.label is not None else 'no answer'}", style="bold", markup=False)
+    out.print(f"[bold]{plain(answer.what)}: {plain(answer.name) if answer.label is not None else 'no answer'}[/]")
     if answer.steps:
-        out.print(f"  prepared: {'; '.join(answer.steps)}", markup=False)
+        out.print(f"  prepared: {plain('; '.join(answer.steps))}")
     best = sorted(answer.scores.items(), key=lambda item: -item[1])
-    out.print("  scores:   " + "  ".join(f"{name_of(label)}: {score:.3g}" for label, score in best), markup=False)
+    out.print("  scores:   " + "  ".join(f"{plain(name_of(label))}: {score:.3g}" for label, score in best))
     winners = "  ".join(f"#{neuron} ({name_of(label)}): {spikes} spikes" for neuron, label, spikes in answer.winners)
-    out.print(f"  neurons:  {winners or 'none fired'}", markup=False)
+    out.print(f"  neurons:  {plain(winners or 'none fired')}")

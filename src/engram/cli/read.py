@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from engram.cli.console import out, print_json
+from engram.cli.console import out, plain, print_json
+from engram.cli.opening import labelled, open_model
 
 
 def read(
@@ -20,10 +21,9 @@ def read(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answers.")] = False,
 ) -> None:  # fmt: skip
     """Read digits and draw how: the image, the neurons that knew it, and every spike on the way."""
-    from engram.model_file import load_model
     from engram.reading import draw_reading, read_digit
 
-    trained = load_model(model)
+    trained = labelled(open_model(model, quiet=quiet or json), model, quiet=quiet or json)
     told = []
     for image in images:
         reading = read_digit(trained, image, network=network, preset=preset.replace("-", "_"))
@@ -35,15 +35,15 @@ def read(
         if quiet:
             out.print(answer)
             continue
-        out.print(f"[bold]{image}: {answer}[/]")
+        out.print(f"[bold]{plain(image)}: {answer}[/]")
         if reading.why_none:
-            out.print(f"  why:      {reading.why_none}", markup=False)
+            out.print(f"  why:      {plain(reading.why_none)}")
         if reading.picture.steps:
-            out.print(f"  prepared: {'; '.join(reading.picture.steps)}", markup=False)
+            out.print(f"  prepared: {plain('; '.join(reading.picture.steps))}")
         again = f", {reading.repeats} times before" if reading.repeats else ""
         out.print(f"  shown:    {reading.shown:,.0f} ms{again}, {len(reading.input_spikes):,} input spikes")
         winners = "  ".join(f"#{neuron} ({label}): {spikes} spikes" for neuron, label, spikes in reading.winners)
         out.print(f"  neurons:  {winners or 'none fired'}", markup=False)
-        out.print(f"  figure:   {figure}", markup=False)
+        out.print(f"  figure:   {plain(figure)}")
     if json:
         print_json(told)

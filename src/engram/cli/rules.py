@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import err, out, print_json
+from engram.cli.console import err, out, plain, print_json
 
 app = typer.Typer(help="List learning rules and look at them.", invoke_without_command=True)
 
@@ -71,7 +71,7 @@ def show(
         print_json({**_facts(rule), "window": window, "figures": [str(path) for path in paths]})
         return
     _print_rule(rule)
-    out.print(f"figure {paths[0]}")
+    out.print(f"figure {plain(paths[0])}")
 
 
 def compare(
@@ -108,7 +108,7 @@ def compare(
 
     def on_run(number: int, total: int, config) -> list[Display]:
         if not (quiet or json):
-            err.print(f"run {number} of {total}: {config.rule}, {config.neurons:,} neurons, seed {config.seed}")
+            err.print(f"run {number} of {total}: {plain(config.rule)}, {config.neurons:,} neurons, seed {config.seed}")
         return [Display(quiet=quiet or json)]
 
     try:
@@ -120,7 +120,7 @@ def compare(
         return
     out.print(markdown_table(records), markup=False, end="")
     if not quiet:
-        out.print(f"written to {out_}/comparison.md, .csv, .json, .png and .svg")
+        out.print(f"written to {plain(out_)}/comparison.md, .csv, .json, .png and .svg")
 
 
 def _facts(rule) -> dict:
@@ -131,12 +131,12 @@ def _facts(rule) -> dict:
 
 def _print_rule(rule) -> None:
     record = _facts(rule)
-    out.print(f"[bold]{rule.name}[/]")
+    out.print(f"[bold]{plain(rule.name)}[/]")
     if rule.equation:
-        out.print(f"  {rule.equation}", markup=False)
+        out.print(f"  {plain(rule.equation)}")
     out.print("  " + ", ".join(f"{name}={value}" for name, value in record["constants"].items()), markup=False)
     if rule.source:
-        out.print(f"  {rule.source}", markup=False)
+        out.print(f"  {plain(rule.source)}")
 
 
 def _words(text: str) -> list[str]:

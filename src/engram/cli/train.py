@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from engram.callbacks import ProgressBar
-from engram.cli.console import err, out, print_json
+from engram.cli.console import err, out, plain, print_json
 
 _Config = "What is computed"
 _Keeping = "The run folder"
@@ -33,8 +34,9 @@ def train(
     test_examples: Annotated[Optional[int], typer.Option(help="Test images.", rich_help_panel=_Config, show_default="all")] = None,
     seed: Annotated[Optional[int], typer.Option(help="Everything random is drawn from it.", rich_help_panel=_Config, show_default="0")] = None,
     config: Annotated[Optional[Path], typer.Option(help="TOML file with any of these options; options given here win.", rich_help_panel=_Config)] = None,
+    from_: Annotated[Optional[Path], typer.Option("--from", metavar="RUN|MODEL", help="Go on learning from this network, with its options but for those given here.", rich_help_panel=_Config)] = None,
     out_: Annotated[Optional[Path], typer.Option("--out", help="Run folder.", rich_help_panel=_Keeping, show_default="runs/DATASET-N")] = None,
-    resume: Annotated[Optional[Path], typer.Option(metavar="RUN", help="Continue an interrupted run.", rich_help_panel=_Keeping)] = None,
+    resume: Annotated[Optional[Path], typer.Option(metavar="RUN", help="Finish an interrupted run; with --rule if its rule is a file of your own.", rich_help_panel=_Keeping)] = None,
     checkpoint: Annotated[Optional[Path], typer.Option(help="Resume from this checkpoint instead of the newest.", rich_help_panel=_Keeping)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that the folder holds.", rich_help_panel=_Keeping)] = False,
     checkpoint_seconds: Annotated[float, typer.Option(help="Write a checkpoint at least this often.", rich_help_panel=_Keeping)] = 30.0,
@@ -47,12 +49,9 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=_Showing)] = False,
 ) -> None:  # fmt: skip
     """Train a network, label its neurons, test it, and draw what it learned."""
-    from engram.cli.data import told_load
-    from engram.config import TrainingConfig
     from engram.errors import ConfigError, HealthError, Interrupted
     from engram.run_folder import RunFolder
-    from engram.runs import RunOptions, run_training, start_run
-    from engram.training import Training
+    from engram.runs import RunOptions, resume_run, run_training
     from engram.validation import check_count, check_positive
 
     check_positive("checkpoint-seconds", checkpoint_seconds, "s", or_zero=True)
@@ -67,27 +66,24 @@ def train(
     given = {name: value for name, value in given.items() if value is not None}
     if checkpoint is not None and resume is None:
         raise ConfigError("--checkpoint is for resuming; give --resume RUN with it.")
+    load = partial(_load_told, quiet=quiet or json)
     if resume is not None:
-        if given or config is not None or set_ or overwrite or out_ is not None:
-            raise ConfigError("A resumed run keeps its own options; give --resume RUN without others.")
+        if set(given) - {"rule"} or any((config, set_, overwrite, out_, from_)):
+            raise ConfigError(
+                "A resumed run keeps its own options; give --resume RUN without others, or --from RUN to go on learning"
+                " with others."
+            )
         folder = RunFolder(resume)
-        chosen = folder.read_config()
+        if folder.is_finished:
+            _tell_finished(folder, quiet=quiet, as_json=json)
+            return
+        training = resume_run(folder, load=load, rule=rule, checkpoint=checkpoint, threads=threads)
+        again = f"engram train --resume {folder.path}" + (f" --rule {rule}" if rule else "")
     else:
-        chosen = TrainingConfig() if config is None else TrainingConfig.from_toml(config)
-        chosen = TrainingConfig.from_dict(with_settings({**_without_length(chosen, given), **given}, set_ or []))
-        folder = RunFolder(out_ or _next_folder(chosen.dataset))
-
-    data = told_load(chosen.load_data, quiet=quiet or json)
-    training = Training(chosen, data, threads=threads)
-    if resume is not None:
-        folder.acquire()
-        try:
-            training.restore(*folder.read_checkpoint(checkpoint), name=str(checkpoint or folder.path))
-        except BaseException:
-            folder.release()
-            raise
-    else:
-        start_run(folder, chosen, overwrite=overwrite)
+        folder, training = _begin(
+            given, config, from_, set_ or [], out_, overwrite=overwrite, threads=threads, load=load
+        )
+        again = f"engram train --resume {folder.path}" + (f" --rule {rule}" if rule and ":" in rule else "")
     options = RunOptions(
         checkpoint_seconds=checkpoint_seconds,
         checkpoint_examples=checkpoint_examples,
@@ -100,14 +96,14 @@ def train(
     try:
         _, summary = run_training(folder, training, options, [display])
     except Interrupted:
-        raise Interrupted(
-            f"Stopped after {training.examples:,} of {training.total:,} images; everything is saved. Continue with"
-            f"\n  engram train --resume {folder.path}"
-        ) from None
+        stopped = f"Stopped after {training.examples:,} of {training.total:,} images; everything is saved."
+        if training.done:
+            stopped = "Stopped after training, before all was labelled, tested and drawn; everything learned is saved."
+        raise Interrupted(f"{stopped} Continue with\n  {again}") from None
     except HealthError as error:
         raise HealthError(
             f"Stopped after {training.examples:,} of {training.total:,} images: {error}. Everything is saved; to go on"
-            f" all the same:\n  engram train --resume {folder.path}"
+            f" all the same:\n  {again}"
         ) from None
     finally:
         folder.release()
@@ -115,6 +111,71 @@ def train(
         print_json({"out": str(folder.path), **summary})
     elif not quiet:
         _print_summary(folder, summary, display)
+
+
+def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load):  # fmt: skip
+    """A new run's folder, held, and its training; from a configuration file or a model, with options that win."""
+    from engram.config import TrainingConfig
+    from engram.errors import ConfigError
+    from engram.model_file import load_model
+    from engram.run_folder import RunFolder
+    from engram.runs import start_run
+    from engram.training import Training
+
+    if file is not None and model is not None:
+        raise ConfigError("Give --config FILE or --from RUN|MODEL, not both; a model brings its options with it.")
+    if model is not None:
+        start = load_model(model)
+        _check_rule_is_given(start, given, model)
+        changes = {name: value for name, value in given.items() if name != "dataset"} | {"start": str(model)}
+        changes["dataset"] = given.get("dataset", _dataset_of(start, model))
+        chosen = TrainingConfig.from_model(start, **with_settings(changes, settings))
+    else:
+        chosen = TrainingConfig() if file is None else TrainingConfig.from_toml(file, rule=given.get("rule"))
+        chosen = TrainingConfig.from_dict(with_settings({**_without_length(chosen, given), **given}, settings))
+        start = None if chosen.start is None else load_model(chosen.start)
+    folder = RunFolder(out_ or _next_folder(chosen.dataset))
+    training = Training(chosen, load(chosen), start=start, threads=threads)
+    start_run(folder, chosen, overwrite=overwrite, start=start)
+    return folder, training
+
+
+def _load_told(chosen, *, quiet: bool):
+    """A run's images; what was done with them is said."""
+    from engram.cli.data import told_load
+
+    return told_load(chosen.load_data, quiet=quiet)
+
+
+def _check_rule_is_given(start, given: dict, model: Path) -> None:
+    """Raise ConfigError where a model goes on by a rule of the user's own that was not named again."""
+    from engram.errors import ConfigError
+
+    if ":" in start.rule_record["rule"] and "rule" not in given:
+        name = start.rule_record["rule"]
+        raise ConfigError(f"{model} learned by the rule {name}; name its file again, --rule path/to/{name}.")
+
+
+def _dataset_of(start, model: Path) -> str:
+    """What a model was trained on, which it goes on with."""
+    from engram.errors import ConfigError
+
+    name = start.config.get("dataset", start.dataset)
+    if name == "arrays":
+        raise ConfigError(f"{model} was trained on arrays, which are not here; give images to learn from, --dataset.")
+    return name
+
+
+def _tell_finished(folder, *, quiet: bool, as_json: bool) -> None:
+    """Say that nothing is left to do."""
+    summary = folder.read_summary()
+    if as_json:
+        print_json({"out": str(folder.path), **summary})
+    elif not quiet:
+        out.print(
+            f"{plain(folder.path)} is finished: {summary.get('examples', 0):,} images learned from; nothing was changed."
+            f" To go on learning from it:\n  engram train --from {plain(folder.path)}"
+        )
 
 
 class Display(ProgressBar):
@@ -131,9 +192,8 @@ class Display(ProgressBar):
         if not self.silent:
             done = f", {training.examples:,} of them done" if training.examples else ""
             err.print(
-                f"Training {network.n_neurons:,} neurons on {training.total:,} images of {training.dataset.name}{done},"
-                f" rule {rule.name}, dt {network.dt:g} ms",
-                markup=False,
+                f"Training {network.n_neurons:,} neurons on {training.total:,} images of"
+                f" {plain(training.dataset.name)}{done}, rule {plain(rule.name)}, dt {network.dt:g} ms"
             )
         super().on_start(training)
 
@@ -151,7 +211,7 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
     )
     if "evaluation" in summary:
         evaluation = summary["evaluation"]
-        parts = ", ".join(f"{100 * value:.2f} % ({scheme})" for scheme, value in summary["accuracy"].items())
+        parts = ", ".join(f"{100 * value:.2f} % ({plain(scheme)})" for scheme, value in summary["accuracy"].items())
         out.print(f"[bold]test accuracy[/] on {evaluation['n_test']:,} held-out images: [bold]{parts}[/]")
         out.print(
             f"labels from {evaluation['n_label']:,} training images,"
@@ -164,12 +224,13 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
         )
     for finding in summary["health"]:
         err.print(
-            f"[yellow]Warning:[/] {finding['what']} (first after {finding['first']:,} images); {finding['advice']}."
+            f"[yellow]Warning:[/] {plain(finding['what'])} (first after {finding['first']:,} images);"
+            f" {plain(finding['advice'])}."
         )
     for path in display.figures:
         if path.suffix == ".png":
-            out.print(f"figure {path}")
-    out.print(f"model  {folder.model_file}")
+            out.print(f"figure {plain(path)}")
+    out.print(f"model  {plain(folder.model_file)}")
 
 
 def _gain(text: str | None):
@@ -221,6 +282,7 @@ def _next_folder(dataset: str) -> Path:
     """The next unused folder for a dataset under runs/."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(dataset).name or "run")
     number = 1
+    name = name[:100]
     while (Path("runs") / f"{name}-{number}").exists():
         number += 1
     return Path("runs") / f"{name}-{number}"

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,8 @@ def read_csv(
         raise DataError(f"{path} is a damaged gzip file ({error}); get a fresh copy of it.") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is no text in UTF-8 ({error.reason}); save it again as such.") from None
+    except csv.Error as error:
+        raise DataError(f"{path} is no table ({error}); give every line the same columns.") from None
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,11 @@ class _Layout:
         lines = _first_lines(path)
         separator = max(_SEPARATORS, key=lines[0].count)
         first, second = (next(csv.reader([line], delimiter=separator), []) for line in (lines * 2)[:2])
+        if len(first) != len(second):
+            raise DataError(
+                f"{path} is no table (Expected {len(first):,} fields in line 2, saw {len(second):,}); give every line"
+                " the same columns."
+            )
         if not first or len(first) > _MAX_COLUMNS:
             raise DataError(f"{path} has {len(first):,} columns in its first line; give one picture or row a line.")
         has_header = not any(map(_is_number, first)) or [cell.strip() for cell in first] == [
@@ -341,7 +349,7 @@ def _pieces(path, layout: _Layout, progress):
     told = None if progress is None else (lambda done, total: progress(f"reading {path.name}", done, total))
     file: BinaryIO = io.BufferedReader(_opened(path, told), 2**20)
     try:
-        yield from pd.read_csv(
+        reader = pd.read_csv(
             file,
             header=None,
             skiprows=1 if layout.has_header else 0,
@@ -354,6 +362,13 @@ def _pieces(path, layout: _Layout, progress):
             on_bad_lines="error",
             low_memory=False,
         )
+        while True:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", pd.errors.ParserWarning)  # of values beyond the last column
+                piece = next(reader, None)
+            if piece is None:
+                return
+            yield piece
     except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning) as error:
         reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise DataError(f"{path} is no table ({reason}); give every line the same columns.") from None
@@ -364,13 +379,14 @@ def _pieces(path, layout: _Layout, progress):
 def _numbers(piece, kept, path, line):
     """The values of a piece as uint8 where they fit, else float32."""
     part = piece[kept]
-    wrong = [k for k in kept if part[k].dtype.kind not in "buif"]
-    if wrong:
-        column = part[wrong[0]].astype(str)
-        row = next(k for k, text in enumerate(column) if not _is_number(text))
-        raise DataError(
-            f"{path} holds {column.iloc[row]!r} in line {line + row:,}, column {wrong[0]}, where a number is needed."
-        )
+    for column in [k for k in kept if part[k].dtype.kind not in "buif"]:
+        texts = part[column].astype(str).tolist()
+        row = next((k for k, text in enumerate(texts) if not _is_number(text)), None)
+        if row is not None:
+            raise DataError(
+                f"{path} holds {texts[row]!r:.80} in line {line + row:,}, column {column}, where a number is needed."
+            )
+        part = part.astype({column: np.float64})  # whole numbers too long for 64 bits
     part = part.to_numpy()
     if part.dtype.kind == "f" and np.isnan(part).any():
         row, column = np.argwhere(np.isnan(part))[0]

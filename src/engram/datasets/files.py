@@ -1,12 +1,12 @@
 """Read files without trusting what they claim, write them without leaving half of one behind."""
 
 import os
-import stat
 import tempfile
 import zlib
 from pathlib import Path
 from typing import BinaryIO
 
+from engram import files
 from engram.errors import DataError
 
 MAX_BYTES = 8 * 2**30
@@ -34,16 +34,11 @@ def open_regular(path: Path) -> tuple[BinaryIO, int]:
         If there is no such file, or it is none with an end.
     """
     try:
-        # Without waiting: to open a pipe would otherwise hang until somebody writes to it.
-        file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb")
+        file = files.open_regular(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path} cannot be read ({reason}); check its place and permissions.") from None
-    about = os.fstat(file.fileno())
-    if not stat.S_ISREG(about.st_mode):
-        file.close()
-        raise DataError(f"{path} cannot be read (it is a pipe or device, not a file); give a regular file.")
-    return file, about.st_size
+    return file, os.fstat(file.fileno()).st_size
 
 
 def most_unpacked(size: int) -> int:

@@ -7,9 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engram.errors import RunFolderError
 from engram.figures.style import DPI, house_style
-from engram.files import write_atomically
+from engram.files import make_folder, write_atomically
 from engram.validation import check_choice
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def save(figure: Figure, path_without_suffix: str | Path, formats: Iterable[str]
         check_choice("format", name, tuple(_METADATA))
     path = Path(path_without_suffix)
     drawn = {path.with_name(f"{path.name}.{name}"): _render(figure, name) for name in formats}
-    _make_folder(path.parent)
+    make_folder(path.parent)
     for target, content in drawn.items():
         write_atomically(target, content, durable=False)  # can be drawn again after a power cut
     return list(drawn)
@@ -70,12 +69,3 @@ def _render(figure: Figure, format_name: str) -> bytes:
     with house_style():
         figure.savefig(content, format=format_name, dpi=DPI, metadata=_METADATA[format_name])
     return content.getvalue()
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunFolderError(
-            f"Cannot make the folder {folder}: {error.strerror or error}; choose another one."
-        ) from error

@@ -9,6 +9,7 @@ Wherever a run folder or a model file is accepted, their names are as well.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,5 +77,6 @@ def find_model(name: str | Path) -> Path:
     """The path that a user means: what lies there, or else the shipped model of that name."""
     path = Path(name)
     shipped = FOLDER / f"{path}.safetensors"
-    there = path.is_file() or (path / "model.safetensors").exists()
-    return shipped if path.name == str(path) and not there and shipped.exists() else path
+    run = any(os.path.lexists(path / part) for part in ("model.safetensors", "config.toml", "checkpoints"))
+    there = os.path.isfile(path) or run  # noqa: PTH113 - Path's own raises where a name is too long
+    return shipped if path.name == str(path) and not there and os.path.exists(shipped) else path  # noqa: PTH110

@@ -6,13 +6,13 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
-from numbers import Real
 from pathlib import Path
 
 from engram.errors import RuleError
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import RULES, build_rule
 from engram.plasticity.user_rules import is_file_rule, load_rule_class
+from engram.validation import plain_number
 
 
 def rule_record(rule: LearningRule) -> dict:
@@ -82,6 +82,7 @@ def _built_in(name: str) -> type[LearningRule]:
 
 
 def _to_json(value):
-    if isinstance(value, Real) and not isinstance(value, (bool, int)):
-        return float(value) if math.isfinite(value) else str(float(value))
-    return value
+    number = plain_number(value)
+    if number is None:
+        return value
+    return float(number) if math.isfinite(number) else str(float(number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import MISSING, fields
 
 from engram.errors import ConfigError, RuleError
@@ -13,6 +14,7 @@ from engram.plasticity.self_normalizing import SelfNormalizing
 from engram.plasticity.symmetric import Symmetric
 from engram.plasticity.triplet import Triplet
 from engram.plasticity.user_rules import is_file_rule, load_rule_class
+from engram.validation import plain_number
 
 RULES: dict[str, type[LearningRule]] = {
     rule.name: rule for rule in (SelfNormalizing, Triplet, PowerLaw, Exponential, Symmetric, Pair)
@@ -80,7 +82,25 @@ def _like(default, value, name: str):
         if str(value).lower() not in choices:
             raise ConfigError(f"{name} must be true or false, got {value!r}.")
         return choices[str(value).lower()]
+    number = plain_number(value)
+    if number is None and isinstance(value, str):
+        number = _parsed(value)
+    if number is None:
+        raise ConfigError(f"{name} must be a number, got {value!r}.")
+    return _as_float(number)
+
+
+def _parsed(text: str) -> float | None:
+    """A number from its text; None where it is none."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ConfigError(f"{name} must be a number, got {value!r}.") from None
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _as_float(number: int | float) -> float:
+    """A number as ``float``; whole ones beyond every float are infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.copysign(math.inf, number)

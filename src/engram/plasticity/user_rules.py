@@ -1,4 +1,8 @@
-"""Learning rules from a user's own file, named as ``path.py:Class``."""
+"""Learning rules from a user's own file, named as ``path.py:Class``.
+
+Naming such a file runs it, so only a caller who was told its name by the user may: never what reads a run folder, a
+model, or a configuration.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,13 @@ from pathlib import Path
 from types import ModuleType
 
 from engram.errors import RuleError
+from engram.files import read_regular
 from engram.plasticity.base import LearningRule
+
+MAX_BYTES = 1 << 20
+"""No file of a rule is larger (1 MiB)."""
+
+_PREFIX, _DIGEST = "_engram_rule_", "__engram_digest__"
 
 
 def is_file_rule(name: str) -> bool:
@@ -43,6 +53,17 @@ def load_rule_class(name: str) -> type[LearningRule]:
     return rule
 
 
+def rule_digest(rule: type[LearningRule]) -> str | None:
+    """What a rule from a user's file was when it was run.
+
+    Returns
+    -------
+    str or None
+        SHA-256 over the file and the files of its own folder that it imports; None for any other rule.
+    """
+    return getattr(sys.modules.get(rule.__module__), _DIGEST, None) if rule.__module__.startswith(_PREFIX) else None
+
+
 def _rules_in(module: ModuleType) -> str:
     names = [
         name
@@ -58,14 +79,16 @@ def _run_file(path: Path) -> ModuleType:
     It is compiled from its text here: Python's own import would keep bytecode, and could serve that of an
     older text.
     """
-    if not path.is_file():
-        raise RuleError(f"There is no file {path}; give the path of the file that holds the rule.")
     try:
-        source = path.read_bytes()
+        source = read_regular(path, MAX_BYTES)
+    except FileNotFoundError:
+        raise RuleError(f"There is no file {path}; give the path of the file that holds the rule.") from None
     except OSError as error:
-        raise RuleError(f"{path} cannot be read: {error.strerror}.") from error
+        raise RuleError(f"{path} cannot be read: {error.strerror}; give the file that holds the rule.") from error
+    except ValueError as error:
+        raise RuleError(f"{path} is {error} and no file of a rule; check the path.") from None
     digest = hashlib.sha256(str(path.resolve()).encode() + b"\0" + source).hexdigest()[:16]
-    name = f"_engram_rule_{digest}"
+    name = f"{_PREFIX}{digest}"
     if name in sys.modules:
         return sys.modules[name]
     try:
@@ -85,7 +108,30 @@ def _run_file(path: Path) -> ModuleType:
         raise RuleError(f"{_line_of(error, path)}: {_cause(error)}.") from error
     finally:
         sys.path.remove(folder)
+    setattr(module, _DIGEST, _digest_of(module, source, Path(folder)))
     return module
+
+
+def _digest_of(module: ModuleType, source: bytes, folder: Path) -> str:
+    """A digest of a rule's file and of its neighbours, as far as they are Python that it reaches."""
+    digest = hashlib.sha256(hashlib.sha256(source).digest())
+    for file in sorted(_neighbours(module, folder)):
+        content = hashlib.sha256(file.read_bytes()).digest()
+        digest.update(str(file.relative_to(folder)).encode() + b"\0" + content)
+    return digest.hexdigest()
+
+
+def _neighbours(module: ModuleType, folder: Path) -> set[Path]:
+    """The Python files of a folder that a module uses, directly or by one another."""
+    found, ahead = {}, [module]
+    while ahead:
+        for value in list(vars(ahead.pop()).values()):
+            used = value if isinstance(value, ModuleType) else sys.modules.get(str(getattr(value, "__module__", "")))
+            file = Path(getattr(used, "__file__", None) or "").resolve()
+            if used is not module and file.suffix == ".py" and file.is_relative_to(folder) and file not in found:
+                found[file] = used
+                ahead.append(used)
+    return set(found)
 
 
 def _line_of(error: BaseException, path: Path) -> str:

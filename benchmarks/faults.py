@@ -1,0 +1,474 @@
+"""Let the file operations of a run fail, write by half, or be the last: nothing may be lost, and resuming must end
+with the same bytes as if nothing had happened.
+
+Every operation on a file in the run's folder is counted: open, read, write, fsync, rename, unlink, mkdir, rmdir and
+listing. A case names a stage of a run, the number of the operation and what befalls it; the stage runs in a process
+of its own, then the run is brought to its end, and its files are compared with those of an undisturbed one.
+
+    python benchmarks/faults.py                          every operation of every stage, every fault
+    python benchmarks/faults.py --stages train resume    of some stages
+    python benchmarks/faults.py --seeds 0 200            chains of random faults, one chain for each seed
+    python benchmarks/faults.py --replay train:17:ENOSPC resume:4:kill      one chain again, with its report
+
+The network is tiny and computed by the reference kernel, the same state but once, and figures are written but not
+drawn, so that thousands of cases take minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engram import Training, TrainingConfig, evaluation, figures, load_model
+from engram.checkpoints import simulator_tensors
+from engram.datasets.base import Dataset
+from engram.errors import EngramError
+from engram.evaluation import evaluate
+from engram.model_file import decode
+from engram.run_figures import draw_again
+from engram.run_folder import RunFolder
+from engram.runs import RunOptions, resume_run, run_training, start_run
+from engram.simulator import Simulator
+
+ERRORS = ("ENOSPC", "EIO", "ESTALE", "EACCES")
+FAULTS = (*ERRORS, "half", "kill", "half-kill", "kill-after")
+"""What can befall an operation; the halves only a write."""
+
+COMPARED = ("model.safetensors", "metrics.jsonl", "config.toml")
+OPTIONS = RunOptions(checkpoint_examples=25)
+CONFIG = TrainingConfig(
+    dataset="tiny",
+    neurons=2,
+    examples=75,
+    dt=1.0,
+    network={"theta_start": 8.0, "theta_plus": 0.5, "w_start": 4.0, "excitatory": {"v_start": -65.0}},
+    protocol={"shown": 3.0, "blank": 1.0, "start_intensity": 64.0, "max_intensity": 64.0, "min_spikes": 0},
+    constants={"eta": 0.1},
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What befalls one operation of one stage.
+
+    Attributes
+    ----------
+    stage : str
+        One of :data:`STAGES`.
+    number : int
+        Of the operation, counted from 1; 0 for none.
+    kind : str
+        One of :data:`FAULTS`.
+    """
+
+    stage: str
+    number: int
+    kind: str
+
+    def __str__(self):
+        """As ``--replay`` takes it."""
+        return f"{self.stage}:{self.number}:{self.kind}"
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """The fault that a text names."""
+        stage, number, kind = text.split(":")
+        return cls(stage, int(number), kind)
+
+
+class Injector:
+    """Counts the operations on files under a folder, and lets a fault befall one of them."""
+
+    def __init__(self, folder: Path, fault: Fault | None = None):
+        self.folder, self.fault, self.count = str(folder), fault, 0
+        self.operations: list[str] = []
+        self._descriptors: set[int] = set()
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[Injector]:
+        """Stand between Python and the system for a while."""
+        names = ("open", "write", "fsync", "replace", "unlink", "mkdir", "rmdir", "scandir", "listdir", "fdopen")
+        before = {name: getattr(os, name) for name in names}
+        for name, original in before.items():
+            setattr(os, name, self._wrapped(name, original))
+        try:
+            yield self
+        finally:
+            for name, original in before.items():
+                setattr(os, name, original)
+
+    def _wrapped(self, name: str, original: Callable):
+        def open_(path, flags, *args, **options):
+            ours = self._is_ours(path)
+            descriptor = self._befallen(name, original, path, flags, *args, **options) if ours else original(
+                path, flags, *args, **options
+            )  # fmt: skip
+            (self._descriptors.add if ours else self._descriptors.discard)(descriptor)
+            return descriptor
+
+        def on_descriptor(descriptor, *args, **options):
+            if descriptor in self._descriptors:
+                return self._befallen(name, original, descriptor, *args, **options)
+            return original(descriptor, *args, **options)
+
+        def on_path(path=".", *args, **options):
+            if self._is_ours(path):
+                return self._befallen(name, original, path, *args, **options)
+            return original(path, *args, **options)
+
+        if name == "open":
+            return open_
+        return on_descriptor if name in ("write", "fsync", "fdopen") else on_path
+
+    def _is_ours(self, path) -> bool:
+        return isinstance(path, (str, os.PathLike)) and os.fspath(path).startswith(self.folder)
+
+    def _befallen(self, name: str, original: Callable, *args, **options):
+        self.count += 1
+        self.operations.append(name)
+        if self.fault is None or self.count != self.fault.number:
+            return original(*args, **options)
+        kind = self.fault.kind
+        if kind.startswith("half") and name == "write":
+            original(args[0], args[1][: len(args[1]) // 2])
+        if kind in ("kill", "half-kill"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if kind == "kill-after":
+            original(*args, **options)
+            os.kill(os.getpid(), signal.SIGKILL)
+        number = getattr(errno, kind, errno.ENOSPC)
+        raise OSError(number, os.strerror(number), args[0] if isinstance(args[0], (str, os.PathLike)) else None)
+
+
+# The stages of a run; each begins with what the one before left
+
+
+def train(path: Path) -> None:
+    """A run from beginning to end."""
+    folder = RunFolder(path)
+    start_run(folder, CONFIG, overwrite=True)
+    _go_on(folder, _training(), OPTIONS)
+
+
+def resume(path: Path) -> None:
+    """Bring a run that was stopped to its end."""
+    folder = RunFolder(path)
+    if folder.is_finished:
+        return
+    _go_on(folder, resume_run(folder, dataset=tiny_dataset(), kernel="reference", threads=1), OPTIONS)
+
+
+def read(path: Path) -> None:
+    """Test a run's network, as ``engram evaluate`` does, and read what else it left."""
+    model = load_model(path)
+    evaluate(model, tiny_dataset(), threads=1)
+    folder = RunFolder(path)
+    folder.read_metrics(), folder.read_evaluation(), folder.read_config()
+
+
+def draw(path: Path) -> None:
+    """Draw a run's figures anew."""
+    draw_again(RunFolder(path))
+
+
+STAGES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "train": (train, "nothing"),
+    "resume": (resume, "stopped"),
+    "label": (resume, "trained"),
+    "figures": (resume, "tested"),
+    "read": (read, "finished"),
+    "draw": (draw, "finished"),
+}
+"""What each does, and from which state of a run."""
+
+
+def tiny_dataset() -> Dataset:
+    """Two classes of images of 3×3 pixels."""
+    source = np.random.default_rng(0)
+    labels = np.arange(32) % 2
+    images = source.integers(0, 60, (32, 9)) + 190 * (np.arange(9) % 2 == labels[:, np.newaxis])
+    images = images.astype(np.uint8)
+    return Dataset("tiny", images[:26], labels[:26], images[26:], labels[26:], (3, 3))
+
+
+class Laboratory:
+    """Runs in every state, to be disturbed, and one that never was."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.states = {name: folder / name for name in ("nothing", "stopped", "trained", "tested", "finished")}
+        self.states["nothing"].mkdir()
+        _make_run(self.states["stopped"], stop_at=50)
+        _make_run(self.states["trained"], evaluate=False, figures=False, as_done=False)
+        _make_run(self.states["tested"], figures=False, as_done=False)
+        _make_run(self.states["finished"])
+        for left in (".model.safetensors.0123abcd.part", "checkpoints/.000000000075.safetensors.0123abcd.part"):
+            (self.states["stopped"] / left).write_bytes(b"half")
+        whole = self.states["finished"]
+        self.expected = {name: (whole / name).read_bytes() for name in COMPARED}
+        self.summary = RunFolder(whole).read_summary()
+
+    def operations(self, stage: str) -> list[str]:
+        """What a stage does to files, undisturbed."""
+        action, state = STAGES[stage]
+        path = self._copy(state)
+        with Injector(path).watching() as injector:
+            action(path)
+        shutil.rmtree(path)
+        return injector.operations
+
+    def trial(self, chain: list[Fault]) -> str | None:
+        """Let one fault after another befall a run, bring it to its end, and say what is wrong then."""
+        path = self._copy(STAGES[chain[0].stage][1])
+        try:
+            for fault in chain:
+                action = STAGES[fault.stage][0]
+                if action in (resume, read, draw) and not (path / "config.toml").exists():
+                    action = train
+                wrong = in_a_process(lambda action=action, fault=fault: _disturbed(action, path, fault))
+                wrong = wrong or self._what_is_lost(path)
+                if wrong:
+                    return wrong
+            return in_a_process(lambda: self._brought_to_its_end(path, redrawn=chain[-1].stage == "draw"))
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _copy(self, state: str) -> Path:
+        path = Path(tempfile.mkdtemp(dir=self.folder)) / "run"
+        shutil.copytree(self.states[state], path)
+        return path
+
+    def _what_is_lost(self, path: Path) -> str | None:
+        """What a reader would find damaged; files still being written are none of its business."""
+        for file in path.rglob("*.safetensors"):
+            if not file.name.startswith("."):
+                try:
+                    decode(file.read_bytes(), file.name)
+                except EngramError as error:
+                    return f"damaged: {error}"
+        folder = RunFolder(path)
+        try:
+            folder.read_summary(), folder.read_metrics()
+            if folder.config_file.exists():
+                folder.read_config()
+        except EngramError as error:
+            return f"damaged: {error}"
+        return None
+
+    def _brought_to_its_end(self, path: Path, *, redrawn: bool) -> None:
+        """Resume, or begin again what never began; fail unless all is as in the run that was never disturbed."""
+        if not (path / "config.toml").exists():
+            train(path)
+        resume(path)
+        if redrawn:
+            draw(path)
+        for name, content in self.expected.items():
+            assert (path / name).read_bytes() == content, f"{name} is another one"
+        summary = RunFolder(path).read_summary()
+        assert summary["finished"] and summary["accuracy"] == self.summary["accuracy"], "the summary is another one"
+        assert len(list((path / "figures").iterdir())) == 10, "figures are missing"
+        left = [file.name for file in path.rglob("*.part")]
+        assert not left, f"left behind: {left}"
+
+
+def in_a_process(action: Callable[[], None]) -> str | None:
+    """Run something in a process of its own; the report of what it raised, if that is no error of engram's."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        report = ""
+        try:
+            action()
+        except EngramError:
+            pass
+        except BaseException:
+            report = traceback.format_exc()
+        os.write(writer, report.encode()[:60_000])
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        report = pipe.read().decode()
+    os.waitpid(child, 0)
+    return report or None
+
+
+def chain_of(seed: int, lengths: dict[str, int]) -> list[Fault]:
+    """A random chain of faults: one in some stage, then up to three while it is resumed."""
+    dice = random.Random(f"engram faults {seed}")
+    stage = dice.choice([name for name in lengths if name not in ("read", "draw")])
+    chain = [Fault(stage, dice.randint(1, lengths[stage]), dice.choice(FAULTS))]
+    for _ in range(dice.randrange(4)):
+        chain.append(Fault("resume", dice.randint(1, lengths["resume"]), dice.choice(FAULTS)))
+    return chain
+
+
+def every_fault(stage: str, operations: list[str]) -> Iterator[Fault]:
+    """Each operation of a stage with each fault that can befall it."""
+    for number, name in enumerate(operations, start=1):
+        for kind in FAULTS:
+            if name == "write" or not kind.startswith("half"):
+                yield Fault(stage, number, kind)
+
+
+def _disturbed(action: Callable[[Path], None], path: Path, fault: Fault) -> None:
+    with Injector(path, fault).watching():
+        action(path)
+
+
+def _training() -> Training:
+    return Training(CONFIG, tiny_dataset(), kernel="reference", threads=1)
+
+
+def _go_on(folder: RunFolder, training: Training, options: RunOptions) -> None:
+    try:
+        run_training(folder, training, options)
+    finally:
+        folder.release()
+
+
+def _make_run(path: Path, *, stop_at: int | None = None, evaluate=True, figures=True, as_done=True) -> None:
+    """A run up to some state."""
+    folder, training = RunFolder(path), _training()
+    start_run(folder, CONFIG, overwrite=False)
+
+    def stop(progress, _):
+        if progress.examples == stop_at:
+            raise KeyboardInterrupt
+
+    options = RunOptions(checkpoint_examples=25, evaluate=evaluate, figures=figures)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            run_training(folder, training, options, [stop])
+    finally:
+        folder.release()
+    if not as_done:
+        folder.write_summary({name: value for name, value in folder.read_summary().items() if name != "finished"})
+
+
+def remember_what_is_computed() -> Callable[[], None]:
+    """Let simulator and readout compute only what they have not computed before; returns what undoes it.
+
+    A forked process knows all that its parent met: a case costs what its files cost, and no library's threads, which
+    do not survive a fork, are asked for anything.
+    """
+    known: dict[bytes, tuple] = {}
+    train, count, fit = Simulator.train, Simulator.count_spikes, evaluation.fit_readout
+
+    def state_of(simulator, images, what) -> bytes:
+        digest = hashlib.sha256(f"{what} {simulator.presentations}".encode() + np.ascontiguousarray(images).tobytes())
+        for name, values in simulator_tensors(simulator).items():
+            digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
+        return digest.digest()
+
+    def remembered_train(self, images, progress=None, **options):
+        key = state_of(self, images, f"train {progress}")
+        if key not in known:
+            result = train(self, images, progress, **options)
+            after = {name: values.copy() for name, values in simulator_tensors(self).items()}
+            known[key] = result, after, self.presentations
+        result, after, self.presentations = known[key]
+        for name, values in simulator_tensors(self).items():
+            values[...] = after[name]
+        return result
+
+    def remembered_count(self, images, **options):
+        key = state_of(self, images, "count")
+        if key not in known:
+            known[key] = count(self, images, **options)
+        return known[key]
+
+    def remembered_fit(counts, labels, classes=None):
+        key = hashlib.sha256(counts.tobytes() + labels.tobytes()).digest()
+        if key not in known:
+            known[key] = fit(counts, labels, classes)
+        return known[key]
+
+    Simulator.train, Simulator.count_spikes, evaluation.fit_readout = remembered_train, remembered_count, remembered_fit
+
+    def undo() -> None:
+        Simulator.train, Simulator.count_spikes, evaluation.fit_readout = train, count, fit
+
+    return undo
+
+
+def leave_out_the_drawing() -> Callable[[], None]:
+    """Let figures be written without being drawn, which takes seconds; returns what undoes it."""
+    from engram.figures import files
+
+    names = ("receptive_fields", "learning_curve", "weights_and_theta", "raster", "confusion")
+    before = {name: getattr(figures, name) for name in names}, files._render
+    for name in names:
+        setattr(figures, name, lambda *_, **__: None)
+    files._render = lambda figure, kind: f"a figure as {kind}".encode()
+
+    def undo() -> None:
+        for name, original in before[0].items():
+            setattr(figures, name, original)
+        files._render = before[1]
+
+    return undo
+
+
+def main() -> int:
+    """Inject, and print what came of it; 1 if anything was lost, or another error than engram's came out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--stages", nargs="*", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--seeds", nargs=2, type=int, metavar=("FROM", "TO"), help="random chains instead")
+    parser.add_argument("--kills", action="store_true", help="of random chains, those of kills alone")
+    parser.add_argument("--replay", nargs="+", type=Fault.parse, metavar="STAGE:NUMBER:FAULT")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    undone = remember_what_is_computed(), leave_out_the_drawing()
+    with tempfile.TemporaryDirectory() as place:
+        laboratory = Laboratory(Path(place))
+        lengths = {stage: laboratory.operations(stage) for stage in STAGES}
+        failures = 0
+        if options.replay:
+            chains = [("replayed", options.replay)]
+        elif options.seeds:
+            seeds = range(*options.seeds)
+            chains = [(f"seed {seed}", chain_of(seed, {s: len(o) for s, o in lengths.items()})) for seed in seeds]
+            if options.kills:
+                chains = [(name, [_as_kill(fault) for fault in chain]) for name, chain in chains]
+        else:
+            chains = [(stage, [fault]) for stage in options.stages for fault in every_fault(stage, lengths[stage])]
+        begin, faults, by_name = time.perf_counter(), 0, {}
+        for name, chain in chains:
+            wrong = laboratory.trial(chain)
+            faults += len(chain)
+            by_name[name.split()[0]] = by_name.get(name.split()[0], 0) + 1
+            if wrong:
+                failures += 1
+                print(f"{name}: --replay {' '.join(map(str, chain))}\n{wrong}", file=sys.stderr, flush=True)
+        took = time.perf_counter() - begin
+        print(json.dumps({stage: len(operations) for stage, operations in lengths.items()}), "operations by stage")
+        print(f"{len(chains):,} cases, {faults:,} faults, {failures:,} failures, {took:.0f} s", by_name)
+    for undo in undone:
+        undo()
+    return 1 if failures else 0
+
+
+def _as_kill(fault: Fault) -> Fault:
+    kind = fault.kind if "kill" in fault.kind else ("kill", "half-kill", "kill-after")[fault.number % 3]
+    return Fault(fault.stage, fault.number, kind)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""Checkpoints: everything of a training that a resumed run needs, as tensors and metadata.
+
+A checkpoint is a model file with more in it: what reads models reads it as the network that it was.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engram._version import __version__
+from engram.errors import ConfigError, EngramError, ModelFileError
+from engram.model_file import model_content
+from engram.plasticity.records import rule_record
+from engram.plasticity.user_rules import rule_digest
+from engram.readout import RunningAccuracy
+
+if TYPE_CHECKING:
+    from engram.simulator import Simulator
+    from engram.training import Training
+
+_STATE_TENSORS = ("v", "g_exc", "g_inh", "hold")
+_RUNNING_TENSORS = ("responses", "seen", "hits")
+
+
+def snapshot(training: Training) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Everything that a resumed run needs, as tensors and metadata."""
+    tensors, metadata = model_content(training.model())
+    tensors |= simulator_tensors(training.simulator)
+    if training.running is not None:
+        tensors |= {f"running.{name}": getattr(training.running, name) for name in _RUNNING_TENSORS}
+    metadata["checkpoint"] = {
+        "dataset": training.dataset_hash,
+        "rule_digest": rule_digest(type(training.simulator.rule)),
+        "examples": training.examples,
+        "total": training.total,
+        "silent_images": training.silent_images,
+        "seconds": training.seconds,
+        "overshot": training.simulator.overshot,
+        "stopped": training.stop_reason,
+        "metrics": training.metrics,
+        "since": [training.spikes_since, training.images_since],
+        "health": training.health.to_dict(),
+    }
+    return tensors, metadata
+
+
+def simulator_tensors(simulator: Simulator) -> dict[str, np.ndarray]:
+    """The arrays in which a simulator's state lies, by name; a restored run writes into them."""
+    state, memory = simulator.state, simulator.memory
+    tensors = {"weights": state.weights, "theta": state.theta, "pending": state.pending}
+    for population, layer in (("exc", state.exc), ("inh", state.inh)):
+        tensors |= {f"{population}.{name}": getattr(layer, name) for name in _STATE_TENSORS}
+    return tensors | {f"memory.{name}": values for name, values in memory._asdict().items()}
+
+
+def restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str) -> None:
+    """Go on from a snapshot; a training that it does not fit is left as it was.
+
+    Raises
+    ------
+    ModelFileError
+        If it is of another version of engram, or lacks something.
+    ConfigError
+        If it is of another configuration, rule or dataset.
+    """
+    try:
+        _check_same_run(training, metadata, name)
+        _restore(training, tensors, metadata, name)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        if isinstance(error, EngramError):
+            raise
+        raise ModelFileError(f"{name} is no checkpoint of this run ({error}); start again with --overwrite.") from None
+
+
+def _check_same_run(training: Training, metadata: dict[str, Any], name: str) -> None:
+    if metadata.get("version") != __version__:
+        raise ModelFileError(
+            f"{name} is of engram {metadata.get('version')}, this is {__version__}; resume with the version that"
+            " wrote it."
+        )
+    if metadata["config"] != training.config.to_dict() or metadata["rule"] != rule_record(training.simulator.rule):
+        raise ConfigError(f"{name} is of another configuration; resume with the options of that run.")
+    digests = metadata["checkpoint"]["rule_digest"], rule_digest(type(training.simulator.rule))
+    if digests[0] != digests[1]:
+        raise ConfigError(
+            f"The file of the rule {metadata['rule']['rule']} is not the one that {name} was made with: its SHA-256 was"
+            f" {digests[0]}, now {digests[1]}; put the file back as it was, or start again with --overwrite."
+        )
+    if metadata["checkpoint"]["dataset"] != training.dataset_hash:
+        raise ConfigError(
+            f"{name} was made with another content of the dataset {training.dataset.name}; resume with the same images."
+        )
+
+
+def _restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str) -> None:
+    """Read and check all, then take it over."""
+    kept = metadata["checkpoint"]
+    targets = simulator_tensors(training.simulator)
+    if training.running is not None:
+        targets |= {f"running.{key}": getattr(training.running, key) for key in ("responses", "seen")}
+    for key, target in targets.items():
+        if key not in tensors or tensors[key].shape != target.shape or tensors[key].dtype != target.dtype:
+            raise ModelFileError(f"{name} lacks a fitting {key!r}; start again with --overwrite.")
+    examples, silent_images, presentations = map(
+        _count, (kept["examples"], kept["silent_images"], metadata["presentations"])
+    )
+    spikes, images = map(_count, kept["since"])
+    seconds, overshot, stopped = float(kept["seconds"]), bool(kept["overshot"]), str(kept["stopped"])
+    metrics = [dict(record) for record in kept["metrics"]]
+    health = copy.copy(training.health)
+    health.restore(kept["health"])
+    hits = _hits(tensors, name) if training.running is not None else None
+
+    for key, target in targets.items():
+        target[...] = tensors[key]
+    if hits is not None:
+        training.running.hits = hits
+    training.simulator.presentations, training.simulator.overshot = presentations, overshot
+    training.examples, training.silent_images, training.seconds = examples, silent_images, seconds
+    training.metrics, training.health, training.stop_reason = metrics, health, stopped
+    training.spikes_since, training.images_since = spikes, images
+
+
+def _hits(tensors: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """Which of the last images were answered rightly."""
+    hits = tensors["running.hits"]
+    if hits.dtype != np.bool_ or hits.ndim != 1 or len(hits) > RunningAccuracy.WINDOW:
+        raise ModelFileError(f"{name} lacks a fitting 'running.hits'; start again with --overwrite.")
+    return hits
+
+
+def _count(value) -> int:
+    """A whole number from a file."""
+    if type(value) is not int or not 0 <= value < 2**62:
+        raise TypeError(f"expected a count, got {value!r}")
+    return value

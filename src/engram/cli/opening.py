@@ -1,0 +1,69 @@
+"""The network that a command is given, and what the user should know of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engram.cli.console import err, plain, progress_bar
+
+
+def open_model(path: Path, *, quiet: bool = False):
+    """The model at a path; of a run that was interrupted, that of its last checkpoint, which is said."""
+    from engram.model_file import load_model
+
+    model = load_model(path)
+    if not quiet:
+        _tell_unfinished(path, model)
+    return model
+
+
+def labelled(model, path: Path, *, quiet: bool = False):
+    """The model with labels for its neurons: its own, or new ones from the images that it was trained on.
+
+    Raises
+    ------
+    ConfigError
+        If it has none, and those images are not here.
+    """
+    from dataclasses import replace
+
+    from engram.errors import ConfigError, DataError
+    from engram.evaluation import check_fits, label_neurons
+    from engram.model_input import load_for
+
+    if model.readout is not None:
+        return model
+    try:
+        dataset = load_for(model)
+    except DataError as error:
+        raise ConfigError(f"{path} has no labels, and none can be made: {error}") from None
+    check_fits(model, dataset)
+    n_images = min(model.config.get("label_examples", 10_000), len(dataset.train_images))
+    if not quiet:
+        err.print(f"{plain(path)} has no labels yet; labelling its neurons from {n_images:,} training images first.")
+    with progress_bar(quiet=quiet) as bar:
+        task = bar.add_task("labelling", total=n_images)
+        readout = label_neurons(
+            model.simulator(), dataset, n_images, on_progress=lambda what, done, total: bar.update(task, completed=done)
+        )
+    return replace(model, readout=readout)
+
+
+def _tell_unfinished(path: Path, model) -> None:
+    """Say of a run's folder that the run is not at its end, and how to bring it there."""
+    from engram.errors import EngramError
+    from engram.run_folder import RunFolder
+
+    folder = RunFolder(path)
+    if not path.is_dir() or not folder.config_file.is_file():
+        return
+    try:
+        if folder.is_finished:
+            return
+        _, _, done, total = folder.read_unfinished()
+    except EngramError:
+        return  # whatever is wrong with it, the model was read
+    rule = model.rule_record["rule"]
+    again = f"engram train --resume {plain(path)}" + (f" --rule path/to/{plain(rule)}" if ":" in rule else "")
+    finish = "it is still running" if folder.is_held else f"finish it with  {again}"
+    err.print(f"{plain(path)} is not finished ({done:,} of {total:,} images); {finish}")

@@ -1,0 +1,90 @@
+"""Configurations as files and from models; what they name is never run."""
+
+import os
+
+import pytest
+
+from engram import TrainingConfig, load_model
+from engram.config import read_options
+from engram.errors import ConfigError
+
+TRAP = "raise SystemExit('the file was run')"
+
+
+@pytest.fixture
+def trap(tmp_path):
+    (tmp_path / "trap.py").write_text(TRAP)
+    return f"{tmp_path / 'trap.py'}:Rule"
+
+
+def test_configuration_that_names_a_file_of_code_is_refused_and_the_file_not_run(tmp_path, trap):
+    (tmp_path / "c.toml").write_text(f"rule = '{trap}'")
+    with pytest.raises(ConfigError, match=r"names the rule .*trap\.py:Rule, a file that would be run; if you trust"):
+        TrainingConfig.from_toml(tmp_path / "c.toml")
+    assert read_options(tmp_path / "c.toml") == {"rule": trap}
+
+
+def test_rule_that_the_caller_names_takes_the_place_of_the_file_s(tmp_path, trap):
+    (tmp_path / "c.toml").write_text(f"rule = '{trap}'\nseed = 3")
+    config = TrainingConfig.from_toml(tmp_path / "c.toml", rule="triplet")
+    assert (config.rule, config.seed) == ("triplet", 3)
+
+
+def test_byte_order_mark_is_no_part_of_a_configuration(tmp_path):
+    (tmp_path / "c.toml").write_bytes(b"\xef\xbb\xbfneurons = 7\n")
+    assert TrainingConfig.from_toml(tmp_path / "c.toml").neurons == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dataset = ['a']", r"dataset must be text, got \['a'\]"),
+        ("rule = 5", "rule must be text, got 5"),
+        ("start = true", "start must be text, got True"),
+        ("preset = 5", "preset must be one of"),
+        ("order = ['file']", "order must be one of shuffled, file"),
+        ("network = 5", "network must be a table, got 5"),
+        ("network.tau_theta = inf", r"network\.tau_theta must be a finite number"),
+        ("network.theta_plus_decay = 'l2'", r"network\.theta_plus_decay must be a finite number"),
+        ("network.excitatory.t_ref = 2e9", r"network\.excitatory\.t_ref must be at most 60,000 ms"),
+        ("network.excitatory = 5", r"network\.excitatory must be a table of tau_m"),
+        ("network.tau_theta.x = 5", r"network\.tau_theta must not be a table"),
+        ("protocol.min_spikes = 1.5", r"protocol\.min_spikes must be a whole number"),
+        ("input_gain = 'loud'", "input_gain must be a finite number, got 'loud'"),
+        ("input_gain = 0", "input_gain must be positive, got 0.0"),
+        ("epochs = false", "epochs must be a whole number"),
+        ("neurons = 1e400", "neurons must be a whole number"),
+    ],
+)
+def test_values_that_cannot_be_are_told_where_they_stand(tmp_path, text, message):
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        TrainingConfig.from_toml(tmp_path / "c.toml")
+
+
+def test_only_regular_files_are_configurations(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name in ("pipe", "link"):
+        with pytest.raises(ConfigError, match="it is no regular file"):
+            TrainingConfig.from_toml(tmp_path / name)
+
+
+# Going on from a model
+
+
+def test_model_goes_on_with_its_own_options_but_for_those_given():
+    model = load_model("mnist-100")
+    own = TrainingConfig.from_dict(model.config)
+    config = TrainingConfig.from_model(model, epochs=2, constants={"eta": 0.5}, network={"w_inh_exc": 10})
+    assert (config.neurons, config.rule, config.dataset) == (own.neurons, own.rule, own.dataset)
+    assert config.constants == {**own.constants, "eta": 0.5}
+    assert config.network == {**own.network, "w_inh_exc": 10.0}
+    assert (config.epochs, config.examples) == (2, None)
+
+
+def test_another_rule_does_not_take_over_the_constants_of_the_former():
+    model = load_model("mnist-100")
+    model.config["constants"] = {"eta": 0.5}
+    assert TrainingConfig.from_model(model, rule="triplet").constants == {}
+    assert TrainingConfig.from_model(model).constants == {"eta": 0.5}

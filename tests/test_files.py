@@ -1,0 +1,107 @@
+"""Files are read within bounds and written whole or not at all."""
+
+import os
+import stat
+import threading
+
+import pytest
+
+from engram.errors import RunFolderError
+from engram.files import exists, make_folder, read_regular, write_atomically
+
+
+def test_file_has_the_mode_that_the_umask_gives(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "f", b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o640
+
+
+def test_files_of_other_threads_keep_their_modes(tmp_path):
+    """The process's umask is never touched: no file written meanwhile gets another mode."""
+    stop, modes = threading.Event(), set()
+
+    def write_meanwhile():
+        while not stop.is_set():
+            descriptor = os.open(tmp_path / "other", os.O_CREAT | os.O_WRONLY, 0o666)
+            modes.add(stat.S_IMODE(os.fstat(descriptor).st_mode))
+            os.close(descriptor)
+            (tmp_path / "other").unlink()
+
+    before = os.umask(0o077)
+    thread = threading.Thread(target=write_meanwhile)
+    thread.start()
+    try:
+        for _ in range(300):
+            write_atomically(tmp_path / "f", b"x", durable=False)
+    finally:
+        stop.set()
+        thread.join()
+        os.umask(before)
+    assert modes == {0o600}
+
+
+def test_failed_write_leaves_what_was_there_and_nothing_else(tmp_path, monkeypatch):
+    (tmp_path / "f").write_bytes(b"before")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(RunFolderError, match="No space left on device; free some space"):
+        write_atomically(tmp_path / "f", b"after")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("f", b"before")]
+
+
+def test_short_writes_are_gone_on_with(tmp_path, monkeypatch):
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, content: real(descriptor, content[:3]))
+    write_atomically(tmp_path / "f", b"0123456789")
+    assert (tmp_path / "f").read_bytes() == b"0123456789"
+
+
+def test_folder_that_went_is_the_cause_that_is_told(tmp_path):
+    with pytest.raises(RunFolderError, match=r"its folder .*gone was moved or removed meanwhile"):
+        write_atomically(tmp_path / "gone" / "f", b"x")
+
+
+def test_file_in_place_of_a_folder_is_the_cause_that_is_told(tmp_path):
+    (tmp_path / "f").write_bytes(b"")
+    with pytest.raises(RunFolderError, match=r"/f is a file, not a folder; move it away"):
+        write_atomically(tmp_path / "f" / "g", b"x")
+    with pytest.raises(RunFolderError, match=r"/f is a file, not a folder; move it away"):
+        make_folder(tmp_path / "f")
+
+
+def test_longest_possible_name_is_written_and_a_longer_one_told(tmp_path):
+    write_atomically(tmp_path / ("n" * 255), b"x")
+    assert (tmp_path / ("n" * 255)).read_bytes() == b"x"
+    with pytest.raises(RunFolderError, match="File name too long; choose a shorter name"):
+        write_atomically(tmp_path / ("n" * 256), b"x")
+    assert not exists(tmp_path / ("n" * 256))
+
+
+def test_larger_files_than_expected_are_not_read_whole(tmp_path):
+    (tmp_path / "f").write_bytes(b"x" * 100)
+    assert read_regular(tmp_path / "f", 100) == b"x" * 100
+    with pytest.raises(ValueError, match="larger than 99 bytes"):
+        read_regular(tmp_path / "f", 99)
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder", "link to a device"])
+def test_what_is_no_regular_file_is_not_read(tmp_path, kind):
+    path = tmp_path / "f"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link to a device":
+        path.symlink_to("/dev/zero")
+    else:
+        path = "/dev/zero"
+    with pytest.raises(OSError, match=r"regular file|Is a directory"):
+        read_regular(path, 100)
+
+
+def test_link_to_a_regular_file_is_read(tmp_path):
+    (tmp_path / "f").write_bytes(b"x")
+    (tmp_path / "link").symlink_to(tmp_path / "f")
+    assert read_regular(tmp_path / "link", 10) == b"x"

@@ -1,0 +1,143 @@
+"""What each parameter may be, and that a number means the same whatever its type."""
+
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from engram import TrainingConfig
+from engram.errors import ConfigError
+from engram.validation import PARAMETERS, check_finite, check_positive, plain_number, settle, settled
+
+FIVES = (5, 5.0, np.int64(5), np.uint8(5), np.float32(5), np.float64(5), np.array(5), np.array(5.0), Fraction(5))
+
+
+@pytest.mark.parametrize("five", FIVES, ids=lambda v: f"{type(v).__name__} {getattr(v, 'dtype', '')}")
+def test_five_is_five_of_whatever_type(five):
+    assert (settled("min_spikes", five), type(settled("min_spikes", five))) == (5, int)
+    assert (settled("tau_m", five), type(settled("tau_m", five))) == (5.0, float)
+
+
+@pytest.mark.parametrize("value", [True, np.True_, "5", None, 5j, [5], np.array([5]), np.array([[5]]), {}, object()])
+def test_what_is_no_number_is_none(value):
+    assert plain_number(value) is None
+    with pytest.raises(ConfigError, match="tau_m must be a finite number"):
+        settled("tau_m", value)
+    with pytest.raises(ConfigError, match="min_spikes must be a whole number of at least 0"):
+        settled("min_spikes", value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("theta_plus_decay", "l2", "theta_plus_decay must be a finite number, got 'l2'"),
+        ("theta_plus_decay", 0.0, "theta_plus_decay must be above 0 and at most 1, got 0.0"),
+        ("theta_plus_decay", 1.5, "theta_plus_decay must be at most 1, got 1.5"),
+        ("t_ref", 2e9, "t_ref must be at most 60,000 ms, got 2000000000.0"),
+        ("tau_theta", 1e-320, "tau_theta must be at least 1e-09 ms, got 1e-320 ms"),
+        ("tau_theta", float("inf"), "tau_theta must be a finite number, got inf ms"),
+        ("tau_m", -1, "tau_m must be positive, got -1.0 ms"),
+        ("dt", 0, "dt must be positive, got 0.0 ms"),
+        ("w_inh_exc", -1, "w_inh_exc must be zero or positive, got -1.0"),
+        ("v_rest", 1e30, "v_rest must be at most 1,000,000 mV, got 1e"),
+        ("neurons", 2.5, "neurons must be a whole number of at least 1, got 2.5"),
+        ("neurons", 10**400, "neurons must be a whole number of at least 1, got 1000"),
+        ("neurons", 65_536, "neurons must be at most 65,535, got 65536"),
+        ("seed", 2**64, r"seed must be at most 1.84467e\+19, got 18446744073709551616"),
+        ("dtype", "float16", "dtype must be one of float32, float64, got 'float16'"),
+        ("dtype", ["float32"], "dtype must be one of float32, float64"),
+        ("at_rest", "perhaps", "at_rest must be true or false, got 'perhaps'"),
+        ("x_tar", 1e300, r"x_tar must be between -1e\+30 and 1e\+30"),
+    ],
+)
+def test_what_a_parameter_cannot_be_is_told(name, value, message):
+    with pytest.raises(ConfigError, match=message):
+        settled(name, value)
+
+
+def test_bounds_themselves_are_allowed():
+    for name, wanted in PARAMETERS.items():
+        if wanted.choices or wanted.switch:
+            continue
+        assert settled(name, wanted.high) == wanted.high
+        if not wanted.above:
+            assert settled(name, wanted.low) == wanted.low
+
+
+@pytest.mark.parametrize("word", [True, "true", "yes", 1, np.True_, "True"])
+def test_truth_may_be_said_in_several_ways(word):
+    assert settled("at_rest", word) is True
+
+
+def test_false_typed_as_a_setting_is_false():
+    assert TrainingConfig(protocol={"at_rest": "false"}).make_protocol().at_rest is False
+
+
+def test_numbers_too_large_or_small_for_single_precision_are_told():
+    with pytest.raises(ConfigError, match=r"x must be between -1e\+30 and 1e\+30, got 1e\+31"):
+        check_finite("x", 1e31)
+    with pytest.raises(ConfigError, match="x must be at least 1e-30, got 1e-31 ms"):
+        check_positive("x", 1e-31, "ms")
+
+
+def test_settle_gives_a_dataclass_its_types():
+    @dataclass(frozen=True)
+    class Part:
+        tau_m: float = 1.0
+        min_spikes: int = 1
+
+        def __post_init__(self):
+            settle(self)
+
+    part = Part(tau_m=np.float32(2), min_spikes=np.float64(3))
+    assert (type(part.tau_m), type(part.min_spikes)) == (float, int)
+
+
+# Configurations: the same value in another type is the same configuration, to the byte
+
+
+@pytest.mark.parametrize("five", FIVES, ids=lambda v: f"{type(v).__name__} {getattr(v, 'dtype', '')}")
+def test_configuration_is_the_same_whatever_the_types(five):
+    def config(value):
+        return TrainingConfig(
+            neurons=value,
+            epochs=value,
+            constants={"eta": value},
+            network={"w_inh_exc": value, "excitatory": {"tau_m": value}},
+            protocol={"min_spikes": value, "shown": value},
+        )
+
+    given, plain = config(five), config(5)
+    assert given == plain
+    assert given.to_toml() == plain.to_toml()
+    assert json.dumps(given.to_dict()) == json.dumps(plain.to_dict())
+    assert repr(given.make_network(9)) == repr(plain.make_network(9))
+    assert repr(given.make_rule()) == repr(plain.make_rule())
+
+
+def test_infinite_bounds_of_a_rule_can_be_kept(tmp_path):
+    config = TrainingConfig(rule="triplet", constants={"w_max": float("inf")})
+    (tmp_path / "c.toml").write_text(config.to_toml())
+    assert TrainingConfig.from_toml(tmp_path / "c.toml") == config
+    assert config.make_rule().w_max == float("inf")
+    json.dumps(config.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        ({"shown": 60_000, "max_intensity": 10_000}, "One image may be shown for 4,194,304 time steps at most"),
+        ({"max_intensity": 1e6}, "One image may be shown"),
+        ({"max_intensity": 1e300}, r"protocol\.max_intensity must be between"),
+    ],
+)
+def test_presentations_that_take_hours_are_told(protocol, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainingConfig(protocol=protocol)
+
+
+def test_longest_presentations_that_anybody_uses_are_allowed():
+    assert TrainingConfig(protocol={"shown": 60_000.0}).make_protocol().shown == 60_000.0
+    assert TrainingConfig(dt=0.01, protocol={"max_intensity": 64.0}).dt == 0.01
