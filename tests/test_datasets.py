@@ -10,6 +10,7 @@ import sys
 import threading
 import tracemalloc
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,15 +24,20 @@ from engram.datasets import (
     check_images,
     check_labels,
     digits,
+    download,
     from_arrays,
-    mnist,
+    official,
     read_idx,
     registry,
     write_idx,
 )
+from engram.datasets.csv_file import read_csv
 from engram.datasets.idx import idx_bytes, parse_idx
+from engram.datasets.mnist import MNIST
 from engram.datasets.npy import read_npy, read_npz
-from engram.errors import DataError
+from engram.datasets.official import IdxFile
+from engram.datasets.zip_json import load_zip
+from engram.errors import DataError, DataWarning
 
 needs_mnist = pytest.mark.skipif(
     not os.environ.get("ENGRAM_DATA"), reason="ENGRAM_DATA is not set to a folder that holds mnist/"
@@ -326,6 +332,46 @@ def test_a_header_beyond_the_limit_is_refused():
         parse_idx(io.BytesIO(header), len(header), name="claim")
 
 
+def test_a_small_gzip_file_is_not_unpacked_to_a_thousand_times_its_size():
+    content = gzip.compress(idx_bytes(np.zeros((2**17, 28, 28), np.uint8)))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"bomb would unpack from .* to 102,760,448 bytes, the limit is 67,108,864"):
+        parse_idx(io.BytesIO(content), len(content), name="bomb")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22
+
+
+def test_a_packed_array_takes_no_more_memory_than_itself():
+    images = np.random.default_rng(0).integers(0, 256, (20_000, 28, 28), dtype=np.uint8)
+    content = gzip.compress(idx_bytes(images), 1)
+    tracemalloc.start()
+    found = parse_idx(io.BytesIO(content), len(content), name="images")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(found, images)
+    assert peak < images.nbytes + 2**23
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", ["a.npz", "a.npy", "a.csv", "a.zip", "train-images-idx3-ubyte"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_pipes_and_devices_are_no_data(tmp_path, name, kind):
+    path = tmp_path / name
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(DataError):
+        datasets.load(path)
+    reader = {".npz": read_npz, ".npy": read_npy, ".csv": read_csv, ".zip": load_zip}.get(path.suffix, read_idx)
+    with pytest.raises(DataError, match=r"cannot be read .it is no regular file."):
+        reader(path)
+
+
+def test_a_link_to_a_regular_file_is_data(tmp_path):
+    np.savez(tmp_path / "a.npz", images=some_images(), labels=np.arange(12) % 2)
+    (tmp_path / "b.npz").symlink_to(tmp_path / "a.npz")
+    assert len(datasets.load(tmp_path / "b.npz").train_images) == 10
+
+
 def test_a_gzip_bomb_is_followed_no_further_than_its_header_says():
     content = gzip.compress(idx_bytes(np.zeros(10, np.uint8)) + bytes(2**26))
     tracemalloc.start()
@@ -385,9 +431,48 @@ def write_folder(folder, prefix="", test="t10k", joint="-", ending=""):
 def test_a_folder_of_idx_files_is_loaded_whatever_its_names_look_like(tmp_path, form):
     dataset = datasets.load(write_folder(tmp_path / "mine", **form))
     assert dataset.name == form.get("prefix", "mine").rstrip("-")
-    assert dataset.image_shape == (4, 5)
-    np.testing.assert_array_equal(dataset.train_images, some_images(6).reshape(6, 20))
+    lying = form.get("prefix", "").startswith("emnist")
+    assert dataset.image_shape == ((5, 4) if lying else (4, 5))
+    images = some_images(6).swapaxes(1, 2) if lying else some_images(6)
+    np.testing.assert_array_equal(dataset.train_images, images.reshape(6, 20))
     assert dataset.test_labels.tolist() == [0, 1, 2, 0]
+
+
+def test_qmnist_s_names_and_labels_of_eight_columns_are_read(tmp_path):
+    for part, n in (("train", 6), ("test", 4)):
+        write_idx(tmp_path / f"qmnist-{part}-images-idx3-ubyte.gz", some_images(n))
+        labels = np.column_stack((np.arange(n) % 3, *[np.full(n, 100 + k) for k in range(7)])).astype(np.int32)
+        write_idx(tmp_path / f"qmnist-{part}-labels-idx2-int.gz", labels)
+    dataset = datasets.load(tmp_path)
+    assert dataset.name == "qmnist"
+    assert dataset.train_labels.tolist() == [0, 1, 2, 0, 1, 2]
+
+
+def test_a_torchvision_root_is_read_and_several_sets_in_it_are_told(tmp_path):
+    (tmp_path / "MNIST").mkdir()
+    write_folder(tmp_path / "MNIST" / "raw")
+    for path in (tmp_path, tmp_path / "MNIST", tmp_path / "MNIST" / "raw"):
+        assert datasets.load(path).name == "MNIST"
+    (tmp_path / "FashionMNIST").mkdir()
+    write_folder(tmp_path / "FashionMNIST" / "raw")
+    with pytest.raises(DataError, match=r"holds 2 sets of IDX files, in 'FashionMNIST/raw', 'MNIST/raw'; add one"):
+        datasets.load(tmp_path)
+
+
+def test_idx_images_of_any_type_are_brought_to_one_scale(tmp_path):
+    images = some_images()
+    labels = np.arange(12, dtype=np.uint8) % 2
+    for name, scaled in (
+        ("bytes", images),
+        ("floats", (images / 255).astype(np.float32)),
+        ("ints", images.astype(">i4")),
+    ):
+        for part in ("train", "t10k"):
+            write_idx(tmp_path / name / f"{part}-images-idx3-ubyte", scaled)
+            write_idx(tmp_path / name / f"{part}-labels-idx1-ubyte", labels)
+        dataset = datasets.load(tmp_path / name)
+        np.testing.assert_allclose(dataset.train_images, images.reshape(12, 20), atol=1e-4)
+    assert datasets.load(tmp_path / "floats").value_range == (0, 1)
 
 
 def test_one_of_several_sets_in_a_folder_is_chosen_by_its_prefix(tmp_path):
@@ -425,19 +510,38 @@ def test_what_idx_folders_cannot_hold_is_told(tmp_path, changes, message):
 # --- arrays, .npz, .npy -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [(12, 20), (12, 4, 5), (12, 4, 5, 1), (12, 1, 4, 5)])
+@pytest.mark.parametrize("shape", [(12, 56), (12, 7, 8), (12, 7, 8, 1), (12, 1, 7, 8)])
 def test_images_may_be_flat_rectangular_or_with_one_channel(shape):
-    dataset = from_arrays(some_images().reshape(shape), np.arange(12) % 2, test_fraction=0)
+    images = some_images(12, 7, 8)
+    dataset = from_arrays(images.reshape(shape), np.arange(12) % 2, test_fraction=0)
+    np.testing.assert_array_equal(dataset.train_images, images.reshape(12, 56))
+    assert dataset.image_shape == (None if len(shape) == 2 else (7, 8))
+
+
+@pytest.mark.parametrize("axis", [1, 3])
+def test_colours_are_turned_grey(axis):
+    colours = np.stack([some_images()] * 3, axis=axis)
+    dataset = from_arrays(colours, np.arange(12) % 2, test_fraction=0)
     np.testing.assert_array_equal(dataset.train_images, some_images().reshape(12, 20))
-    assert dataset.image_shape == (None if len(shape) == 2 else (4, 5))
+    assert "colours are turned grey" in dataset.description.lower()
 
 
 def test_flat_images_of_a_square_number_of_pixels_are_taken_as_squares():
-    dataset = from_arrays(some_images(12, 4, 4).reshape(12, 16), np.arange(12) % 2)
-    assert dataset.image_shape == (4, 4)
+    dataset = from_arrays(some_images(12, 7, 7).reshape(12, 49), np.arange(12) % 2)
+    assert dataset.image_shape == (7, 7)
     assert dataset.description == (
-        "Rows of 16 pixels are taken as 4×4; 2 of 12 images, stratified, are held out for testing."
+        "Rows of 49 pixels are taken as 7×7; 2 of 12 images, stratified, are held out for testing."
     )
+
+
+def test_rows_of_few_values_are_a_table_whose_columns_have_scales_of_their_own():
+    rows = np.column_stack((np.arange(12) / 10 + 4, np.arange(12) * 100, np.full(12, 3.0), np.arange(12) % 2))
+    dataset = from_arrays(rows, np.arange(12) % 2, rows[:3] * 2, [0, 1, 0])
+    assert dataset.image_shape is None
+    assert dataset.value_range == ((4, 0, 3, 0, 5.1, 1100, 3, 1), (5.1, 1100, 4, 1, 4, 0, 4, 0))
+    np.testing.assert_allclose(dataset.train_images[-1], [255, 255, 0, 255, 0, 0, 0, 0])
+    assert dataset.test_images.max() == 255
+    assert repr(dataset) == "Dataset('arrays': 12 training and 3 test rows of 4 columns, 2 classes)"
 
 
 def test_a_sixth_of_each_class_is_held_out():
@@ -447,31 +551,134 @@ def test_a_sixth_of_each_class_is_held_out():
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.float64])
 def test_images_on_the_scale_to_1_are_scaled_to_255(dtype):
-    images = np.eye(12, 20).astype(dtype)
+    images = np.eye(12, 20).astype(dtype).reshape(12, 4, 5)
     dataset = from_arrays(images, np.arange(12) % 2, images[:2], [0, 1])
     assert dataset.train_images.max() == dataset.test_images.max() == 255
     assert dataset.description == "Pixels are scaled from 0–1 to 0–255."
 
 
-def test_images_on_another_scale_stay_as_they_are():
-    images = np.arange(240).reshape(12, 20) % 17
-    assert from_arrays(images, np.arange(12) % 2).train_images.max() == 16
+@pytest.mark.parametrize(
+    ("largest", "dtype", "white", "told"),
+    [
+        (16, np.int64, 16, "Pixels are scaled from 0–16 to 0–255"),
+        (16, np.float64, 16, "Pixels are scaled from 0–16 to 0–255, the largest value taken as white"),
+        (1.01, np.float32, 1.01, "Pixels are scaled from 0–1.01 to 0–255, the largest value taken as white"),
+        (0.9, np.float64, 1, "Pixels are scaled from 0–1 to 0–255"),
+        (200, np.uint8, 255, ""),
+        (200.5, np.float64, 255, ""),
+        (1000, np.uint16, 1023, "Pixels are scaled from 0–1023 to 0–255"),
+        (60_000, np.uint16, 65_535, "Pixels are scaled from 0–65535 to 0–255"),
+    ],
+)
+def test_any_scale_is_brought_to_0_255_and_told(largest, dtype, white, told):
+    images = (np.linspace(0, largest, 240).reshape(12, 4, 5)).astype(dtype)
+    dataset = from_arrays(images, np.arange(12) % 2, images, np.arange(12) % 2)
+    assert dataset.value_range == (0, pytest.approx(white))
+    np.testing.assert_allclose(dataset.train_images, images.reshape(12, 20) * (255 / white), atol=1e-3)
+    assert dataset.description.startswith(told)
+
+
+def test_negative_values_count_from_the_smallest_but_not_a_resampling_s_overshoot():
+    images = np.linspace(-1, 1, 240).reshape(12, 4, 5)
+    assert from_arrays(images, np.arange(12) % 2).value_range == pytest.approx((-1, 1), abs=0.02)
+    images = np.linspace(-0.05, 1, 240).reshape(12, 4, 5)
+    dataset = from_arrays(images, np.arange(12) % 2, test_fraction=0)
+    assert dataset.value_range == (0, 1)
+    assert dataset.train_images.min() == 0
+
+
+def test_a_scale_that_is_given_is_kept_and_told():
+    images = np.linspace(0, 0.3, 240).reshape(12, 4, 5)
+    dataset = from_arrays(images, np.arange(12) % 2, value_range=(0, 1), test_fraction=0)
+    assert dataset.train_images.max() == pytest.approx(0.3 * 255)
+    assert dataset.description.endswith("values are taken as 0–1, as asked for.")
+    for wrong in ((1, 1), "wide", (0, np.nan), ((0, 0), (1, 1))):
+        with pytest.raises(DataError, match=r"value_range must be \(black, white\), two different finite numbers"):
+            from_arrays(images, np.arange(12) % 2, value_range=wrong)
+
+
+def test_dark_ink_on_light_ground_is_inverted_and_told():
+    images = np.zeros((12, 8, 8))
+    images[:, 3:5, 3:5] = 1
+    bright, dark = (from_arrays(values, np.arange(12) % 2, test_fraction=0) for values in (images, 1 - images))
+    np.testing.assert_array_equal(dark.train_images, bright.train_images)
+    assert (bright.value_range, dark.value_range) == ((0, 1), (1, 0))
+    assert dark.description.endswith("dark ink on light ground is inverted.")
+    assert (bright.framing, dark.framing) == ("ink", "ink")
+    photographs = np.random.default_rng(0).random((12, 8, 8))
+    assert from_arrays(photographs, np.arange(12) % 2).framing == "photo"
+
+
+def test_wrapped_pixels_are_refused():
+    images = (some_images() * 1).astype(np.int8)
+    with pytest.raises(DataError, match=r"int8 with negative values: .*wrapped around, .*images.view\('uint8'\)"):
+        from_arrays(images, np.arange(12) % 2)
+    assert from_arrays(images, np.arange(12) % 2, value_range=(-128, 127)).train_images.max() > 200
+
+
+def test_standardised_images_are_warned_of():
+    images = np.random.default_rng(0).random((40, 8, 8)).reshape(40, 64)
+    images = (images - images.mean(axis=0)) / images.std(axis=0)
+    with pytest.warns(DataWarning, match="standardised: every pixel has mean 0 and variance 1"):
+        from_arrays(images, np.arange(40) % 2)
 
 
 def test_the_training_images_alone_decide_on_the_scale():
-    images = np.full((4, 20), 200.0)
-    assert from_arrays(images, [0, 1, 0, 1], images / 400, [0, 1, 0, 1]).test_images.max() == 0.5
+    images = np.full((4, 4, 5), 200.0)
+    with pytest.warns(DataWarning, match="the test images of arrays are too dark for the scale .* 0–255"):
+        dataset = from_arrays(images, [0, 1, 0, 1], images / 400, [0, 1, 0, 1])
+    assert dataset.test_images.max() == 0.5
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes", "names"),
+    [
+        (["cat", "ape", "cat", "ape"], [1, 0, 1, 0], {0: "ape", 1: "cat"}),
+        (np.array([b"b", b"a", b"b", b"a"]), [1, 0, 1, 0], {0: "a", 1: "b"}),
+        (["7", "-3", "7", "-3"], [7, -3, 7, -3], {}),
+        (np.eye(3)[[2, 0, 2, 0]], [2, 0, 2, 0], {}),
+        (np.array([[4], [2], [4], [2]]), [4, 2, 4, 2], {}),
+        (np.array([["x"], ["y"], ["x"], ["y"]], dtype=object), [0, 1, 0, 1], {0: "x", 1: "y"}),
+        ([True, False, True, False], [1, 0, 1, 0], {}),
+    ],
+)
+def test_labels_may_be_names_numbers_or_one_hot(labels, codes, names):
+    dataset = from_arrays(some_images(4), labels, some_images(2), labels[:2])
+    assert dataset.train_labels.tolist() == codes
+    assert dataset.test_labels.tolist() == codes[:2]
+    assert dataset.class_names == names
+    assert dataset.class_name(codes[0]) == names.get(codes[0], str(codes[0]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([[0, 1], [1, 1], [1, 0], [1, 0]], "one label per image or one-hot rows"),
+        (["a", "", "b", "a"], "hold an empty name"),
+        (["a", 1, None, "b"], "must be whole numbers"),
+        ([0, 1, 0, 1.5], "must be whole numbers"),
+    ],
+)
+def test_labels_that_are_neither_are_refused(labels, message):
+    with pytest.raises(DataError, match=message):
+        from_arrays(some_images(4), np.array(labels, dtype=object) if None in labels else labels)
+
+
+def test_titles_tell_sets_of_one_name_apart():
+    labels = np.arange(12) % 2
+    titles = [from_arrays(some_images(12, side, side), labels, name="set").title for side in (8, 16)]
+    assert titles == ["set, 8×8, 10 + 2 images", "set, 16×16, 10 + 2 images"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((np.zeros((4, 5, 5, 3)), [0, 1, 0, 1]), r"got \(4, 5, 5, 3\); turn colours into grey"),
+        ((np.zeros((4, 5, 5, 7)), [0, 1, 0, 1]), r"got \(4, 5, 5, 7\); turn colours into grey"),
         ((np.zeros(4), [0, 1, 0, 1]), r"got \(4,\)"),
         ((np.zeros((4, 9)), [0, 1]), "got 2 labels for 4 images"),
         ((np.zeros((4, 9)), [0, 1, 0, 1], np.zeros((4, 9))), "test_labels are missing; give both or neither"),
         (([[[1]], [[1, 2]]], [0, 1]), "images of different sizes"),
-        ((np.full((4, 9), -1.0), [0, 1, 0, 1]), "must not be negative"),
+        ((np.full((4, 3, 3), -1.0), [0, 1, 0, 1]), "must not be negative"),
         ((np.full((4, 9), np.nan), [0, 1, 0, 1]), "must be finite"),
         ((np.empty((0, 9)), []), "holds no images"),
     ],
@@ -486,6 +693,7 @@ def test_unusable_arrays_are_refused(arguments, message):
     [
         ("train_images", "train_labels", "test_images", "test_labels"),
         ("x_train", "y_train", "x_test", "y_test"),
+        ("X_train", "y_train", "X_test", "y_test"),
     ],
 )
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -506,11 +714,15 @@ def test_an_npz_file_with_one_part_is_split(tmp_path):
 
 
 def test_unknown_keys_of_an_npz_file_are_listed_with_the_right_ones(tmp_path):
-    np.savez(tmp_path / "mine.npz", data=np.zeros(3), target=np.zeros(3))
-    with pytest.raises(
-        DataError, match=r"mine.npz holds the keys data, target; name them .* images, labels; train_images"
-    ):
+    np.savez(tmp_path / "mine.npz", pictures=np.zeros(3), kinds=np.zeros(3))
+    with pytest.raises(DataError, match=r"holds the keys pictures, kinds; name them .* images, labels; data, target"):
         datasets.load(tmp_path / "mine.npz")
+
+
+@pytest.mark.parametrize("keys", [("data", "target"), ("X", "y"), ("Images", "Labels")])
+def test_other_names_of_images_and_labels_are_known(tmp_path, keys):
+    np.savez(tmp_path / "mine.npz", **dict(zip(keys, (some_images(), np.array(["a", "b"] * 6)), strict=True)))
+    assert datasets.load(tmp_path / "mine.npz").class_names == {0: "a", 1: "b"}
 
 
 @pytest.mark.parametrize("joint", ["-", "_"])
@@ -560,6 +772,8 @@ def claim(shape):
         ((2**30,), "holds 3 bytes of values"),
         ((2**40, 2**40), "the limit is 8,589,934,592"),
         ((-4,), "no valid .npy header"),
+        ((1,) * 65, "has 65 dimensions, the limit is 32|no valid .npy header"),
+        ((1,) * 33, "has 33 dimensions, the limit is 32"),
     ],
 )
 def test_an_npy_header_that_claims_too_much_takes_no_memory(tmp_path, shape, message):
@@ -585,6 +799,25 @@ def test_a_zip_entry_that_claims_more_than_deflate_can_hold_is_refused(tmp_path)
     path.write_bytes(content)
     with pytest.raises(DataError, match="claims 2,147,483,648 bytes, more than its"):
         read_npz(path)
+
+
+def test_a_zip_entry_larger_than_its_file_justifies_is_refused(tmp_path):
+    np.savez_compressed(tmp_path / "bomb.npz", images=np.zeros((2**17, 784), np.uint8), labels=np.zeros(2**17, int))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"'images' in bomb.npz would unpack from .* the limit is 67,108,864"):
+        datasets.load(tmp_path / "bomb.npz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22
+
+
+def test_arrays_without_dimensions_are_no_data(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.array(3.0), labels=np.array(1))
+    with pytest.raises(DataError, match=r"images must have the shape .*got \(\)"):
+        datasets.load(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", images=some_images(), labels=np.array(1))
+    with pytest.raises(DataError, match="labels must have one dimension, got shape"):
+        datasets.load(tmp_path / "b.npz")
 
 
 def test_other_compressions_than_deflate_are_refused(tmp_path):
@@ -685,8 +918,8 @@ def tiny_mnist():
         np.arange(4, dtype=np.uint8) % 3,
     )
     files = tuple(
-        mnist.MnistFile(file.name, array.shape, hashlib.sha256(idx_bytes(array)).hexdigest())
-        for file, array in zip(mnist.FILES, arrays, strict=True)
+        IdxFile(file.name, array.shape, hashlib.sha256(idx_bytes(array)).hexdigest())
+        for file, array in zip(MNIST.files, arrays, strict=True)
     )
     return arrays, files
 
@@ -695,14 +928,15 @@ def tiny_mnist():
 def own_cache(tmp_path, monkeypatch):
     """No data folder, and a cache folder that belongs to this test."""
     monkeypatch.delenv("ENGRAM_DATA", raising=False)
-    monkeypatch.setattr(mnist, "_cache_folder", lambda: tmp_path / "cache")
-    return tmp_path / "cache"
+    monkeypatch.setattr(official, "cache_folder", lambda: tmp_path / "cache")
+    return tmp_path / "cache" / "mnist"
 
 
 def test_the_data_folder_goes_before_the_cache(own_cache, tmp_path, monkeypatch):
-    assert mnist.mnist_folders() == (own_cache,)
+    assert MNIST.places == (own_cache,)
     monkeypatch.setenv("ENGRAM_DATA", str(tmp_path / "data"))
-    assert mnist.mnist_folders() == (tmp_path / "data" / "mnist", own_cache)
+    assert MNIST.places[0] == tmp_path / "data" / "mnist"
+    assert MNIST.places[-1] == own_cache
 
 
 def test_missing_mnist_tells_how_to_get_it(own_cache):
@@ -715,7 +949,7 @@ def test_missing_mnist_tells_how_to_get_it(own_cache):
 def test_incomplete_mnist_tells_what_lacks(own_cache):
     arrays, _ = tiny_mnist()
     write_idx(own_cache / "train-images-idx3-ubyte", arrays[0])
-    with pytest.raises(DataError, match=r"incomplete .*cache lacks train-labels-idx1-ubyte and t10k-images-idx3-ubyte"):
+    with pytest.raises(DataError, match=r"incomplete .*mnist lacks train-labels-idx1-ubyte and t10k-images-idx3-ubyte"):
         datasets.load("mnist")
 
 
@@ -725,7 +959,7 @@ def test_a_complete_cache_serves_where_the_data_folder_is_incomplete(own_cache, 
         write_idx(own_cache / f"{file.name}.gz", array)
     monkeypatch.setenv("ENGRAM_DATA", str(tmp_path / "data"))
     write_idx(tmp_path / "data" / "mnist" / files[0].name, arrays[0])
-    assert mnist.load_mnist(files).image_shape == (4, 5)
+    assert replace(MNIST, files=files).load().image_shape == (4, 5)
 
 
 def test_a_changed_pixel_of_mnist_is_found_on_load(own_cache):
@@ -737,7 +971,7 @@ def test_a_changed_pixel_of_mnist_is_found_on_load(own_cache):
         DataError,
         match=r"t10k-images-idx3-ubyte is not the official file .*; download it again with 'engram data",
     ):
-        mnist.load_mnist(files)
+        replace(MNIST, files=files).load()
 
 
 def test_advice_on_a_damaged_file_in_the_data_folder_would_help(own_cache, tmp_path, monkeypatch):
@@ -749,7 +983,7 @@ def test_advice_on_a_damaged_file_in_the_data_folder_would_help(own_cache, tmp_p
     with pytest.raises(
         DataError, match=r"replace .*train-labels-idx1-ubyte, or remove it and run 'engram data fetch mnist'"
     ):
-        mnist.load_mnist(files)
+        replace(MNIST, files=files).load()
 
 
 @needs_mnist
@@ -798,7 +1032,7 @@ def server(tmp_path):
 
 
 def serve(pages, folder, arrays):
-    for file, array in zip(mnist.FILES, arrays, strict=True):
+    for file, array in zip(MNIST.files, arrays, strict=True):
         pages[f"/{folder}/{file.name}.gz"] = gzip.compress(idx_bytes(array))
 
 
@@ -807,9 +1041,9 @@ def test_a_fetched_set_is_the_official_one_and_can_be_loaded(own_cache, server):
     arrays, files = tiny_mnist()
     serve(pages, "good", arrays)
     told = []
-    folder = mnist.fetch_mnist(lambda *step: told.append(step), mirrors=[f"{address}/good/"], files=files)
+    folder = replace(MNIST, files=files, mirrors=[f"{address}/good/"]).fetch(lambda *step: told.append(step))
     assert folder == own_cache
-    np.testing.assert_array_equal(mnist.load_mnist(files).train_images, arrays[0].reshape(6, 20))
+    np.testing.assert_array_equal(replace(MNIST, files=files).load().train_images, arrays[0].reshape(6, 20))
     size = len(pages["/good/train-images-idx3-ubyte.gz"])
     assert told[0] == ("train-images-idx3-ubyte", size, size)
 
@@ -823,9 +1057,9 @@ def test_a_mirror_with_a_missing_or_damaged_file_is_passed_over(own_cache, serve
     pages.update({f"/page/{file.name}.gz": b"<html>sign in</html>" for file in files})
     serve(pages, "good", arrays)
     mirrors = [f"{address}/{folder}" for folder in ("none", "changed", "cut", "page", "good")]
-    mnist.fetch_mnist(mirrors=mirrors, files=files)
+    replace(MNIST, files=files, mirrors=mirrors).fetch()
     assert sorted(path.name for path in own_cache.iterdir()) == sorted(file.name for file in files)
-    assert mnist.load_mnist(files).image_shape == (4, 5)
+    assert replace(MNIST, files=files).load().image_shape == (4, 5)
 
 
 def test_when_all_mirrors_fail_the_reasons_and_the_way_by_hand_are_told(own_cache, server):
@@ -835,7 +1069,7 @@ def test_when_all_mirrors_fail_the_reasons_and_the_way_by_hand_are_told(own_cach
     # Port 9 answers to nobody on a machine of today.
     mirrors = [f"{address}/none", f"{address}/changed", "http://127.0.0.1:9"]
     with pytest.raises(DataError) as caught:
-        mnist.fetch_mnist(mirrors=mirrors, files=files)
+        replace(MNIST, files=files, mirrors=mirrors).fetch()
     message = str(caught.value)
     assert message.startswith("train-images-idx3-ubyte could not be downloaded (")
     assert "/none/train-images-idx3-ubyte.gz: status 404; " in message
@@ -849,21 +1083,21 @@ def test_sound_files_are_not_fetched_again(own_cache, server):
     address, pages = server
     arrays, files = tiny_mnist()
     serve(pages, "good", arrays)
-    mnist.fetch_mnist(mirrors=[f"{address}/good"], files=files)
+    replace(MNIST, files=files, mirrors=[f"{address}/good"]).fetch()
     (own_cache / files[3].name).write_bytes(b"damaged")
     told = []
-    mnist.fetch_mnist(lambda name, *_: told.append(name), mirrors=[f"{address}/good"], files=files)
+    replace(MNIST, files=files, mirrors=[f"{address}/good"]).fetch(lambda name, *_: told.append(name))
     assert set(told) == {files[3].name}
-    assert mnist.load_mnist(files).name == "mnist"
+    assert replace(MNIST, files=files).load().name == "mnist"
 
 
 def test_an_endless_download_is_stopped(own_cache, server, monkeypatch):
     address, pages = server
     _, files = tiny_mnist()
-    monkeypatch.setattr(mnist, "_MAX_DOWNLOAD", 100)
+    monkeypatch.setattr(download, "MAX_DOWNLOAD", 100)
     pages[f"/long/{files[0].name}.gz"] = bytes(10_000)
     with pytest.raises(DataError, match="more than 100 bytes were sent"):
-        mnist.fetch_mnist(mirrors=[f"{address}/long"], files=files)
+        replace(MNIST, files=files, mirrors=[f"{address}/long"]).fetch()
 
 
 def test_an_interrupted_write_leaves_nothing_behind(own_cache, server, monkeypatch):
@@ -876,7 +1110,7 @@ def test_an_interrupted_write_leaves_nothing_behind(own_cache, server, monkeypat
 
     monkeypatch.setattr("os.fsync", full_disk)
     with pytest.raises(DataError, match=r"cannot be written .No space left on device.; make room"):
-        mnist.fetch_mnist(mirrors=[f"{address}/good"], files=files)
+        replace(MNIST, files=files, mirrors=[f"{address}/good"]).fetch()
     assert list(own_cache.iterdir()) == []
 
 
@@ -885,7 +1119,7 @@ def test_an_interrupted_write_leaves_nothing_behind(own_cache, server, monkeypat
 
 def test_available_lists_names_descriptions_and_places(own_cache):
     records = {record.name: record for record in datasets.available()}
-    assert set(records) == {"digits", "mnist"}
+    assert list(records) == ["digits", "fashion-mnist", "kmnist", "mnist"]
     assert records["digits"].location == "scikit-learn"
     assert (records["digits"].n_train, records["digits"].n_test) == (1297, 500)
     assert records["mnist"].location is None
@@ -893,9 +1127,18 @@ def test_available_lists_names_descriptions_and_places(own_cache):
 
 def test_an_unknown_name_lists_what_there_is():
     with pytest.raises(
-        DataError, match=r"'mnits' is neither a data set nor an existing path; give 'digits', 'mnist'; or "
+        DataError,
+        match=r"'mnits' is neither a data set nor an existing path; give 'digits', 'fashion-mnist'",
     ):
         datasets.load("mnits")
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "", "/" * 300, "~nobody/x", "[bold]x[/]"])
+def test_impossible_names_are_told(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENGRAM_DATA", str(tmp_path))
+    with pytest.raises(DataError, match=r"is neither a data set nor an existing path|neither a file nor a folder"):
+        datasets.load(name)
 
 
 def test_a_path_of_no_known_kind_is_told(tmp_path):
@@ -923,14 +1166,15 @@ def test_checking_a_path_tells_its_content_hash_or_what_is_wrong(tmp_path):
 
 def test_fetching_needs_a_known_name_and_digits_need_no_fetching():
     assert datasets.fetch("digits") is None
-    with pytest.raises(DataError, match="no data set 'emnist' to fetch; choose from digits, mnist"):
+    with pytest.raises(DataError, match="no data set 'emnist' to fetch; choose from digits, fashion-mnist"):
         datasets.fetch("emnist")
 
 
 def test_importing_and_loading_digits_imports_nothing_heavy():
     code = (
         "import sys; from engram import datasets; datasets.available(); datasets.load('digits'); "
-        "sys.exit(', '.join({'sklearn', 'scipy', 'pooch', 'requests', 'PIL'} & set(sys.modules)) or 0)"
+        "heavy = {'sklearn', 'scipy', 'pooch', 'requests', 'PIL', 'pandas', 'aedat'}; "
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert finished.stderr == ""
@@ -941,7 +1185,7 @@ def test_a_new_format_is_one_more_file(tmp_path, monkeypatch):
     (tmp_path / "text_lines.py").write_text(
         "from engram.datasets import from_arrays\n"
         "from engram.datasets.registry import PathSource\n"
-        "def load(path):\n"
+        "def load(path, options, progress):\n"
         "    rows = [list(map(int, line.split())) for line in path.read_text().splitlines()]\n"
         "    return from_arrays([row[1:] for row in rows], [row[0] for row in rows], name='lines')\n"
         "SOURCE = PathSource(description='a text', recognises=lambda p: p.suffix == '.txt', load=load)\n"
@@ -950,7 +1194,7 @@ def test_a_new_format_is_one_more_file(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "__path__", [*datasets.__path__, str(tmp_path)])
     registry._sources.cache_clear()
     try:
-        assert datasets.load(tmp_path / "mine.txt").train_images.tolist() == [[10, 20], [30, 40]]
+        assert datasets.load(tmp_path / "mine.txt").train_images.tolist() == [[0, 0, 255, 255], [255, 255, 0, 0]]
     finally:
         registry._sources.cache_clear()
         sys.modules.pop("engram.datasets.text_lines", None)

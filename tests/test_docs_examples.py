@@ -1,6 +1,7 @@
 """What the documentation shows is what runs: the example of a rule of one's own, and the pages' promises."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -54,6 +55,34 @@ def test_numbers_on_pages_come_from_a_measurement_with_a_shipped_model():
     assert all(len(runs) == len(measured["seeds"]) for runs in measured["presets"].values())
     ours, texts = (np.mean([run["accuracy"] for run in measured["presets"][n]]) for n in ("more_evidence", "text"))
     assert ours >= 0.85 > texts
+
+
+@pytest.mark.parametrize(("name", "least"), [("fashion_mnist", 0.75), ("nmnist_small", 0.65)])
+def test_the_page_about_ones_own_data_tells_measurements_over_three_seeds(name, least):
+    assert f'rows("{name}"' in (DOCS / "your_own_data.md").read_text()
+    for record in json.loads((DOCS / f"measured/{name}.json").read_text()):
+        assert record["seeds"] == 3
+        assert all(part["mean"] > least for part in record["accuracy"].values())
+
+
+def test_the_examples_of_the_page_about_ones_own_data_run(tmp_path, monkeypatch, capsys):
+    page = (DOCS / "your_own_data.md").read_text()
+    cells = re.findall(r"```\{code-cell\} ipython3\n(.*?)```", page, flags=re.DOTALL)
+    names = {}
+    here = Path.cwd()
+    try:
+        for cell in cells:
+            if "remove-input" not in cell:
+                exec(cell, names)  # the page's own text
+            elif "chdir" in cell:
+                monkeypatch.chdir(tmp_path)
+                exec("from pathlib import Path", names)
+    finally:
+        os.chdir(here)
+    told = capsys.readouterr().out
+    assert "dark ink on light ground is inverted" in told
+    assert "Dataset('iris': 125 training and 25 test rows of 4 columns, 3 classes)" in told
+    assert "Dataset('bars': 50 training and 10 test recordings of 16×16, 2 classes)" in told
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("**/*.md")), ids=lambda page: page.stem)

@@ -26,7 +26,7 @@ from engram import (
 )
 from engram.callbacks import Callback, EarlyStopping, Metrics, ProgressBar, Snapshot
 from engram.datasets import load
-from engram.errors import ConfigError, DataError, ModelFileError
+from engram.errors import ConfigError, DataError, DataWarning, ModelFileError
 from engram.evaluation import label_neurons
 from engram.health import HealthWarning
 
@@ -119,14 +119,82 @@ def test_images_of_any_scale_and_shape_are_the_same_images(digits):
     ("images", "expected"),
     [
         (np.array([[0, 17]], np.uint8), (0, 255)),
+        (np.array([[0, 16]], np.uint8), (0, 16)),
+        (np.array([[False, True]]), (0, 1)),
+        (np.array([[0, 3000]], np.uint16), (0, 4095)),
         (np.array([[0.0, 16.0]]), (0, 16)),
         (np.array([[3.0, 16.0]]), (0, 16)),
+        (np.array([[0.0, 1.01]]), (0, 1.01)),
+        (np.array([[0.0, 0.9]]), (0, 1)),
+        (np.array([[0.0, 200.0]]), (0, 255)),
+        (np.array([[0.0, 60.0]]), (0, 255)),
+        (np.array([[0.0, 60.5]]), (0, 60.5)),
         (np.array([[-2.0, 1.0]]), (-2, 1)),
+        (np.array([[-0.05, 1.0]]), (0, 1)),
         (np.zeros((2, 2)), (0, 1)),
     ],
 )
 def test_the_value_range_is_found_out(images, expected):
-    assert STDPFeatures()._value_range(images) == expected
+    assert STDPFeatures()._value_range(np.tile(images, 32), (8, 8)) == expected
+
+
+def test_rows_of_a_table_have_a_range_for_each_column_and_its_reverse():
+    table = np.array([[1.0, 200.0, 5.0], [3.0, 100.0, 5.0]])
+    assert STDPFeatures()._value_range(table, None) == ((1, 100, 5, 3, 200, 5), (3, 200, 6, 1, 100, 6))
+
+
+def test_dark_ink_on_light_ground_is_turned_round(digits):
+    images = digits.train_images[:200] / 255.0
+    bright = STDPClassifier(16, epochs=1).fit(images, digits.train_labels[:200])
+    dark = STDPClassifier(16, epochs=1).fit(1 - images, digits.train_labels[:200])
+    assert (bright.value_range_, dark.value_range_) == ((0, 1), (1, 0))
+    np.testing.assert_allclose(dark._pixels(1 - images), bright._pixels(images), atol=1e-4)
+    np.testing.assert_allclose(dark.model_.weights, bright.model_.weights, atol=0.1)
+
+
+def test_colour_and_one_channel_are_grey(digits):
+    images = digits.train_images[:40].reshape(-1, 28, 28)
+    expected = STDPFeatures(4, epochs=1).fit(images).transform(images)
+    for whole in (images[..., None], images[:, None], np.repeat(images[..., None], 3, axis=3)):
+        features = STDPFeatures(4, epochs=1).fit(whole)
+        assert features.image_shape_ == (28, 28)
+        np.testing.assert_array_equal(features.transform(whole), expected)
+
+
+@pytest.mark.parametrize(("scale", "word"), [(1 / 255, "dark"), (100.0, "bright")])
+def test_another_scale_than_that_of_fit_is_warned_of(classifier, digits, scale, word):
+    with pytest.warns(DataWarning, match=f"too {word} for the scale 0–255 of the images learned from first"):
+        classifier.predict(digits.test_images[:20] * scale)
+
+
+def test_images_of_the_same_scale_are_not_warned_of(classifier, digits):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataWarning)
+        classifier.predict(digits.test_images[:5])
+        classifier.predict(digits.test_images[:5].astype(np.float64))
+        classifier.predict(np.zeros((1, 784)))
+
+
+def test_wrapped_and_standardised_images_are_warned_of(digits):
+    images = digits.train_images[:60]
+    with pytest.warns(DataWarning, match=r"pixels above 127 have wrapped around; give X.view\('uint8'\)"):
+        STDPFeatures(2, epochs=1).fit(images.astype(np.int8))
+    with pytest.warns(DataWarning, match="standardised: .* leave StandardScaler out"):
+        make_pipeline(StandardScaler(), STDPFeatures(2, epochs=1)).fit(images)
+
+
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [(0.3, "too bright for the scale 0–0.3"), (1.0, "much brighter than the images learned from first")],
+)
+def test_a_first_batch_darker_than_the_next_is_warned_of(digits, first, message):
+    images = digits.train_images[:60] / 255.0
+    begin = images[:30] * first
+    if first == 1.0:
+        begin = begin * (np.arange(784) % 8 == 0)
+    features = STDPFeatures(2).partial_fit(begin)
+    with pytest.warns(DataWarning, match=message):
+        features.partial_fit(images[30:])
 
 
 def test_values_outside_the_range_are_clipped():
@@ -148,7 +216,10 @@ def test_images_of_another_shape_are_refused(digits):
         ({"rule": "hebb"}, "There is no learning rule 'hebb'"),
         ({"rule": 3}, "rule must be a learning rule or its name"),
         ({"scheme": "loudest"}, "scheme must be one of mean, proportion, logistic, got 'loudest'."),
-        ({"value_range": (1, 1)}, r"value_range must be 'auto' or a pair \(low, high\), got \(1, 1\)."),
+        (
+            {"value_range": (1, 1)},
+            r"a pair \(black, white\) of different numbers, got \(1, 1\).",
+        ),
         ({"value_range": "wide"}, "value_range must be 'auto' or a pair"),
         ({"image_shape": (3, 3)}, r"image_shape must be \(height, width\) of 784 pixels, got \(3, 3\)."),
         ({"dt": -1.0}, "dt must be positive"),

@@ -1,7 +1,9 @@
 """Pictures of any size, polarity and format become images like MNIST's, or a sentence that says why not."""
 
+import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from engram.datasets import pictures
 from engram.errors import ConfigError, DataError
 from engram.images import read_image
 
@@ -192,7 +195,9 @@ def test_a_row_of_pixels_is_an_image_of_the_shape_asked_for(save, tmp_path):
     [
         (np.full((9, 9), np.nan), "values from nan to nan"),
         (np.full((9, 9), -1), "values from -1 to -1; give pixels on the scale 0–255 or 0–1"),
-        (np.full((9, 9), 300), "values from 300 to 300"),
+        (np.full((9, 9), 300), "is blank"),
+        (np.array(7.0), r"an array of shape \(\); give one image"),
+        (np.ones((1,) * 31 + (2,)), r"give one image of shape"),
         (np.zeros((9, 9, 7)), r"an array of shape \(9, 9, 7\); give one image"),
         (np.zeros(12), r"shape \(12,\); give one image .* or 784 pixels in a row"),
         (np.zeros((0, 3)), r"values of shape \(0, 3\)"),
@@ -250,10 +255,99 @@ def test_a_cut_picture_is_read_or_a_data_error(save, name, tmp_path):
 
 def test_a_decompression_bomb_is_refused(save, monkeypatch):
     path = save(stroke())
-    for limit in (50_000, 10_000):  # Pillow warns above the limit and raises above twice the limit
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 50_000)
+    with pytest.raises(DataError, match="more pixels than the limit of 50,000; give a smaller picture"):
+        read_image(path)
+    monkeypatch.undo()
+    for limit in (50_000, 10_000):  # Pillow warns above its limit and raises above twice the limit
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-        with pytest.raises(DataError, match=f"more pixels than Pillow's limit of {limit:,}; give a smaller picture"):
+        with pytest.raises(DataError, match="more pixels than the limit"):
             read_image(path)
+
+
+def test_an_array_s_size_is_bounded_before_it_takes_memory(tmp_path):
+    np.savez_compressed(tmp_path / "large.npz", image=np.zeros(2**27, np.uint8))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"would unpack from|announces"):
+        read_image(tmp_path / "large.npz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_a_postscript_file_under_another_name_starts_no_program(tmp_path, monkeypatch, name):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "gs").write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    (tools / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)
+    (tmp_path / name).write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 30 30\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(DataError, match="it is none of PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM"):
+        read_image(tmp_path / name)
+    assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.npz"])
+def test_pipes_and_devices_are_refused_at_once(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError, match="it is no regular file"):
+        read_image(tmp_path / name)
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="it is no regular file"):
+        read_image(tmp_path / name)
+
+
+def test_a_model_s_own_scale_reads_arrays_and_pictures_alike(save, tmp_path):
+    image = np.asarray(stroke((28, 28)).resize((28, 28)), np.float64)
+    bright = 255 - image
+    expected = read_image(save(bright.astype(np.uint8), "a.npy")).pixels
+    for scaled, value_range in (
+        (bright / 255, (0, 1)),
+        (bright / 255 * 1.01, (0, 1.01)),
+        (bright / 255 * 16, (0, 16)),
+        (image / 255, (1, 0)),
+        (image / 255 * 16, (16, 0)),
+    ):
+        read = read_image(save(scaled, "b.npy"), value_range=value_range).pixels
+        assert np.abs(read.astype(int) - expected).max() <= 1
+        for picture in (Image.fromarray(bright.astype(np.uint8)), save_all_dark(image, value_range)):
+            read = read_image(save(picture, "b.png"), value_range=value_range).pixels
+            assert np.abs(read.astype(int) - expected).max() <= 1
+
+
+def save_all_dark(image, value_range):
+    """The picture as the network's training images were: dark ink on light paper where white is below black."""
+    return Image.fromarray((image if value_range[1] < value_range[0] else 255 - image).astype(np.uint8))
+
+
+def test_a_scale_that_nobody_told_is_told(save):
+    image = np.zeros((28, 28))
+    image[4:20, 10:14] = 16
+    prepared = read_image(save(image, "a.npy"))
+    assert prepared.steps[0] == "values taken as 0–16: no other scale is known"
+    assert prepared.pixels.max() == 255
+
+
+def test_wrapped_pixels_are_refused(save):
+    image = np.zeros((28, 28), np.uint8)
+    image[4:20, 10:14] = 200
+    with pytest.raises(DataError, match="int8 values from -56: pixels above 127 wrapped around"):
+        read_image(save(image.astype(np.int8), "a.npy"))
+
+
+def test_photographs_are_read_as_a_whole(save):
+    random = np.random.default_rng(0)
+    photograph = random.integers(0, 256, (56, 56)).astype(np.uint8)
+    prepared = read_image(save(Image.fromarray(photograph)), framing="photo")
+    assert prepared.steps == ("scaled 56×56 to 28×28 as a whole",)
+    light = Image.new("L", (56, 56), 250)
+    ImageDraw.Draw(light).rectangle([20, 20, 35, 35], fill=0)
+    assert read_image(save(light), framing="photo").pixels[0] == 250
+    assert read_image(save(light), framing="whole").pixels[0] == 5
 
 
 @pytest.mark.parametrize("shape", [None, (28,), (0, 28), "big", 28])

@@ -19,7 +19,7 @@ from engram.neurons import EXCITATORY
 @pytest.fixture(scope="module")
 def model():
     images = np.arange(320).reshape(20, 16) % 23
-    classifier = STDPClassifier(6, epochs=1, protocol={"max_intensity": 4.0}, rule="triplet")
+    classifier = STDPClassifier(6, epochs=1, image_shape=(4, 4), protocol={"max_intensity": 4.0}, rule="triplet")
     return classifier.fit(images, np.arange(20) % 3).model_
 
 

@@ -127,6 +127,31 @@ def test_unusable_zip_files_are_refused_in_one_sentence(tmp_path, changes, messa
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "index",
+    [
+        '{"files": [' + "{}," * 500_000 + '{}], "N": 3}',
+        '{"files": [' + "[]," * 500_000 + '[]], "N": 3}',
+        '{"files": [' + '"",' * 500_000 + '""], "N": 3}',
+    ],
+)
+def test_an_index_of_more_than_names_takes_no_memory(tmp_path, index):
+    make(tmp_path / "x.zip", members(index_json=index))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"index.json in x.zip holds more than the names of files and their number"):
+        load_zip(tmp_path / "x.zip")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * len(index)
+
+
+def test_a_name_repeated_in_a_long_index_is_found_at_once(tmp_path):
+    names = [f"{k}.json" for k in range(60_000)]
+    make(tmp_path / "x.zip", members(index_json={"files": [*names, names[0]], "N": 3}))
+    with pytest.raises(DataError, match=r"names '0.json' twice; name each file once"):
+        load_zip(tmp_path / "x.zip")
+
+
 @pytest.mark.parametrize("content", [b"", b"PK", b"PK\x03\x04" + b"\0" * 40, b"not a zip file at all"])
 def test_what_is_no_zip_file_is_told(tmp_path, content):
     (tmp_path / "x.zip").write_bytes(content)
@@ -135,7 +160,7 @@ def test_what_is_no_zip_file_is_told(tmp_path, content):
 
 
 def test_a_missing_zip_file_is_told(tmp_path):
-    with pytest.raises(DataError, match=r"x.zip does not exist; check the path"):
+    with pytest.raises(DataError, match=r"x.zip cannot be read .No such file or directory.; check its place"):
         load_zip(tmp_path / "x.zip")
 
 

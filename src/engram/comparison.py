@@ -15,7 +15,6 @@ import numpy as np
 
 from engram.callbacks import Callback
 from engram.config import TrainingConfig, names_code
-from engram.datasets import load
 from engram.errors import ConfigError
 from engram.files import to_json, write_atomically
 from engram.readout import SCHEMES
@@ -79,7 +78,7 @@ def compare(
     folder = Path(folder)
     if RunFolder(folder).holds_run:
         raise ConfigError(f"{folder} is the folder of a single run; choose another for the comparison with --out.")
-    data = load(configs[0].dataset)
+    data = configs[0].load_data()
     summaries = []
     for number, config in enumerate(configs, start=1):
         run = RunFolder(folder / run_name(config))

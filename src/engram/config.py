@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engram.datasets.base import Dataset
+from engram.datasets.options import Options, Progress
 from engram.errors import ConfigError
 from engram.files import read_regular
 from engram.networks import DiehlCook, Protocol
@@ -36,6 +38,8 @@ class TrainingConfig:
     ----------
     dataset : str
         A dataset's name, or the path of a folder or file; see :func:`engram.datasets.load`.
+    data : dict
+        Options of the dataset, see :class:`engram.datasets.Options`.
     rule : str
         A learning rule's name, or ``file.py:Class`` for one's own.
     preset : {"paper", "sharp"}
@@ -96,6 +100,7 @@ class TrainingConfig:
     test_examples: int | None = None
     network: dict = field(default_factory=dict)
     protocol: dict = field(default_factory=dict)
+    data: dict = field(default_factory=dict)
     start: str | None = None
 
     def __post_init__(self):
@@ -107,6 +112,12 @@ class TrainingConfig:
         if network.max_input_delay > 0:
             raise ConfigError("Networks with input delays do not learn; use them with 'engram evaluate --input-delay'.")
         check_presentation(network, self.make_protocol())
+
+    def load_data(self, progress: Progress | None = None) -> Dataset:
+        """The dataset that the options describe."""
+        from engram.datasets import load_with
+
+        return load_with(self.dataset, self.data, progress)
 
     def make_network(self, n_inputs: int) -> DiehlCook:
         """The network that the options describe."""
@@ -188,6 +199,8 @@ class TrainingConfig:
         own = {name: value for name, value in model.config.items() if name not in ("estimator", "start")}
         if "epochs" in options or "examples" in options:
             own = {name: value for name, value in own.items() if name not in ("epochs", "examples")}
+        if options.get("dataset", own.get("dataset")) != own.get("dataset"):
+            own.pop("data", None)
         if "rule" in options and _kind(options["rule"]) != _kind(own.get("rule", "")):
             own.pop("constants", None)
         own.setdefault("neurons", model.network.n_neurons)
@@ -248,9 +261,12 @@ def _settled_options(options: dict) -> dict:
     """Every option of a configuration, checked and of the type that it has everywhere."""
     result = {}
     for name, value in options.items():
-        if name in ("constants", "network", "protocol"):
+        if name in ("constants", "network", "protocol", "data"):
             if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
                 raise ConfigError(f"{name} must be a table, got {value!r}.")
+            if name == "data":
+                result[name] = Options.from_dict(value).to_dict()
+                continue
             constants = name == "constants"
             result[name] = _settled_constants(value) if constants else settled_fields(value, within=name)
         elif name == "preset":

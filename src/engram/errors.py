@@ -33,5 +33,9 @@ class RunFolderError(EngramError, OSError):
     """A run folder that cannot be created, written, resumed or is held by another process."""
 
 
+class DataWarning(UserWarning):
+    """Images that can be used, but are probably not what was meant: on another scale, clipped, standardised."""
+
+
 class Interrupted(EngramError):  # noqa: N818
     """A run that was stopped by Ctrl-C, after its state was saved."""

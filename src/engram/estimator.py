@@ -20,7 +20,23 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from engram.callbacks import Callback, Callbacks, ProgressBar
 from engram.config import TrainingConfig
-from engram.errors import ConfigError, DataError, EngramError, ModelFileError
+from engram.datasets.scale import (
+    SMALLEST_SIDE,
+    ValueRange,
+    check_value_range,
+    describe_range,
+    find_column_ranges,
+    find_ground,
+    find_value_range,
+    n_columns,
+    on_scale,
+    standardised,
+    to_pixels,
+    wrapped_around,
+)
+from engram.datasets.shapes import as_rows, square_side
+from engram.encoders import auto_input_gain
+from engram.errors import ConfigError, DataError, DataWarning, EngramError, ModelFileError
 from engram.evaluation import count_images, label_spikes
 from engram.health import HealthWarning
 from engram.model import Model
@@ -34,6 +50,7 @@ from engram.training import Training, TrainingSet
 from engram.validation import check_choice, check_count
 
 _LARGEST_LABEL = 2**62
+_MOST_INK = 3.0  # times the ink of the first batch; single images of MNIST reach 2.7 times the mean
 
 
 class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -143,7 +160,6 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def _record(self) -> dict[str, Any]:
         """What a model file keeps besides the model."""
         return {
-            "value_range": list(self.value_range_),
             "progress": self._progress,
             "feature_names": [*getattr(self, "feature_names_in_", ())] or None,
         }
@@ -155,7 +171,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def _loaded(cls, model: Model, tensors: dict[str, np.ndarray]) -> Self:
         """A fitted estimator from a model; what the file says of it is checked."""
         options = dict(model.config)
-        record = dict(options.pop("estimator", {"value_range": [0.0, 255.0], "progress": 1.0}))
+        record = {"value_range": model.value_range, "progress": 1.0, **options.pop("estimator", {})}
         config = TrainingConfig.from_dict(options)
         known = {
             "n_neurons": model.network.n_neurons,
@@ -178,16 +194,16 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         wanted = inspect.signature(cls).parameters
         estimator = cls(**{name: value for name, value in known.items() if name in wanted})
         estimator.model_ = model
-        estimator.n_features_in_ = model.network.n_inputs
-        estimator.value_range_ = estimator._value_range(None)
+        estimator.n_features_in_ = n_columns(model.value_range, model.network.n_inputs)
         estimator.image_shape_ = model.image_shape
+        estimator.value_range_, estimator._framing = estimator._asked_range(model.network.n_inputs), model.framing
         estimator.history_, estimator.health_ = [], []
         estimator._progress = float(record["progress"])
         if not 0 <= estimator._progress <= 1:
             raise ValueError(f"its progress is {record['progress']!r}")
         names = record.get("feature_names")
         if names is not None:
-            if len(names) != model.network.n_inputs or not all(isinstance(name, str) for name in names):
+            if len(names) != estimator.n_features_in_ or not all(isinstance(name, str) for name in names):
                 raise ValueError("its feature names do not fit")
             estimator.feature_names_in_ = np.array(names, object)
         return estimator
@@ -195,11 +211,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def _images(self, X, *, reset: bool):
         """Images as they are in rows, and their shape where it is known."""
         shape = None
-        three = getattr(X, "ndim", None) == 3 or (isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) == 2)
-        if three:
-            X = np.asarray(X)
-            shape = X.shape[1:]
-            X = X.reshape(len(X), math.prod(shape))
+        if getattr(X, "ndim", None) in (3, 4) or (isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) in (2, 3)):
+            X, shape = as_rows(X, name="X")
         X = validate_data(self, X, reset=reset)
         if not reset and shape is not None and self.image_shape_ is not None and shape != self.image_shape_:
             raise DataError(
@@ -211,39 +224,66 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def _take_shape(self, X: np.ndarray, shape) -> None:
         """Learn the images' shape and scale from the first ones met."""
         n_features = X.shape[1]
-        side = math.isqrt(n_features)
+        side = square_side(n_features)
         if self.image_shape is not None:
             shape = tuple(self.image_shape)
             if len(shape) != 2 or math.prod(shape) != n_features:
                 raise DataError(f"image_shape must be (height, width) of {n_features:,} pixels, got {shape}.")
-        elif shape is None and side * side == n_features:
+        elif shape is None and side:
             shape = (side, side)
         self.image_shape_ = None if shape is None else (int(shape[0]), int(shape[1]))
-        self.value_range_ = self._value_range(X)
+        self.value_range_ = self._value_range(X, self.image_shape_)
+        ground = find_ground(X, self.image_shape_, self.value_range_)
+        self._framing = "photo" if ground == "varied" else "ink"
 
-    def _value_range(self, X: np.ndarray | None) -> tuple[float, float]:
-        """The values that become black and white."""
-        if isinstance(self.value_range, str) and self.value_range == "auto" and X is not None:
-            if X.dtype == np.uint8:
-                return 0.0, 255.0
-            low, high = min(0.0, float(X.min())), float(X.max())
-            return low, high if high > low else low + 1.0
+    def _value_range(self, X: np.ndarray, image_shape: tuple[int, int] | None) -> ValueRange:
+        """The values that become black and white; warns of such as are no pixels any more."""
+        if not (isinstance(self.value_range, str) and self.value_range == "auto"):
+            return self._asked_range(2 * X.shape[1])
+        if wrapped_around(X):
+            _warn("X is int8 with negative values: pixels above 127 have wrapped around; give X.view('uint8').")
+        if image_shape is not None and standardised(X):
+            _warn(
+                "X is standardised: each pixel has mean 0 and variance 1, which makes faint pixels as strong as ink;"
+                " leave StandardScaler out, the scale of images is found without it."
+            )
+        if image_shape is None and X.shape[1] < SMALLEST_SIDE**2:
+            return find_column_ranges(X)
+        black, white = find_value_range(X)
+        light = find_ground(X, image_shape, (black, white)) == "light"
+        return (white, black) if light else (black, white)
+
+    def _asked_range(self, n_features: int) -> ValueRange:
+        """The parameter, where it is a range."""
         try:
-            low, high = (float(value) for value in self.value_range)
-        except (TypeError, ValueError):
-            low = high = 0.0
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ConfigError(f"value_range must be 'auto' or a pair (low, high), got {self.value_range!r}.")
-        return low, high
+            return check_value_range(self.value_range, n_features)
+        except DataError:
+            raise ConfigError(
+                f"value_range must be 'auto' or a pair (black, white) of different numbers, got {self.value_range!r}."
+            ) from None
+
+    def _warn_of_scale(self, X: np.ndarray) -> None:
+        """Warn of images on another scale than those that were learned from."""
+        trouble = on_scale(X, self.value_range_)
+        if trouble == "bright" and self.value_range != "auto":
+            return  # who gives a range wants what lies outside clipped
+        if trouble:
+            _warn(
+                f"X goes up to {float(X.max()):g}, too {trouble} for the scale {describe_range(self.value_range_)} of"
+                " the images learned from first; bring X to that scale, or give value_range when fitting."
+            )
+
+    def _warn_of_ink(self, X: np.ndarray) -> None:
+        """Warn of images with much more ink than those by which the input gain was set."""
+        if self.input_gain == "auto" and self.model_.input_gain > _MOST_INK * auto_input_gain(self._pixels(X)):
+            _warn(
+                "X is much brighter than the images learned from first, by which the input gain was set; give a first"
+                " batch that is like the others, or input_gain as a number."
+            )
 
     def _pixels(self, X: np.ndarray) -> np.ndarray:
         """Images on the scale 0-255; what lies outside the value range is clipped."""
-        low, high = self.value_range_
-        if X.dtype == np.uint8 and (low, high) == (0.0, 255.0):
-            return X
-        pixels = np.subtract(X, low, dtype=np.float64 if X.dtype != np.float32 else np.float32)
-        pixels *= 255.0 / (high - low)
-        return np.clip(pixels, 0.0, 255.0, out=pixels).astype(np.float32, copy=False)
+        return to_pixels(X, self.value_range_)
 
     def _make_rule(self) -> LearningRule:
         """The learning rule that the parameter stands for."""
@@ -294,17 +334,30 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         }
         return TrainingConfig(**{name: _plain(value) for name, value in (options | fixed).items()})
 
-    def _learn(self, X, codes, classes, *, start: Model | None, online: bool, label=None) -> None:
+    def _learn(self, X, codes, classes, *, start: Model | None, online: bool, label=None, names=None) -> None:
         """Train on images that are validated; `label` is called in the end, with the training and the callbacks."""
         rule = self._make_rule()
         config = self._config(rule, start, **({"order": "file", "epochs": 1} if online else {}))
-        if start is not None and start.weights.shape != (X.shape[1], config.neurons):
+        pixels = self._pixels(X)
+        if start is not None and start.weights.shape != (pixels.shape[1], config.neurons):
             raise ConfigError(
                 f"Learning goes on only in a network of the same size, {start.weights.shape[0]:,} inputs and"
-                f" {start.weights.shape[1]:,} neurons, got {X.shape[1]:,} and {config.neurons:,}; fit anew without"
+                f" {start.weights.shape[1]:,} neurons, got {pixels.shape[1]:,} and {config.neurons:,}; fit anew without"
                 " warm_start."
             )
-        data = TrainingSet(self._pixels(X), codes, tuple(classes), self.image_shape_)
+        if start is not None:
+            self._warn_of_scale(X)
+            if online:
+                self._warn_of_ink(X)
+        data = TrainingSet(
+            pixels,
+            codes,
+            tuple(classes),
+            self.image_shape_,
+            value_range=self.value_range_,
+            framing=self._framing,
+            class_names=names or {},
+        )
         learning_rate_at = None if not online else 0.0 if start is None else self._progress
         training = Training(
             config, data, rule=rule, start=start, learning_rate_at=learning_rate_at, threads=self.threads
@@ -336,6 +389,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def _counts(self, X) -> np.ndarray:
         check_is_fitted(self)
         X, _ = self._images(X, reset=False)
+        self._warn_of_scale(X)
         counts, _ = count_images(self.model_.simulator(), self._pixels(X), threads=self.threads)
         return counts
 
@@ -365,8 +419,10 @@ class STDPClassifier(ClassifierMixin, _Network):
     scheme : {"proportion", "mean", "logistic"}
         How spike counts are read, see :class:`engram.readout.Readout`.
     value_range : "auto" or pair of float
-        The values of `X` that stand for black and white; others are clipped. "auto" takes 0 and 255 for uint8, else the
-        largest value and the smallest (or zero, if none is negative) of the images given first.
+        The values of `X` that stand for black and white; what lies outside is clipped. "auto" finds the scale of the
+        images given first, see :func:`engram.datasets.scale.find_value_range`, and turns it round where they have dark
+        ink on light ground. Rows of fewer than 49 values are no images: each column has a range of its own, and two
+        inputs, one for large and one for small values.
     image_shape : tuple of int, optional
         Height and width; by default that of 3-D input, or a square where the number of features is one.
     input_gain : float or "auto"
@@ -395,7 +451,7 @@ class STDPClassifier(ClassifierMixin, _Network):
     classes_ : ndarray of shape (n_classes,)
     model_ : Model
         Network, weights, thresholds and readout, see :class:`engram.Model`.
-    value_range_ : pair of float
+    value_range_ : pair of float, or of one tuple of float each
     image_shape_ : tuple of int or None
     history_ : list of dict
         The learning curve; `partial_fit` adds one point per call.
@@ -510,7 +566,15 @@ class STDPClassifier(ClassifierMixin, _Network):
             self._evidence = _Evidence.of(counts, labels)
             return fit_readout(counts, labels, codes)
 
-        self._learn(X, codes[np.searchsorted(classes, y)], codes, start=start, online=False, label=label)
+        self._learn(
+            X,
+            codes[np.searchsorted(classes, y)],
+            codes,
+            start=start,
+            online=False,
+            label=label,
+            names=_names(classes, codes),
+        )
         self.classes_ = classes
         return self
 
@@ -572,7 +636,15 @@ class STDPClassifier(ClassifierMixin, _Network):
             return self._evidence.readout(codes)
 
         start = self.model_ if fitted else None
-        self._learn(X, codes[np.searchsorted(classes, y)], codes, start=start, online=True, label=label)
+        self._learn(
+            X,
+            codes[np.searchsorted(classes, y)],
+            codes,
+            start=start,
+            online=True,
+            label=label,
+            names=_names(classes, codes),
+        )
         self.classes_ = classes
         return self
 
@@ -842,6 +914,17 @@ def _codes(classes: np.ndarray) -> np.ndarray:
     if classes.dtype.kind in "iu" and np.abs(classes.astype(np.float64)).max() < _LARGEST_LABEL:
         return classes.astype(np.int64)
     return np.arange(len(classes))
+
+
+def _names(classes: np.ndarray, codes: np.ndarray) -> dict[int, str]:
+    """What the classes are called, where their numbers do not say it."""
+    if np.array_equal(classes, codes):
+        return {}
+    return {int(code): str(name) for code, name in zip(codes, classes.tolist(), strict=True)}
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, DataWarning, stacklevel=4)
 
 
 def _as_list(callbacks) -> list:

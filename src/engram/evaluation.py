@@ -223,8 +223,10 @@ def all_as_test(model: Model, dataset: Dataset) -> Dataset:
         raise ConfigError(
             f"The model was trained on {dataset.name}; test on its held-out images, without --all-images."
         )
+    train, test = dataset.train_recordings, dataset.test_recordings
     return replace(
         dataset,
+        test_recordings=test if train is None else train.followed_by(test),
         test_images=np.concatenate((dataset.train_images, dataset.test_images)),
         test_labels=np.concatenate((dataset.train_labels, dataset.test_labels)),
     )

@@ -1,13 +1,20 @@
 """Turn a user's picture into an image like those that a network was trained on."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from engram.datasets.arrays import to_full_scale
+from engram.datasets.files import open_regular
 from engram.datasets.npy import NPY_MAGIC, ZIP_MAGIC, npz_keys, read_npy, read_npz
+from engram.datasets.pictures import (
+    MAX_PIXELS,
+    border_brightness,
+    frame_whole,
+    grey_from_channels,
+    read_grey,
+)
+from engram.datasets.scale import PIXELS, ValueRange, range_for, to_pixels
 from engram.errors import ConfigError, DataError
 
 FILL = 20 / 28
@@ -22,7 +29,7 @@ DARK = 32
 INK_FLOOR = 0.2
 """Pixels with less than this share of the strongest ink are background: paper grain, shadows, JPEG noise."""
 
-_MAX_WORKING_SIDE = 2048  # pixels; larger pictures are first averaged down, which does not show at 28×28
+_MAX_ARRAY_BYTES = 8 * MAX_PIXELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +51,15 @@ class PreparedImage:
     steps: tuple[str, ...]
 
 
-def read_image(path: str | Path, image_shape: tuple[int, int] = (28, 28), *, fill: float = FILL) -> PreparedImage:
-    """Read a picture and make it look like one of MNIST's [1]_.
+def read_image(
+    path: str | Path,
+    image_shape: tuple[int, int] = (28, 28),
+    *,
+    fill: float = FILL,
+    value_range: ValueRange = PIXELS,
+    framing: str = "ink",
+) -> PreparedImage:
+    """Read a picture and make it look like those that a network learned from, MNIST's [1]_ by default.
 
     A picture that has exactly `image_shape` and a dark background is left as it is. Any other becomes grey,
     is inverted if its ink is darker than its border, cropped to its ink, fitted with its aspect into `fill`
@@ -54,11 +68,16 @@ def read_image(path: str | Path, image_shape: tuple[int, int] = (28, 28), *, fil
     Parameters
     ----------
     path : str or Path
-        A picture in any format that Pillow reads, or an ``.npy`` or ``.npz`` file with one image in it.
+        A picture (PNG, JPEG, BMP, GIF, TIFF, WebP, PPM), or an ``.npy`` or ``.npz`` file with one image in it.
     image_shape : tuple of int, optional
         Height and width that the network was trained with.
     fill : float, optional
         Share of the frame's height and width that the ink may take, above 0 and at most 1.
+    value_range : ValueRange, optional
+        Black and white of the training images: the scale of arrays, where their values fit it; and if white is below
+        black, a picture of exactly `image_shape` with dark ink is inverted and otherwise left as it is.
+    framing : {"ink", "whole", "photo"}, optional
+        "whole" scales the whole picture instead of its ink, "photo" leaves light and dark as they are, too.
 
     Returns
     -------
@@ -92,22 +111,38 @@ def read_image(path: str | Path, image_shape: tuple[int, int] = (28, 28), *, fil
         raise ConfigError(f"fill must be above 0 and at most 1, got {fill}; MNIST's is 20/28.")
     path = Path(path)
     steps: list[str] = []
-    grey = _read_grey(path, image_shape, steps)
+    grey = _read_grey(path, image_shape, value_range, steps)
     contrast = float(grey.max() - grey.min())
     if contrast < MIN_CONTRAST:
         raise DataError(
             f"{path.name} is blank: its darkest and brightest pixels differ by {contrast:.0f} of 255; "
             "give a picture with visible ink."
         )
-    background = _background(grey)
+    if framing == "photo":
+        return _prepared(frame_whole(grey, image_shape, steps), steps)
+    background = border_brightness(grey)
     dark_ink = background - grey.min() > grey.max() - background
+    if framing == "whole" or (dark_ink and grey.shape == image_shape and _is_inverted(value_range)):
+        if dark_ink:
+            steps.append("inverted: dark ink on light paper")
+            grey = 255 - grey
+        return _prepared(frame_whole(grey, image_shape, steps), steps)
     if grey.shape == image_shape and not dark_ink and background <= DARK:
         steps.append(f"left as it is: {_size(grey)} on a dark background already")
-        return PreparedImage(_to_uint8(grey).ravel(), image_shape, tuple(steps))
+        return _prepared(grey, steps)
     ink = _ink(grey, background, dark_ink, steps)
     ink = _crop(ink, steps)
     ink = _fit(ink, image_shape, fill, steps)
-    return PreparedImage(_centre(ink, image_shape, steps).ravel(), image_shape, tuple(steps))
+    return _prepared(_centre(ink, image_shape, steps), steps)
+
+
+def _prepared(grey, steps):
+    return PreparedImage(_to_uint8(grey).ravel(), grey.shape, tuple(steps))
+
+
+def _is_inverted(value_range):
+    black, white = value_range
+    return not isinstance(black, tuple) and white < black
 
 
 def _check_shape(image_shape):
@@ -122,20 +157,15 @@ def _check_shape(image_shape):
     return height, width
 
 
-def _read_grey(path, image_shape, steps):
+def _read_grey(path, image_shape, value_range, steps):
     """The picture as float32 of shape (height, width) on the scale 0–255."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(len(NPY_MAGIC))
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error.strerror or error}); check its place and permissions."
-        ) from None
+    with open_regular(path)[0] as file:
+        magic = file.read(len(NPY_MAGIC))
     if magic == NPY_MAGIC or path.suffix == ".npy":
-        return _grey_from_array(read_npy(path), path, image_shape, steps)
+        return _grey_from_array(read_npy(path, max_bytes=_MAX_ARRAY_BYTES), path, image_shape, value_range, steps)
     if path.suffix == ".npz" or magic.startswith(ZIP_MAGIC):
-        return _grey_from_array(_only_array(path), path, image_shape, steps)
-    return _read_with_pillow(path, steps)
+        return _grey_from_array(_only_array(path), path, image_shape, value_range, steps)
+    return read_grey(path, steps)
 
 
 def _only_array(path):
@@ -143,10 +173,10 @@ def _only_array(path):
     key = "image" if "image" in keys else keys[0] if len(keys) == 1 else None
     if key is None:
         raise DataError(f"{path.name} holds {len(keys)} arrays; give one image, alone or under the key 'image'.")
-    return read_npz(path, (key,))[key]
+    return read_npz(path, (key,), max_bytes=_MAX_ARRAY_BYTES)[key]
 
 
-def _grey_from_array(array, path, image_shape, steps):
+def _grey_from_array(array, path, image_shape, value_range, steps):
     """An array of shape (n_inputs,) or (height, width), perhaps as a set of one image or with channels."""
     shape = array.shape
     height, width = image_shape
@@ -156,113 +186,21 @@ def _grey_from_array(array, path, image_shape, steps):
         )
     # NaN passes through min and max
     low, high = float(array.min()), float(array.max())
-    if not 0 <= low <= high <= 255:
-        raise DataError(f"{path.name} holds values from {low:g} to {high:g}; give pixels on the scale 0–255 or 0–1.")
-    if len(array) == 1 and (array.ndim == 3 or shape == (1, height * width)):
+    if not np.isfinite([low, high]).all():
+        raise DataError(f"{path.name} holds values from {low:g} to {high:g}; give finite pixels.")
+    if array.ndim > 0 and len(array) == 1 and (array.ndim == 3 or shape == (1, height * width)):
         array = array[0]
     if array.shape == (height * width,):
         array = array.reshape(image_shape)
-    array = to_full_scale(array, high)
-    if array.ndim == 3 and array.shape[2] in (1, 2, 3, 4):
-        return _grey_from_channels(array.astype(np.float32), steps)
-    if array.ndim != 2:
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 2, 3, 4))):
         raise DataError(
             f"{path.name} holds an array of shape {shape}; give one image of shape (height, width), with "
             f"colours as a third dimension, or {height * width:,} pixels in a row."
         )
-    return array.astype(np.float32)
-
-
-def _grey_from_channels(array, steps):
-    """Grey of an image with 1 (grey), 2 (grey, alpha), 3 (colour) or 4 (colour, alpha) channels."""
-    n_channels = array.shape[2]
-    if n_channels >= 3:
-        steps.append("turned grey")
-    grey = array[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32) if n_channels >= 3 else array[..., 0]
-    return _lay_on_paper(grey, array[..., -1], steps) if n_channels in (2, 4) else grey
-
-
-def _lay_on_paper(grey, alpha, steps):
-    """Put what is not transparent on white paper if it is dark, on black if it is bright."""
-    opacity = alpha / np.float32(255)
-    if opacity.min() == 1:
-        return grey
-    visible = float(opacity.sum())
-    dark = visible == 0 or float((grey * opacity).sum()) / visible < 128
-    paper = np.float32(255 if dark else 0)
-    steps.append(f"laid on {'white' if dark else 'black'}: transparent background")
-    return grey * opacity + paper * (1 - opacity)
-
-
-def _read_with_pillow(path, steps):
-    from PIL import Image, ImageOps
-
-    try:
-        with warnings.catch_warnings():
-            # Pillow only warns of a suspicious size, and raises at twice of it; here both are refused.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
-                if getattr(picture, "n_frames", 1) > 1:
-                    steps.append(f"took the first of {picture.n_frames} frames")
-                picture.load()
-                if picture.getexif().get(_EXIF_ORIENTATION, 1) != 1:
-                    picture = ImageOps.exif_transpose(picture)
-                    steps.append("turned upright: the camera's orientation")
-                return _grey_from_picture(picture, steps)
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise DataError(
-            f"{path.name} has more pixels than Pillow's limit of {Image.MAX_IMAGE_PIXELS:,}; give a smaller picture."
-        ) from None
-    except DataError:
-        raise
-    except MemoryError:
-        raise DataError(f"{path.name} is too large for this machine's memory; give a smaller picture.") from None
-    except Exception as error:  # Pillow's many decoders raise many kinds of errors on damaged files
-        raise DataError(f"{path.name} cannot be read as a picture ({error}); give a PNG, JPEG, or .npy file.") from None
-
-
-_EXIF_ORIENTATION = 0x0112
-
-
-def _grey_from_picture(picture, steps):
-    mode = picture.mode
-    if mode in ("I", "F") or mode.startswith("I;16"):
-        return _grey_from_deep(np.asarray(picture, np.float32), mode, steps)
-    transparent = "transparency" in picture.info or "A" in picture.getbands() or "a" in picture.getbands()
-    colour = mode not in ("1", "L", "LA", "La")
-    picture = picture.convert("RGBA" if transparent else "RGB" if colour else "L")
-    factor = -(-max(picture.size) // _MAX_WORKING_SIDE)
-    if factor > 1:
-        steps.append(f"averaged down from {picture.width}×{picture.height} pixels")
-        picture = picture.reduce(factor)
-    array = np.asarray(picture, np.float32)
-    if array.ndim == 2:
-        return array
-    quiet = [] if not colour or _is_grey(array) else steps
-    grey = _grey_from_channels(array[..., :3], quiet)
-    return _lay_on_paper(grey, array[..., 3], steps) if transparent else grey
-
-
-def _is_grey(array):
-    """Whether a colour image has no colour in it."""
-    return (array[..., 0] == array[..., 1]).all() and (array[..., 0] == array[..., 2]).all()
-
-
-def _grey_from_deep(array, mode, steps):
-    """Pictures of more than 8 bits: 16-bit ones by mode or range, floating-point ones on 0–1 or 0–255."""
-    low, high = float(array.min()), float(array.max())
-    if not 0 <= low <= high <= 65535:
-        raise DataError(f"the picture holds values from {low:g} to {high:g}; save it with 8 or 16 bits per pixel.")
-    if high > 255 or mode.startswith("I"):
-        steps.append("scaled from 16 to 8 bits")
-        return array / np.float32(257)
-    return to_full_scale(array, high)
-
-
-def _background(grey):
-    """Brightness of the border: the median of the outermost pixels, which a touching stroke does not move."""
-    border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-    return float(np.median(border))
+    if array.size > 4 * MAX_PIXELS:
+        raise DataError(f"{path.name} has more pixels than the limit of {MAX_PIXELS:,}; give a smaller picture.")
+    array = to_pixels(array, range_for(array, value_range, path.name, steps)).astype(np.float32)
+    return grey_from_channels(array, steps) if array.ndim == 3 else array
 
 
 def _ink(grey, background, dark_ink, steps):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from engram.datasets.recordings import Layout
+from engram.datasets.scale import PIXELS, ValueRange
 from engram.networks import DiehlCook, Protocol
 from engram.plasticity.base import LearningRule
 from engram.readout import Readout
@@ -36,6 +38,15 @@ class Model:
     image_shape : tuple of int or None
     ink_fill : float
         Share of the frame's side that the training images' ink spans, for pictures from elsewhere.
+    value_range : ValueRange
+        What black and white were in the training images as they were given, see :mod:`engram.datasets.scale`: further
+        arrays are on that scale. White below black: dark ink on light ground.
+    framing : {"ink", "whole", "photo"}
+        How pictures are brought to the size of the training images, see :class:`engram.datasets.Dataset`.
+    class_names : dict of int to str
+        Names of the classes, where they have any.
+    event_layout : Layout or None
+        How recordings of an event camera become input, where it was trained on such.
     dataset : str
         What it was trained on.
     examples, presentations : int
@@ -58,11 +69,19 @@ class Model:
     readout: Readout | None = None
     image_shape: tuple[int, int] | None = None
     ink_fill: float = 20 / 28
+    value_range: ValueRange = PIXELS
+    framing: str = "ink"
+    class_names: dict[int, str] = field(default_factory=dict)
+    event_layout: Layout | None = None
     dataset: str = ""
     examples: int = 0
     presentations: int = 0
     config: dict = field(default_factory=dict)
     version: str = ""
+
+    def class_name(self, label: int | None) -> str:
+        """What a class is called: its name, or its number where it has none; "none" for no class."""
+        return "none" if label is None else self.class_names.get(int(label), str(int(label)))
 
     def simulator(self, kernel: str = "compiled") -> Simulator:
         """A simulator with the model's weights and thresholds, to count spikes with learning off."""

@@ -20,6 +20,9 @@ import numpy as np
 
 from engram._version import __version__
 from engram.config import TrainingConfig
+from engram.datasets.base import FRAMINGS
+from engram.datasets.recordings import Layout
+from engram.datasets.scale import PIXELS, ValueRange, check_value_range
 from engram.errors import ConfigError, EngramError, ModelFileError
 from engram.files import exists, open_regular, write_atomically
 from engram.model import Model
@@ -127,6 +130,10 @@ def model_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "input_gain": float(model.input_gain),
         "image_shape": model.image_shape,
         "ink_fill": model.ink_fill,
+        "value_range": model.value_range,
+        "framing": model.framing,
+        "class_names": {str(label): name for label, name in model.class_names.items()},
+        "event_layout": None if model.event_layout is None else model.event_layout.to_dict(),
         "dataset": model.dataset,
         "examples": int(model.examples),
         "presentations": int(model.presentations),
@@ -257,6 +264,10 @@ def model_from(tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: s
             readout=_readout(tensors, metadata, network.n_neurons),
             image_shape=_image_shape(metadata["image_shape"], network.n_inputs),
             ink_fill=_share(metadata, "ink_fill"),
+            value_range=_value_range(metadata.get("value_range", PIXELS), network.n_inputs),
+            framing=_framing(metadata.get("framing", "ink")),
+            class_names=_class_names(metadata.get("class_names", {})),
+            event_layout=_event_layout(metadata.get("event_layout"), network.n_inputs),
             dataset=_text(metadata, "dataset"),
             examples=_whole(metadata, "examples"),
             presentations=_whole(metadata, "presentations"),
@@ -368,6 +379,33 @@ def _whole(metadata, name: str) -> int:
     if type(value) is not int or not 0 <= value < 2**64:
         raise ValueError(f"its {name} is {value!r}")
     return value
+
+
+def _value_range(value, n_inputs: int) -> ValueRange:
+    if any(type(number) not in (int, float) for end in value for number in (end if isinstance(end, list) else [end])):
+        raise ValueError("its value_range holds what is no number")
+    return check_value_range(value, n_inputs)
+
+
+def _framing(value) -> str:
+    if value not in FRAMINGS:
+        raise ValueError(f"its framing is {value!r:.100}")
+    return value
+
+
+def _class_names(value) -> dict[int, str]:
+    if not all(isinstance(name, str) for name in _table(value).values()):
+        raise ValueError("its class names are no text")
+    return {int(label): name for label, name in value.items()}
+
+
+def _event_layout(value, n_inputs: int) -> Layout | None:
+    if value is None:
+        return None
+    layout = Layout.from_dict(_table(value))
+    if layout.n_inputs != n_inputs:
+        raise ValueError(f"its sensor of {layout.sensor_shape} does not have its {n_inputs:,} inputs")
+    return layout
 
 
 def _share(metadata, name: str) -> float:

@@ -1,4 +1,4 @@
-"""Reading pictures from files with a trained network."""
+"""Reading pictures, recordings and rows of tables from files with a trained network."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from engram.errors import ConfigError
-from engram.images import read_image
 from engram.model import Model
-from engram.readout import SCHEMES
+from engram.model_input import samples
+from engram.readout import SCHEMES, UNASSIGNED
 from engram.simulator import default_threads
 
 WINNERS = 5
@@ -19,17 +19,21 @@ WINNERS = 5
 
 @dataclass(frozen=True)
 class Answer:
-    """What a network says to a picture.
+    """What a network says to a picture, a recording or a row.
 
     Attributes
     ----------
     path : Path
+    row : int or None
+        Which row of the file, from 1, where it is a table.
     label : int or None
         None where no neuron fired.
+    name : str
+        What the class is called.
     scores : dict of int to float
         By class, of the scheme that was asked for.
     winners : list of (neuron, its label, spikes)
-        The neurons that fired most.
+        The neurons that fired most; the label is None where a neuron has none.
     steps : tuple of str
         What was done to the picture.
     pixels : ndarray of shape (n_inputs,), uint8
@@ -38,18 +42,27 @@ class Answer:
     """
 
     path: Path
+    row: int | None
     label: int | None
+    name: str
     scores: dict[int, float]
-    winners: list[tuple[int, int, int]]
+    winners: list[tuple[int, int | None, int]]
     steps: tuple[str, ...]
     pixels: np.ndarray
     counts: np.ndarray
+
+    @property
+    def what(self) -> str:
+        """The file, and the row where it is a table."""
+        return str(self.path) if self.row is None else f"{self.path}, row {self.row}"
 
     def to_dict(self) -> dict:
         """As JSON can hold it."""
         return {
             "image": str(self.path),
+            **({} if self.row is None else {"row": self.row}),
             "label": self.label,
+            "name": self.name,
             "scores": {str(label): score for label, score in self.scores.items()},
             "winners": [{"neuron": n, "label": label, "spikes": spikes} for n, label, spikes in self.winners],
             "prepared": list(self.steps),
@@ -57,52 +70,80 @@ class Answer:
 
 
 def read_pictures(model: Model, paths: Sequence[Path], scheme: str = "proportion") -> list[Answer]:
-    """Prepare pictures as the model's training images were, and read them.
+    """Prepare files as the model's training data were, and read them.
+
+    Parameters
+    ----------
+    model : Model
+    paths : sequence of Path
+        Pictures, arrays, recordings or tables, see :func:`engram.model_input.samples`.
+    scheme : {"proportion", "mean", "logistic"}
+
+    Returns
+    -------
+    list of Answer
+        One for each file, of a table one for each row.
 
     Raises
     ------
     DataError
-        If a file is no picture, or blank.
-    ConfigError
-        If the model was not trained on images of known shape.
+        If a file is none of these, or blank.
     """
-    if model.image_shape is None:
-        raise ConfigError("The model was trained on data without an image shape and cannot read pictures.")
-    prepared = [read_image(path, model.image_shape, fill=model.ink_fill) for path in paths]
-    pixels = np.array([picture.pixels for picture in prepared])
+    found = [(Path(path), row, sample) for path in paths for row, sample in samples(model, path)]
+    pixels = np.array([sample.pixels for _, _, sample in found])
     counts, _ = model.simulator().count_spikes(pixels, threads=default_threads())
     scores = model.readout.scores(counts, scheme)
-    labels = model.readout.labels
-    answers = []
-    for path, picture, count, score in zip(paths, prepared, counts, scores, strict=True):
-        order = np.argsort(-count.astype(np.int64), kind="stable")[:WINNERS]
-        answers.append(
-            Answer(
-                path=Path(path),
-                label=int(model.readout.classes[np.argmax(score)]) if count.any() else None,
-                scores=dict(zip(model.readout.classes.tolist(), score.tolist(), strict=True)),
-                winners=[(int(n), int(labels[n]), int(count[n])) for n in order if count[n] > 0],
-                steps=picture.steps,
-                pixels=picture.pixels,
-                counts=count,
-            )
-        )
-    return answers
+    return [
+        _answer(model, path, row, sample, count, score)
+        for (path, row, sample), count, score in zip(found, counts, scores, strict=True)
+    ]
+
+
+def _answer(model, path, row, sample, counts, scores) -> Answer:
+    readout = model.readout
+    label = int(readout.classes[np.argmax(scores)]) if counts.any() else None
+    order = np.argsort(-counts.astype(np.int64), kind="stable")[:WINNERS]
+    return Answer(
+        path=path,
+        row=row,
+        label=label,
+        name=model.class_name(label),
+        scores=dict(zip(readout.classes.tolist(), scores.tolist(), strict=True)),
+        winners=[(int(n), _label_of(readout, n), int(counts[n])) for n in order if counts[n] > 0],
+        steps=sample.steps,
+        pixels=sample.pixels,
+        counts=counts,
+    )
+
+
+def _label_of(readout, neuron) -> int | None:
+    """A neuron's class; a class may be called -1, so that number does not tell that there is none."""
+    position = readout.assigned[neuron]
+    return None if position == UNASSIGNED else int(readout.classes[position])
 
 
 def draw_answer(model: Model, answer: Answer, folder: Path) -> list[Path]:
-    """Draw a picture with its scores and winning neurons; return the files."""
+    """Draw a picture with its scores and winning neurons; return the files.
+
+    Raises
+    ------
+    ConfigError
+        If the model does not read pictures.
+    """
     from engram import figures
 
+    if model.image_shape is None:
+        raise ConfigError("The model was trained on data that are no pictures, so there is none to draw.")
     folder.mkdir(parents=True, exist_ok=True)
     scores = {scheme: model.readout.scores(answer.counts[np.newaxis], scheme)[0] for scheme in SCHEMES}
     figure = figures.prediction(
         answer.pixels,
         model.image_shape,
         scores,
-        model.readout.classes.tolist(),
+        [model.class_name(label) for label in model.readout.classes],
         model.weights,
         answer.counts,
         labels=model.readout.assigned,
     )
-    return figures.save(figure, folder / f"prediction-{answer.path.stem}")
+    row = "" if answer.row is None else f"-{answer.row}"
+    return figures.save(figure, folder / f"prediction-{answer.path.stem}{row}")

@@ -140,10 +140,12 @@ def read_digit(
     """
     check_choice("network", network, NETWORKS)
     check_choice("preset", preset, tuple(PRESETS))
-    if model.image_shape is None:
-        raise ConfigError("The model was trained on data without an image shape and cannot read pictures.")
+    if model.image_shape is None or model.event_layout is not None:
+        raise ConfigError("The model was not trained on pictures and cannot read any; use 'engram predict'.")
     labels = _labels(model)
-    picture = read_image(path, model.image_shape, fill=model.ink_fill)
+    picture = read_image(
+        path, model.image_shape, fill=model.ink_fill, value_range=model.value_range, framing=model.framing
+    )
     if network == "tutorial":
         found = _by_tutorial(model, picture.pixels, preset)
     else:

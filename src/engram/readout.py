@@ -64,6 +64,12 @@ class Readout:
         return np.where(self.assigned == UNASSIGNED, UNASSIGNED, self.classes[self.assigned])
 
     @property
+    def neurons_by_class(self) -> dict[int, int]:
+        """How many neurons each class has, of those that have any; a class may be -1, other than in `labels`."""
+        numbers, counts = np.unique(self.assigned[self.assigned != UNASSIGNED], return_counts=True)
+        return {int(self.classes[k]): int(count) for k, count in zip(numbers, counts, strict=True)}
+
+    @property
     def unassigned_neurons(self) -> int:
         """How many neurons never fired for a labelled image."""
         return int(np.sum(self.assigned == UNASSIGNED))

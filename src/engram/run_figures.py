@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from engram import figures
-from engram.datasets import load
 from engram.datasets.base import Dataset
 from engram.errors import DataError
 from engram.evaluation import Evaluation
 from engram.files import exists, make_folder
 from engram.model import Model
 from engram.model_file import load_model
+from engram.model_input import load_for
 from engram.plasticity.normalization import target_norm
 from engram.readout import RunningAccuracy
 from engram.run_folder import RunFolder
@@ -35,7 +35,7 @@ def draw_again(folder: RunFolder) -> list[Path]:
         model, metrics, *_ = folder.read_unfinished()
     evaluation = folder.read_evaluation()
     try:
-        dataset = load(model.config.get("dataset", model.dataset))
+        dataset = load_for(model)
     except DataError:
         dataset = None  # it is not here, and only the raster needs it
     running = folder.is_held
@@ -71,9 +71,12 @@ def draw_run(
     """
     make_folder(folder.figures)
     drawn = {}
+    if model.image_shape is not None and dataset is not None and dataset.train_recordings is not None:
+        names = [model.class_name(label) for label in dataset.train_labels]
+        drawn["contact_sheet"] = figures.contact_sheet(dataset.train_images, model.image_shape, names, dataset.title)
     if model.image_shape is not None:
         labels = None if model.readout is None else model.readout.assigned
-        classes = None if model.readout is None else model.readout.classes.tolist()
+        classes = None if model.readout is None else [model.class_name(label) for label in model.readout.classes]
         drawn["receptive_fields"] = figures.receptive_fields(model.weights, model.image_shape, labels, classes=classes)
     if metrics:
         examples = [record["examples"] for record in metrics]
@@ -96,7 +99,7 @@ def draw_run(
         drawn["raster"] = draw_raster(model, dataset.test_images[0], dataset.test_labels[0])
     if evaluation is not None:
         matrix = evaluation.confusion[BEST_SCHEME]
-        classes = evaluation.classes.tolist()
+        classes = [model.class_name(label) for label in evaluation.classes]
         drawn["confusion"] = figures.confusion(matrix, classes, evaluation.accuracy[BEST_SCHEME])
     return [path for name, figure in drawn.items() for path in figures.save(figure, folder.figures / name)]
 
@@ -108,7 +111,7 @@ def draw_raster(model: Model, image, label=None):
     title = None
     if label is not None and model.readout is not None:
         answer = model.readout.predict(shown.counts[np.newaxis], BEST_SCHEME)[0]
-        title = f"test image of class {label}, read as {answer}"
+        title = f"test image of class {model.class_name(label)}, read as {model.class_name(answer)}"
     return figures.raster(
         shown.spikes["exc"],
         shown.spikes["inh"],

@@ -13,7 +13,6 @@ import numpy as np
 from engram._version import __version__
 from engram.callbacks import Callback, Callbacks
 from engram.config import TrainingConfig, names_code
-from engram.datasets import load
 from engram.datasets.base import Dataset
 from engram.errors import ConfigError, HealthError, Interrupted, ModelFileError, RuleError, RunFolderError
 from engram.evaluation import Evaluation, label_neurons, measure_accuracy
@@ -99,6 +98,7 @@ def resume_run(
     folder: RunFolder,
     *,
     dataset: Dataset | None = None,
+    load: Callable[[TrainingConfig], Dataset] | None = None,
     rule: str | None = None,
     checkpoint: str | Path | None = None,
     threads: int | None = None,
@@ -112,6 +112,8 @@ def resume_run(
         It is held from here on, until released.
     dataset : Dataset, optional
         The run's images; loaded by the name that the run has for them if not given.
+    load : callable, optional
+        Loads them from the run's options instead, to tell of it.
     rule : str, optional
         ``file.py:Class``, for a run whose rule is the user's own: what the folder names is never run.
     checkpoint : str or Path, optional
@@ -135,7 +137,7 @@ def resume_run(
         folder.sweep()
         start = load_model(folder.start_file) if config.start else None
         kept = folder.read_checkpoint(checkpoint) if checkpoint is not None or folder.checkpoint_files() else None
-        data = dataset or load(config.dataset)
+        data = dataset or (config.load_data() if load is None else load(config))
         training = Training(config, data, rule=rule, start=start, threads=threads, kernel=kernel)
         if kept is not None:
             training.restore(*kept, name=str(checkpoint or folder.path))

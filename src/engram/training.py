@@ -10,7 +10,7 @@ import functools
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from engram import checkpoints, randomness
 from engram._version import __version__
 from engram.config import TrainingConfig
 from engram.datasets.base import Dataset
+from engram.datasets.recordings import Recordings
+from engram.datasets.scale import PIXELS, ValueRange
 from engram.encoders import auto_input_gain
 from engram.errors import ConfigError, RuleError
 from engram.health import Health
@@ -77,6 +79,8 @@ class TrainingSet:
         Every class that may occur.
     image_shape : tuple of int or None
     name : str
+    value_range, framing, class_names, train_recordings
+        As in a :class:`engram.datasets.Dataset`.
     """
 
     train_images: np.ndarray
@@ -84,6 +88,10 @@ class TrainingSet:
     classes: tuple[int, ...] = ()
     image_shape: tuple[int, int] | None = None
     name: str = "arrays"
+    value_range: ValueRange = PIXELS
+    framing: str = "ink"
+    class_names: dict[int, str] = field(default_factory=dict)
+    train_recordings: Recordings | None = None
 
     @property
     def n_inputs(self) -> int:
@@ -242,6 +250,10 @@ class Training:
             rule_state=named_rule_state(simulator.rule, simulator.memory),
             image_shape=self.dataset.image_shape,
             ink_fill=ink_fill(self.dataset) if self._ink_fill is None else self._ink_fill,
+            value_range=self.dataset.value_range,
+            framing=self.dataset.framing,
+            class_names=dict(self.dataset.class_names),
+            event_layout=None if self.dataset.train_recordings is None else self.dataset.train_recordings.layout,
             dataset=self.dataset.name,
             examples=self._examples_before + self.examples,
             presentations=simulator.presentations,

@@ -174,7 +174,8 @@ def test_data_list_names_the_sets(engram):
     assert "digits" in engram("data", "list")[1]
 
 
-def test_data_check_finds_a_damaged_file(engram, tmp_path):
+def test_data_check_finds_a_damaged_file(engram, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert engram("data", "check", "digits")[0] == 0
     np.savez(tmp_path / "set.npz", images=np.full((10, 4, 4), 9), labels=np.arange(10) % 2)
     assert engram("data", "check", tmp_path / "set.npz")[0] == 0

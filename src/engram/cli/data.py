@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import err, out, print_json, progress_bar
+from engram.cli.console import err, out, plain, print_json, progress_bar
 
 app = typer.Typer(help="List, fetch and check datasets.", no_args_is_help=True)
 
@@ -29,16 +33,18 @@ def list_datasets(json: Annotated[bool, typer.Option("--json", help="Print it as
         table.add_column(column)
     for record in records:
         where = _text(record.location) or f"not here; engram data fetch {record.name}"
-        table.add_row(record.name, f"{record.n_train:,}", f"{record.n_test:,}", where, record.description)
+        table.add_row(
+            *map(plain, (record.name, _number(record.n_train), _number(record.n_test), where, record.description))
+        )
     out.print(table)
 
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="The dataset's name.")],
+    name: Annotated[str, typer.Argument(help="The dataset's name: mnist, fashion-mnist or kmnist.")],
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Download a dataset into the per-user cache; every file is checked by its content."""
+    """Download a dataset into the per-user cache, unless it is on this machine; every file is checked by its content."""
     from engram.datasets import fetch as fetch_dataset
 
     tasks: dict[str, int] = {}
@@ -50,29 +56,130 @@ def fetch(
             bar.update(tasks[file], completed=received, total=total)
 
         folder = fetch_dataset(name, show)
-    if not quiet:
-        out.print(f"{name} is in {folder}" if folder is not None else f"{name} comes with engram; nothing to fetch.")
+    if quiet:
+        return
+    if folder is None:
+        out.print(f"{name} comes with engram; nothing to fetch.")
+    else:
+        already = "" if tasks else " already; nothing to fetch"
+        out.print(f"{name} is in {folder}{already}", markup=False)
 
 
 @app.command()
 def check(
     source: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A dataset's name or path.")],
+    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="An option of the data: image_shape, value_range, label_column, window, speed, channels, sensor_shape; repeatable.")] = None,
+    folder: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the contact sheet is drawn.")] = Path("figures"),
+    no_figures: Annotated[bool, typer.Option("--no-figures", help="Draw no contact sheet.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-) -> None:
-    """Verify a dataset's files."""
+) -> None:  # fmt: skip
+    """Verify a dataset's files, say what they are read as, and draw some images of each class."""
     from dataclasses import asdict
 
-    from engram.datasets import check as check_dataset
+    from engram.cli.train import with_settings
+    from engram.datasets import CheckedItem, find_source, load_with, named_sources
+    from engram.errors import DataError
 
-    items = check_dataset(source)
+    options = with_settings({}, [f"data.{setting}" for setting in set_ or []]).get("data", {})
+    named = named_sources().get(source)
+    items = () if named is None else named.check()
+    place = None if named is not None else find_source(source)[1]
+    loaded = None
+    try:
+        if all(item.ok for item in items):
+            loaded = told_load(lambda progress: load_with(source, options, progress), quiet=json)
+            items = items or (CheckedItem(str(place), True, loaded.content_hash()),)
+    except DataError as error:
+        items = (CheckedItem(str(place or source), False, str(error)),)
+    for item in () if json else items:
+        console, mark = (out, "[green]ok[/]     ") if item.ok else (err, "[red]damaged[/]")
+        console.print(f"{mark} {plain(item.item)}  {plain(item.message)}")
+    facts = {} if loaded is None else _facts(loaded)
+    if loaded is not None and loaded.image_shape is not None and not no_figures:
+        facts["figure"] = str(_draw_sheet(loaded, folder))
     if json:
-        print_json([asdict(item) for item in items])
-    else:
-        for item in items:
-            console, mark = (out, "[green]ok[/]     ") if item.ok else (err, "[red]damaged[/]")
-            console.print(f"{mark} {item.item}  {item.message}")
-    if not all(item.ok for item in items):
+        print_json({"files": [asdict(item) for item in items], **facts})
+    elif facts:
+        _print_facts(facts)
+    if loaded is None:
         raise typer.Exit(1)
+
+
+def told_load(load: Callable, *, quiet: bool = False):
+    """Call ``load(progress)`` with a bar for long loading; tell what was done with the data, and what is doubtful."""
+    from engram.datasets import named_sources
+    from engram.errors import DataWarning
+
+    tasks: dict[str, int] = {}
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", DataWarning)
+        with progress_bar(quiet=quiet) as bar:
+
+            def show(what: str, done: int, total: int | None) -> None:
+                if what not in tasks:
+                    tasks[what] = bar.add_task(plain(what), total=total)
+                bar.update(tasks[what], completed=done, total=total)
+
+            dataset = load(show)
+    for warning in found:
+        if issubclass(warning.category, DataWarning):
+            err.print(f"[yellow]Warning:[/] {plain(str(warning.message))}")
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if not quiet and dataset.description and dataset.name not in named_sources():
+        err.print(f"{dataset.title}: {dataset.description}", markup=False)
+    return dataset
+
+
+def _facts(dataset) -> dict:
+    """What a dataset is read as."""
+    import numpy as np
+
+    def numbers(labels):
+        return {dataset.class_name(label): int(np.sum(labels == label)) for label in dataset.classes}
+
+    return {
+        "name": dataset.name,
+        "title": dataset.title,
+        "n_train": len(dataset.train_images),
+        "n_test": len(dataset.test_images),
+        "n_inputs": dataset.n_inputs,
+        "image_shape": dataset.image_shape,
+        "value_range": dataset.value_range,
+        "framing": dataset.framing,
+        "mean_ink": float(np.mean(dataset.train_images, dtype=np.float64) / 255),
+        "classes": {"training": numbers(dataset.train_labels), "test": numbers(dataset.test_labels)},
+        "description": dataset.description,
+    }
+
+
+def _print_facts(facts: dict) -> None:
+    from engram.datasets.scale import describe_range
+
+    out.print(f"read as    {facts['title']}", markup=False)
+    out.print(
+        f"scale      {describe_range(facts['value_range'])}, mean ink {100 * facts['mean_ink']:.1f} %", markup=False
+    )
+    for part, counts in facts["classes"].items():
+        out.print(f"{part:<9}  " + "  ".join(f"{name}: {count:,}" for name, count in counts.items()), markup=False)
+    if "figure" in facts:
+        out.print(f"figure     {facts['figure']}", markup=False)
+
+
+def _draw_sheet(dataset, folder: Path) -> Path:
+    from engram import figures
+
+    names = [dataset.class_name(label) for label in dataset.train_labels]
+    figure = figures.contact_sheet(dataset.train_images, dataset.image_shape, names, dataset.title)
+    return figures.save(figure, folder / f"data-{_file_name(dataset.name)}", ("png",))[0]
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name)[:100] or "data"
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
 
 
 def _text(location) -> str | None:

@@ -23,9 +23,10 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the accuracies.")] = False,
 ) -> None:  # fmt: skip
     """Test a trained network; test images never take part in weights or labels."""
-    from engram.datasets import load
+    from engram.cli.data import told_load
     from engram.evaluation import all_as_test
     from engram.evaluation import evaluate as evaluate_model
+    from engram.model_input import load_for
     from engram.validation import check_count
 
     for name, value in (
@@ -36,7 +37,7 @@ def evaluate(
         if value is not None:
             check_count(name, value)
     trained = open_model(model, quiet=quiet or json)
-    data = load(dataset or trained.config.get("dataset", trained.dataset))
+    data = told_load(lambda progress: load_for(trained, dataset, progress), quiet=quiet or json)
     if all_images:
         data = all_as_test(trained, data)
     tasks: dict[str, int] = {}
@@ -62,8 +63,10 @@ def evaluate(
     for scheme, value in result.accuracy.items():
         out.print(f"{plain(scheme):<11} {100 * value:6.2f} %")
     if not quiet:
-        classes = "  ".join(f"{name}: {100 * value:.1f} %" for name, value in result.per_class["proportion"].items())
-        out.print(f"by class (proportion)  {classes}")
+        classes = "  ".join(
+            f"{data.class_name(name)}: {100 * value:.1f} %" for name, value in result.per_class["proportion"].items()
+        )
+        out.print(f"by class (proportion)  {plain(classes)}")
         out.print(
             f"{result.n_test:,} test images, labels from {result.n_label:,} training images;"
             f" {result.silent_images} silent images, {result.unassigned_neurons} unassigned neurons;"

@@ -61,8 +61,9 @@ def info(
         "tensors": {name: list(values.shape) for name, values in tensors.items()},
     }
     if trained.readout is not None:
-        labels, counts = np.unique(trained.readout.labels, return_counts=True)
-        facts["neurons_by_label"] = {str(label): int(count) for label, count in zip(labels, counts, strict=True)}
+        counts = trained.readout.neurons_by_class
+        facts["neurons_by_label"] = {str(label): count for label, count in counts.items()}
+        facts["unassigned_neurons"] = trained.readout.unassigned_neurons
     if model.is_dir():
         facts["summary"] = RunFolder(model).read_summary()
     if json:
@@ -81,8 +82,8 @@ def info(
     if trained.readout is None:
         out.print("labels     none yet")
     else:
-        shares = "  ".join(f"{label}: {count}" for label, count in facts["neurons_by_label"].items() if label != "-1")
-        out.print(f"labels     neurons by class, from {trained.readout.n_label:,} images: {shares}"
+        shares = "  ".join(f"{trained.class_name(label)}: {count}" for label, count in counts.items())
+        out.print(f"labels     neurons by class, from {trained.readout.n_label:,} images: {plain(shares)}"
                   f"  unassigned: {trained.readout.unassigned_neurons}")  # fmt: skip
     accuracy = facts.get("summary", {}).get("accuracy")
     if accuracy:

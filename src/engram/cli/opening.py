@@ -27,14 +27,14 @@ def labelled(model, path: Path, *, quiet: bool = False):
     """
     from dataclasses import replace
 
-    from engram.datasets import load
     from engram.errors import ConfigError, DataError
     from engram.evaluation import check_fits, label_neurons
+    from engram.model_input import load_for
 
     if model.readout is not None:
         return model
     try:
-        dataset = load(model.config.get("dataset", model.dataset))
+        dataset = load_for(model)
     except DataError as error:
         raise ConfigError(f"{path} has no labels, and none can be made: {error}") from None
     check_fits(model, dataset)

@@ -12,7 +12,7 @@ from engram.cli.opening import labelled, open_model
 
 
 def predict(
-    files: Annotated[list[Path], typer.Argument(metavar="MODEL IMAGE", help="A run folder, a model file or a name of 'engram models' (left out with --model); then PNG, JPEG or array files of any size.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="MODEL IMAGE", help="A run folder, a model file or a name of 'engram models' (left out with --model); then pictures or arrays of any size, event recordings, or CSV files.", show_default=False)],
     model: Annotated[Optional[Path], typer.Option("--model", metavar="RUN|MODEL", help="The model, instead of as the first argument.")] = None,
     scheme: Annotated[str, typer.Option(help="How spikes are read: mean, proportion or logistic.")] = "proportion",
     figures: Annotated[Optional[Path], typer.Option(help="Draw each answer into this folder.")] = None,
@@ -35,20 +35,20 @@ def predict(
         print_json([answer.to_dict() for answer in answers])
     for answer in answers:
         if not json and quiet:
-            out.print(str(answer.label))
+            out.print(plain(answer.name))
         elif not json:
-            _print_answer(answer)
+            _print_answer(answer, trained.class_name)
         if figures is not None:
             paths = draw_answer(trained, answer, figures)
             if not json and not quiet:
                 out.print(f"  figure {plain(paths[0])}")
 
 
-def _print_answer(answer) -> None:
-    out.print(f"[bold]{plain(answer.path)}: {answer.label if answer.label is not None else 'no answer'}[/]")
+def _print_answer(answer, name_of) -> None:
+    out.print(f"[bold]{plain(answer.what)}: {plain(answer.name) if answer.label is not None else 'no answer'}[/]")
     if answer.steps:
         out.print(f"  prepared: {plain('; '.join(answer.steps))}")
     best = sorted(answer.scores.items(), key=lambda item: -item[1])
-    out.print("  scores:   " + "  ".join(f"{label}: {score:.3g}" for label, score in best))
-    winners = "  ".join(f"#{neuron} ({label}): {spikes} spikes" for neuron, label, spikes in answer.winners)
-    out.print(f"  neurons:  {winners or 'none fired'}", markup=False)
+    out.print("  scores:   " + "  ".join(f"{plain(name_of(label))}: {score:.3g}" for label, score in best))
+    winners = "  ".join(f"#{neuron} ({name_of(label)}): {spikes} spikes" for neuron, label, spikes in answer.winners)
+    out.print(f"  neurons:  {plain(winners or 'none fired')}")

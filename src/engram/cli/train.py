@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -17,10 +18,10 @@ _Showing = "Output"
 
 
 def train(
-    dataset: Annotated[Optional[str], typer.Option(help="digits, mnist, or a folder or file of images.", rich_help_panel=_Config, show_default="digits")] = None,
+    dataset: Annotated[Optional[str], typer.Option(help="digits, mnist, fashion-mnist, or a folder or file of pictures, events or rows.", rich_help_panel=_Config, show_default="digits")] = None,
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Config, show_default="self_normalizing")] = None,
     preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: paper, or sharp for more accuracy.", rich_help_panel=_Config, show_default="paper")] = None,
-    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME or protocol.NAME; repeatable.", rich_help_panel=_Config)] = None,
+    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
     neurons: Annotated[Optional[int], typer.Option(help="Excitatory neurons.", rich_help_panel=_Config, show_default="400")] = None,
     epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Config, show_default="as many as show 10,000 images")] = None,
     examples: Annotated[Optional[int], typer.Option(help="Training images, instead of whole passes.", rich_help_panel=_Config)] = None,
@@ -65,6 +66,7 @@ def train(
     given = {name: value for name, value in given.items() if value is not None}
     if checkpoint is not None and resume is None:
         raise ConfigError("--checkpoint is for resuming; give --resume RUN with it.")
+    load = partial(_load_told, quiet=quiet or json)
     if resume is not None:
         if set(given) - {"rule"} or any((config, set_, overwrite, out_, from_)):
             raise ConfigError(
@@ -75,10 +77,12 @@ def train(
         if folder.is_finished:
             _tell_finished(folder, quiet=quiet, as_json=json)
             return
-        training = resume_run(folder, rule=rule, checkpoint=checkpoint, threads=threads)
+        training = resume_run(folder, load=load, rule=rule, checkpoint=checkpoint, threads=threads)
         again = f"engram train --resume {folder.path}" + (f" --rule {rule}" if rule else "")
     else:
-        folder, training = _begin(given, config, from_, set_ or [], out_, overwrite=overwrite, threads=threads)
+        folder, training = _begin(
+            given, config, from_, set_ or [], out_, overwrite=overwrite, threads=threads, load=load
+        )
         again = f"engram train --resume {folder.path}" + (f" --rule {rule}" if rule and ":" in rule else "")
     options = RunOptions(
         checkpoint_seconds=checkpoint_seconds,
@@ -109,10 +113,9 @@ def train(
         _print_summary(folder, summary, display)
 
 
-def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads):  # fmt: skip
+def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load):  # fmt: skip
     """A new run's folder, held, and its training; from a configuration file or a model, with options that win."""
     from engram.config import TrainingConfig
-    from engram.datasets import load
     from engram.errors import ConfigError
     from engram.model_file import load_model
     from engram.run_folder import RunFolder
@@ -132,9 +135,16 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
         chosen = TrainingConfig.from_dict(with_settings({**_without_length(chosen, given), **given}, settings))
         start = None if chosen.start is None else load_model(chosen.start)
     folder = RunFolder(out_ or _next_folder(chosen.dataset))
-    training = Training(chosen, load(chosen.dataset), start=start, threads=threads)
+    training = Training(chosen, load(chosen), start=start, threads=threads)
     start_run(folder, chosen, overwrite=overwrite, start=start)
     return folder, training
+
+
+def _load_told(chosen, *, quiet: bool):
+    """A run's images; what was done with them is said."""
+    from engram.cli.data import told_load
+
+    return told_load(chosen.load_data, quiet=quiet)
 
 
 def _check_rule_is_given(start, given: dict, model: Path) -> None:
@@ -253,8 +263,8 @@ def with_settings(options: dict, settings: list[str]) -> dict:
         table, dot, field = name.partition(".")
         if not dot:
             table, field = "constants", name
-        if table not in ("constants", "network", "protocol"):
-            raise ConfigError(f"--set knows network.NAME and protocol.NAME, got {name!r}.")
+        if table not in ("constants", "network", "protocol", "data"):
+            raise ConfigError(f"--set knows network.NAME, protocol.NAME and data.NAME, got {name!r}.")
         options[table] = {**options.get(table, {}), field: _value(text)}
     return options
 

@@ -1,24 +1,42 @@
 """A user's own images: arrays in memory, .npz files, and .npy files with their labels beside them."""
 
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from engram.datasets.base import Dataset, check_labels
+from engram.datasets.base import Dataset, check_images
+from engram.datasets.labels import read_labels
 from engram.datasets.npy import NPY_MAGIC, npz_keys, read_npy, read_npz
+from engram.datasets.options import DEFAULTS, Options
 from engram.datasets.registry import PathSource
+from engram.datasets.scale import (
+    SMALLEST_SIDE,
+    ValueRange,
+    check_value_range,
+    describe_range,
+    find_column_ranges,
+    find_ground,
+    find_value_range,
+    on_scale,
+    standardised,
+    to_pixels,
+    wrapped_around,
+)
+from engram.datasets.shapes import as_rows
 from engram.datasets.splits import stratified_split
-from engram.errors import DataError
+from engram.errors import DataError, DataWarning
 
 TEST_FRACTION = 1 / 6
 """Share of the images that is held out where only one set is given; MNIST's own share is 1/7."""
 
-_ONE_SET = ("images", "labels")
+_ONE_SET = (("images", "labels"), ("data", "target"), ("data", "labels"), ("features", "labels"), ("x", "y"))
 _TWO_SETS = (
     ("train_images", "train_labels", "test_images", "test_labels"),
     ("x_train", "y_train", "x_test", "y_test"),
 )
-_EXPECTED_KEYS = "; ".join(", ".join(keys) for keys in (_ONE_SET, *_TWO_SETS))
+_EXPECTED_KEYS = "; ".join(", ".join(keys) for keys in (*_ONE_SET, *_TWO_SETS))
 
 
 def from_arrays(
@@ -30,21 +48,28 @@ def from_arrays(
     name: str = "arrays",
     image_shape: tuple[int, int] | None = None,
     test_fraction: float = TEST_FRACTION,
+    value_range: ValueRange | None = None,
+    class_names: Mapping[int, str] | None = None,
+    table: bool = False,
+    framing: str = "ink",
+    description: str = "",
 ) -> Dataset:
     """Make a data set of arrays, as lenient about their form as can be without guessing.
 
-    - Images may be flat or of shape (n_images, height, width), also with one channel before or after. Flat
-      images of a square number of pixels are taken as squares where no shape is given.
-    - If no training image exceeds 1, all images are scaled by 255. Any other range stays as it is:
-      ``input_gain="auto"`` equalises the ink later, so that a scale of 0–16 serves as well as 0–255.
+    - Images may be flat or of shape (n_images, height, width), also with one channel or three colours before or after.
+      Flat images of a square number of pixels, at least 7×7, are taken as squares where no shape is given; fewer values
+      are rows of a table, each column on a scale of its own, with an input for large and one for small values.
+    - Values are brought to 0–255 from the scale that the training images are on, see
+      :func:`engram.datasets.scale.find_value_range`; dark ink on light ground is inverted.
+    - Labels may be whole numbers, names, or one-hot rows.
     - Without test images, a share of each class is held out by `stratified_split`, always the same one.
 
     Parameters
     ----------
-    images : array-like of shape (n_images, n_inputs) or (n_images, height, width)
+    images : array-like of shape (n_images, n_inputs) or (n_images, height, width) or with colours
         Training images, or all images where there is no test set.
-    labels : array-like of shape (n_images,)
-        Their classes, whole numbers.
+    labels : array-like of shape (n_images,) or (n_images, n_classes)
+        Their classes.
     test_images, test_labels : array-like, optional
         The test set; both or neither.
     name : str, optional
@@ -53,6 +78,16 @@ def from_arrays(
         Height and width of flat images.
     test_fraction : float, optional
         Share to hold out where no test set is given, from 0 up to but not including 1.
+    value_range : ValueRange, optional
+        The values that stand for black and white, where they are known; white below black inverts.
+    class_names : mapping of int to str, optional
+        Names of classes that are given by number.
+    table : bool, optional
+        Whether the columns are no pixels, whatever their number.
+    framing : {"ink", "whole"}, optional
+        See :class:`engram.datasets.Dataset`; images without a plain ground are framed as photographs in any case.
+    description : str, optional
+        Where the images come from.
 
     Returns
     -------
@@ -76,35 +111,58 @@ def from_arrays(
         raise DataError(f"a test set needs images and labels, {missing} are missing; give both or neither.")
     if not 0 <= test_fraction < 1:
         raise DataError(f"test_fraction must be at least 0 and below 1, got {test_fraction}; the default is 1/6.")
-    steps = []
-    images, shape = _flatten(images, image_shape, "images", steps)
+    steps = [description.rstrip(".")] if description else []
+    images, shape = as_rows(images, image_shape, "images", steps, table=table)
+    _warn_of_standardised(images, shape)
     if test_images is None:
-        labels = check_labels(labels, len(images), name="labels")
+        (labels,), names = read_labels(labels)
+        if len(labels) != len(images):
+            raise DataError(
+                f"labels must hold one label per image, got {len(labels):,} labels for {len(images):,} images; "
+                "give as many of each."
+            )
         train, test = stratified_split(labels, round(len(labels) * test_fraction))
-        steps.append(f"{len(test):,} of {len(labels):,} images, stratified, are held out for testing")
+        steps.append(f"{len(test):,} of {len(labels):,} {_kind(shape)}, stratified, are held out for testing")
         images, test_images, labels, test_labels = images[train], images[test], labels[train], labels[test]
     else:
-        test_images, _ = _flatten(test_images, image_shape, "test_images", [])
-    images, test_images = _scale(images, test_images, steps)
+        test_images, _ = as_rows(test_images, image_shape, "test_images", [], table=table)
+        (labels, test_labels), names = read_labels(labels, test_labels)
+    _check_finite(images, "images")
+    _check_finite(test_images, "test_images")
+    asked = value_range is not None
+    if not asked:
+        value_range = _found_range(images, shape, table, steps)
+    else:
+        value_range = check_value_range(value_range, 2 * images.shape[1])
+        steps.append(f"values are taken as {describe_range(value_range)}, as asked for")
+    ground = find_ground(images, shape, value_range)
+    if ground == "light" and not asked:
+        value_range = value_range[::-1]
+        steps.append("dark ink on light ground is inverted")
+    _warn_of_test_scale(images, test_images, value_range, name)
     return Dataset(
         name=name,
-        train_images=images,
+        train_images=to_pixels(images, value_range),
         train_labels=labels,
-        test_images=test_images,
+        test_images=to_pixels(test_images, value_range),
         test_labels=test_labels,
         image_shape=shape,
         description=_sentence(steps),
+        class_names=names or class_names or {},
+        value_range=value_range,
+        framing="photo" if ground == "varied" else framing,
     )
 
 
-def load_npz(path: str | Path) -> Dataset:
+def load_npz(path: str | Path, options: Options = DEFAULTS) -> Dataset:
     """Load a data set from an ``.npz`` file; `from_arrays` tells how its arrays are taken.
 
     Parameters
     ----------
     path : str or Path
         A file with the keys ``images, labels``, or ``train_images, train_labels, test_images, test_labels``,
-        or ``x_train, y_train, x_test, y_test``. Other keys are ignored.
+        or ``x_train, y_train, x_test, y_test``, or ``data, target`` or ``X, y``. Other keys are ignored.
+    options : Options, optional
 
     Returns
     -------
@@ -118,23 +176,26 @@ def load_npz(path: str | Path) -> Dataset:
     """
     path = Path(path)
     present = npz_keys(path)
-    keys = next((keys for keys in (*_TWO_SETS, _ONE_SET) if set(keys) <= set(present)), None)
+    spelled = {key.lower(): key for key in reversed(present)}
+    keys = next((keys for keys in (*_TWO_SETS, *_ONE_SET) if set(keys) <= set(spelled)), None)
     if keys is None:
         raise DataError(
             f"{path.name} holds the keys {', '.join(present) or 'none'}; "
             f"name them in one of these ways: {_EXPECTED_KEYS}."
         )
+    keys = tuple(spelled[key] for key in keys)
     arrays = read_npz(path, keys)
-    return from_arrays(*(arrays[key] for key in keys), name=path.stem)
+    return from_arrays(*(arrays[key] for key in keys), name=path.stem, **_for_arrays(options))
 
 
-def load_npy(path: str | Path) -> Dataset:
+def load_npy(path: str | Path, options: Options = DEFAULTS) -> Dataset:
     """Load images from ``NAME.npy``, labels from ``NAME-labels.npy`` or ``NAME_labels.npy`` beside it.
 
     Parameters
     ----------
     path : str or Path
         The file with the images; `from_arrays` tells how they are taken.
+    options : Options, optional
 
     Returns
     -------
@@ -155,66 +216,63 @@ def load_npy(path: str | Path) -> Dataset:
             f"{path.name} has no labels beside it; save one whole number per image as {names} "
             f"in {path.parent}, or images and labels together in one .npz file."
         )
-    return from_arrays(read_npy(path), read_npy(labels), name=path.stem)
+    return from_arrays(read_npy(path), read_npy(labels), name=path.stem, **_for_arrays(options))
 
 
-def to_full_scale(images: np.ndarray, largest: float) -> np.ndarray:
-    """Bring images on the scale 0–1 to 0–255; others stay as they are.
-
-    Parameters
-    ----------
-    images : ndarray
-        Numbers or booleans.
-    largest : float
-        The largest value, which tells the scale.
-
-    Returns
-    -------
-    ndarray
-        uint8 where the values are whole numbers, else float32; or the given array.
-    """
-    if not 0 < largest <= 1:
-        return images
-    return (
-        images.astype(np.uint8) * np.uint8(255)
-        if images.dtype.kind in "bui"
-        else images.astype(np.float32) * np.float32(255)
-    )
+def _kind(shape):
+    return "rows" if shape is None else "images"
 
 
-def _flatten(images, image_shape, name, steps):
-    """Images as rows, and their shape where it is known or can be told from a square number of pixels."""
-    try:
-        images = np.asarray(images)
-    except ValueError:
+def _check_finite(values, name):
+    """Raise DataError for what is no number, before its scale is judged."""
+    if values.dtype.kind not in "buif" or (values.size and not np.isfinite([values.min(), values.max()]).all()):
+        check_images(values, name=name)
+
+
+def _found_range(images, shape, table, steps):
+    """The scale of the training images, told where it is not that of 8-bit pixels."""
+    if images.size == 0:
+        return 0.0, 255.0
+    if wrapped_around(images):
         raise DataError(
-            f"{name} must be a rectangular array, got images of different sizes; give every image the same size."
-        ) from None
-    if images.ndim == 4 and 1 in (images.shape[1], images.shape[3]):
-        images = images[..., 0] if images.shape[3] == 1 else images[:, 0]
-    if images.ndim == 3:
-        return images.reshape(len(images), images.shape[1] * images.shape[2]), images.shape[1:]
-    if images.ndim != 2:
-        raise DataError(
-            f"{name} must have the shape (n_images, n_inputs) or (n_images, height, width), "
-            f"got {images.shape}; turn colours into grey and keep one row or rectangle per image."
+            "images are int8 with negative values: pixels above 127 have wrapped around, or all were shifted; give"
+            " images.view('uint8') in the first case, value_range=(-128, 127) in the second."
         )
-    side = round(images.shape[1] ** 0.5)
-    if image_shape is None and side > 0 and side * side == images.shape[1]:
-        steps.append(f"rows of {images.shape[1]:,} pixels are taken as {side}×{side}")
-        return images, (side, side)
-    return images, image_shape
+    if shape is None and (table or images.shape[1] < SMALLEST_SIDE**2):
+        steps.append(
+            "each column is scaled from its own smallest and largest value to 0–255, and enters twice, the second time"
+            " turned round"
+        )
+        return find_column_ranges(images)
+    if images.max() < 0 or (images.min() < 0 and images.max() == 0):
+        check_images(images, name="images")  # tells that they are negative
+    value_range = find_value_range(images)
+    if value_range != (0.0, 255.0):
+        steps.append(f"pixels are scaled from {describe_range(value_range)} to 0–255")
+    if images.dtype.kind == "f" and value_range[1] not in (1.0, 255.0) and value_range[0] == 0:
+        steps[-1] += ", the largest value taken as white"
+    return value_range
 
 
-def _scale(images, test_images, steps):
-    """Both parts on the scale 0–255 where the training images are on 0–1."""
-    if images.dtype.kind not in "buif" or images.size == 0:
-        return images, test_images  # the data set's own checks tell what is wrong
-    largest = images.max()
-    if 0 < largest <= 1 and images.min() >= 0 and test_images.dtype.kind in "buif":
-        steps.append("pixels are scaled from 0–1 to 0–255")
-        return to_full_scale(images, largest), to_full_scale(test_images, largest)
-    return images, test_images
+def _warn_of_standardised(images, shape):
+    if shape is not None and standardised(images):
+        warnings.warn(
+            "images are standardised: every pixel has mean 0 and variance 1, which makes noise of the border as strong"
+            " as ink; give them as they were before.",
+            DataWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_test_scale(images, test_images, value_range, name):
+    trouble = on_scale(test_images, value_range)
+    if trouble and trouble != on_scale(images, value_range):
+        warnings.warn(
+            f"the test images of {name} are too {trouble} for the scale of the training images,"
+            f" {describe_range(value_range)}; bring both to one scale.",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 def _sentence(steps):
@@ -232,8 +290,13 @@ def _begins_with(path, magic):
         return False
 
 
-def _load(path):
-    return load_npy(path) if _is_npy(path) else load_npz(path)
+def _load(path, options=DEFAULTS, progress=None):
+    return load_npy(path, options) if _is_npy(path) else load_npz(path, options)
+
+
+def _for_arrays(options):
+    """The options that arrays take."""
+    return {"image_shape": options.image_shape, "value_range": options.value_range}
 
 
 def _is_npy(path):
@@ -250,4 +313,5 @@ SOURCE = PathSource(
     description="an .npz file with images and labels, or an .npy file with NAME-labels.npy beside it",
     recognises=_recognises,
     load=_load,
+    options=("image_shape", "value_range"),
 )

@@ -1,11 +1,17 @@
 """The contract: what a data set is, and the checks that every array of images or labels passes."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from engram.datasets.recordings import Recordings
+from engram.datasets.scale import PIXELS, ValueRange, check_value_range, n_columns
 from engram.errors import DataError
+
+FRAMINGS = ("ink", "whole", "photo")
+"""How a picture is brought to the size of the images, see `Dataset`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +36,15 @@ class Dataset:
         Height and width of an image, where its rows and columns are known.
     description : str, optional
         One sentence: where the images come from and how they were prepared or split.
+    class_names : mapping of int to str, optional
+        Names of the classes, where they have any.
+    value_range : ValueRange, optional
+        What black and white were before, see :mod:`engram.datasets.scale`: a network keeps it, to read further arrays.
+    framing : {"ink", "whole", "photo"}, optional
+        How a picture from elsewhere becomes such an image: cropped to its ink, which is centred; as a whole, dark ink
+        turned bright; or as a whole as it is, since there is no ground to tell ink from.
+    train_recordings, test_recordings : Recordings, optional
+        The events that the images show the counts of, where they are recordings of an event camera.
 
     Attributes
     ----------
@@ -57,6 +72,11 @@ class Dataset:
     test_labels: np.ndarray
     image_shape: tuple[int, int] | None = None
     description: str = ""
+    class_names: Mapping[int, str] = field(default_factory=dict)
+    value_range: ValueRange = PIXELS
+    framing: str = "ink"
+    train_recordings: Recordings | None = None
+    test_recordings: Recordings | None = None
     classes: tuple[int, ...] = field(init=False)
 
     def __post_init__(self):
@@ -70,6 +90,14 @@ class Dataset:
         test_images = check_images(self.test_images, n_inputs, name="test_images")
         train_labels = check_labels(self.train_labels, len(train_images), name="train_labels")
         test_labels = check_labels(self.test_labels, len(test_images), name="test_labels")
+        for recordings, images in ((self.train_recordings, train_images), (self.test_recordings, test_images)):
+            if recordings is not None and (len(recordings), recordings.layout.n_inputs) != images.shape:
+                raise DataError(
+                    f"the recordings of '{self.name}' must be as many as its images and have their inputs, got"
+                    f" {len(recordings):,} of {recordings.layout.n_inputs:,} for images of shape {images.shape}."
+                )
+        if self.framing not in FRAMINGS:
+            raise DataError(f"framing must be one of {', '.join(FRAMINGS)}, got {self.framing!r}.")
         found = np.unique(train_labels)
         if len(found) < 2:
             raise DataError(
@@ -83,17 +111,40 @@ class Dataset:
             "test_images": test_images,
             "test_labels": test_labels,
             "image_shape": _check_image_shape(self.image_shape, n_inputs),
+            "class_names": {int(label): str(name) for label, name in dict(self.class_names).items()},
+            "value_range": check_value_range(self.value_range, n_inputs),
             "classes": tuple(np.union1d(found, test_labels).tolist()),
         }.items():
             object.__setattr__(self, key, value)
 
     def __repr__(self):
         """Tell what the set holds, not its pixels."""
-        shape = f"{self.image_shape[0]}×{self.image_shape[1]}" if self.image_shape else f"{self.n_inputs} inputs"
         return (
             f"Dataset('{self.name}': {len(self.train_images):,} training and "
-            f"{len(self.test_images):,} test images of {shape}, {len(self.classes)} classes)"
+            f"{len(self.test_images):,} test {self._kind} of {self._size}, {len(self.classes)} classes)"
         )
+
+    @property
+    def title(self) -> str:
+        """The name with size and numbers, which tells sets of one name apart."""
+        return f"{self.name}, {self._size}, {len(self.train_images):,} + {len(self.test_images):,} {self._kind}"
+
+    @property
+    def _kind(self) -> str:
+        if self.train_recordings is not None:
+            return "recordings"
+        return "images" if self.image_shape else "rows"
+
+    @property
+    def _size(self) -> str:
+        shape = self.image_shape if self.train_recordings is None else self.train_recordings.layout.sensor_shape
+        if isinstance(self.value_range[0], tuple):
+            return f"{n_columns(self.value_range, self.n_inputs)} columns"
+        return f"{shape[0]}×{shape[1]}" if shape else f"{self.n_inputs} inputs"
+
+    def class_name(self, label: int) -> str:
+        """What a class is called: its name, or its number where it has none."""
+        return self.class_names.get(int(label), str(int(label)))
 
     @property
     def n_inputs(self) -> int:
@@ -115,6 +166,9 @@ class Dataset:
             little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
             digest.update(f"{little_endian.dtype.str} {array.shape}".encode())
             digest.update(little_endian.data if array.size else b"")
+        for recordings in (self.train_recordings, self.test_recordings):
+            if recordings is not None:
+                recordings.add_to(digest)
         return digest.hexdigest()
 
     def first(self, n_train: int | None = None, n_test: int | None = None) -> "Dataset":
@@ -153,6 +207,8 @@ class Dataset:
             train_labels=self.train_labels[:n_train],
             test_images=self.test_images[:n_test],
             test_labels=self.test_labels[:n_test],
+            train_recordings=None if self.train_recordings is None else self.train_recordings[:n_train],
+            test_recordings=None if self.test_recordings is None else self.test_recordings[:n_test],
             description=f"{self.description} Cut to the {' and the '.join(cuts)}.".strip(),
         )
 

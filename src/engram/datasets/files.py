@@ -6,14 +6,54 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
+from engram import files
+from engram.errors import DataError
+
 MAX_BYTES = 8 * 2**30
 """No array larger than this is read from a file, whatever its header says (8 GiB)."""
 
 DEFLATE_RATIO = 1032
 """Deflate never shrinks data by more than this factor (its longest match is 258 bytes in 2 bits)."""
 
+UNPACKED_FREELY = 64 * 2**20
+"""Compressed content is followed to this size whatever the file's own size (64 MiB)."""
+
+MAX_EXPANSION = 100
+"""Beyond that, to so many times the file's size: pictures that people have shrink less (MNIST 5 times)."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
 _PIECE = 2**20
+
+
+def open_regular(path: Path) -> tuple[BinaryIO, int]:
+    """Open a file for reading and tell its size; pipes, devices and folders, also behind links, are refused.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it is none with an end.
+    """
+    try:
+        file = files.open_regular(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read ({reason}); check its place and permissions.") from None
+    return file, os.fstat(file.fileno()).st_size
+
+
+def most_unpacked(size: int) -> int:
+    """Bytes that a compressed file of `size` bytes may unpack to before it is refused."""
+    return min(MAX_BYTES, max(UNPACKED_FREELY, MAX_EXPANSION * size))
+
+
+def check_unpacked(name: str, claimed: int, size: int) -> None:
+    """Raise DataError where compressed content is larger than its file justifies."""
+    limit = most_unpacked(size)
+    if claimed > limit:
+        raise DataError(
+            f"{name} would unpack from {size:,} to {claimed:,} bytes, the limit is {limit:,}; unpack it yourself first"
+            " if that is what you expect."
+        )
 
 
 class Content:
@@ -63,6 +103,23 @@ class Content:
             if piece is None:
                 break
             found += piece
+        return found
+
+    def read_into(self, target: memoryview) -> int:
+        """Fill `target` as far as the content goes; return how many bytes were found.
+
+        Raises
+        ------
+        zlib.error
+            If a gzip stream is damaged.
+        """
+        found = 0
+        while found < len(target):
+            piece = self._next_piece(min(len(target) - found, _PIECE))
+            if piece is None:
+                break
+            target[found : found + len(piece)] = piece
+            found += len(piece)
         return found
 
     def _next_piece(self, n_bytes):

@@ -4,14 +4,13 @@ import gzip
 import hashlib
 import io
 import math
-import os
 import zlib
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from engram.datasets.files import MAX_BYTES, Content, write_atomically
+from engram.datasets.files import MAX_BYTES, Content, check_unpacked, open_regular, write_atomically
 from engram.errors import DataError
 
 _TYPES = {
@@ -60,9 +59,9 @@ def read_idx(
     """
     path = Path(path)
     advice = advice or f"get a fresh copy of {path}"
+    file, size = open_regular(path)
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        with file:
             return parse_idx(file, size, name=path.name, shape=shape, sha256=sha256, advice=advice)
     except OSError as error:
         raise DataError(
@@ -103,12 +102,12 @@ def parse_idx(
         As in `read_idx`.
     """
     try:
-        return _parse(Content(file, size), name, shape, sha256, advice)
+        return _parse(Content(file, size), size, name, shape, sha256, advice)
     except zlib.error as error:
         raise DataError(f"{name} is a damaged gzip file ({error}); {advice}.") from None
 
 
-def _parse(content, name, shape, sha256, advice):
+def _parse(content, size, name, shape, sha256, advice):
     header, dtype, found_shape = _read_header(content, name, advice)
     _check_shape(found_shape, shape, name, advice)
     n_bytes = math.prod(found_shape) * dtype.itemsize
@@ -122,17 +121,22 @@ def _parse(content, name, shape, sha256, advice):
         at_most = "at most " if content.gzipped else ""
         held = max(0, content.most - len(header)) // item_bytes
         raise _too_short(name, f"{at_most}{held:,}", found_shape, advice)
-    body = content.read(n_bytes)
-    if len(body) < n_bytes:
-        raise _too_short(name, f"{len(body) // item_bytes:,}", found_shape, advice)
+    if content.gzipped:
+        check_unpacked(name, n_bytes, size)
+    # The array itself is filled, which takes memory only as content arrives, and no second copy of it.
+    values = np.empty(found_shape, dtype)
+    body = memoryview(values).cast("B")
+    found = content.read_into(body)
+    if found < n_bytes:
+        raise _too_short(name, f"{found // item_bytes:,}", found_shape, advice)
     if content.read(1):
         raise DataError(f"{name} holds more than the {_counted(found_shape)} that its header announces; {advice}.")
     if content.cut_short:
         raise DataError(f"{name} is cut short within its gzip checksum; {advice}.")
     if sha256 is not None:
         _check_hash(header, body, sha256, name, advice)
-    values = np.frombuffer(body, dtype).reshape(found_shape)
-    return values.astype(dtype.newbyteorder("="), copy=False)
+    native = dtype.newbyteorder("=")
+    return values if native == dtype else values.byteswap(inplace=True).view(native)
 
 
 def _read_header(content, name, advice):

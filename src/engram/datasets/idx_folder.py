@@ -1,31 +1,35 @@
-"""Any folder with the four IDX files that MNIST has: Fashion-MNIST, EMNIST, KMNIST, or one's own."""
+"""Any folder with the four IDX files that MNIST has: EMNIST, QMNIST, a torchvision root, or one's own."""
 
 import re
 from pathlib import Path
 
 import numpy as np
 
+from engram.datasets.arrays import from_arrays
 from engram.datasets.base import Dataset
 from engram.datasets.idx import read_idx, write_idx
+from engram.datasets.options import DEFAULTS, Options
 from engram.datasets.registry import PathSource
 from engram.errors import DataError
 
-_NAME = re.compile(r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<kind>images|labels)[-.]idx[13]-(ubyte|int)(\.gz)?")
+_NAME = re.compile(r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<kind>images|labels)[-.]idx[1234]-(ubyte|int)(\.gz)?")
 _PARTS = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 
 
-def load_idx_folder(path: str | Path) -> Dataset:
+def load_idx_folder(path: str | Path, options: Options = DEFAULTS) -> Dataset:
     """Load a data set from four IDX files, gzipped or not.
 
     The names end in ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and the same with ``t10k`` or
     ``test``, perhaps with ``.gz``. They may begin with a prefix that they share (``emnist-letters-``); where
-    a folder holds several such sets, give the prefix as the last part of the path. Images are taken as they
-    are stored: EMNIST's are transposed.
+    a folder holds several such sets, give the prefix as the last part of the path. They may also lie in ``raw``, or in
+    ``NAME/raw``, as torchvision keeps them. EMNIST's images, which are stored lying on their side, are turned upright;
+    of QMNIST's labels, which have eight columns, the first is taken.
 
     Parameters
     ----------
     path : str or Path
         The folder, or the folder and the prefix.
+    options : Options, optional
 
     Returns
     -------
@@ -44,18 +48,53 @@ def load_idx_folder(path: str | Path) -> Dataset:
     if missing:
         names = " and ".join(f"{prefix}{part}-idx{3 if part.endswith('images') else 1}-ubyte" for part in missing)
         raise DataError(f"{folder} lacks {names}, gzipped or not; place all four IDX files there.")
-    images, labels = (None, None, None), (None,)
-    train_images = read_idx(files["train-images"], shape=images)
-    test_images = read_idx(files["t10k-images"], shape=(None, *train_images.shape[1:]))
-    return Dataset(
-        name=prefix.rstrip("-_. ") or folder.resolve().name,
-        train_images=train_images.reshape(len(train_images), -1),
-        train_labels=read_idx(files["train-labels"], shape=labels),
-        test_images=test_images.reshape(len(test_images), -1),
-        test_labels=read_idx(files["t10k-labels"], shape=labels),
-        image_shape=train_images.shape[1:],
-        description=f"Four IDX files in {folder}.",
+    train_images = _images(files["train-images"])
+    test_images = _images(files["t10k-images"])
+    if train_images.shape[1:] != test_images.shape[1:]:
+        sizes = " and ".join("×".join(map(str, images.shape[1:])) for images in (train_images, test_images))
+        raise DataError(f"{folder} holds training and test images of different sizes, {sizes}; give both one size.")
+    described = f"Four IDX files in {folder}"
+    if prefix.startswith("emnist"):
+        train_images, test_images = (np.swapaxes(images, 1, 2) for images in (train_images, test_images))
+        described += ", which lay on their side and are turned upright"
+    return from_arrays(
+        train_images,
+        _labels(files["train-labels"]),
+        test_images,
+        _labels(files["t10k-labels"]),
+        name=prefix.rstrip("-_. ") or _folder_name(folder),
+        value_range=options.value_range,
+        description=described,
     )
+
+
+def _images(path):
+    images = read_idx(path)
+    if images.ndim not in (3, 4):
+        raise DataError(
+            f"{path.name} holds an array of {images.ndim} dimensions, images need 3; check that the file has its right"
+            " name."
+        )
+    return images
+
+
+def _labels(path):
+    """Labels, of rows of several columns the first, as QMNIST has them."""
+    labels = read_idx(path)
+    if labels.ndim == 2 and labels.dtype == np.int32:
+        return labels[:, 0]
+    if labels.ndim != 1:
+        raise DataError(
+            f"{path.name} holds an array of {labels.ndim} dimensions, labels need 1; check that the file has its right"
+            " name."
+        )
+    return labels
+
+
+def _folder_name(folder):
+    """The folder's name, torchvision's ``raw`` aside."""
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == "raw" else folder.name
 
 
 def write_idx_folder(dataset: Dataset, folder: str | Path) -> None:
@@ -105,23 +144,41 @@ def _choose(path):
     if not path.is_dir():
         prefixes = _files(path.parent)
         return path.parent, next(prefix for prefix in prefixes if prefix.rstrip("-_. ") == path.name)
-    prefixes = sorted(_files(path))
+    folders = _folders(path)
+    if len(folders) > 1:
+        names = ", ".join(f"'{folder.relative_to(path)}'" for folder in folders)
+        raise DataError(f"{path} holds {len(folders)} sets of IDX files, in {names}; add one of these to the path.")
+    prefixes = sorted(_files(folders[0]))
     if len(prefixes) > 1:
         names = ", ".join(f"'{prefix.rstrip('-_. ')}'" for prefix in prefixes)
         raise DataError(
-            f"{path} holds {len(prefixes)} sets of IDX files ({names}); add one of these names to the path."
+            f"{folders[0]} holds {len(prefixes)} sets of IDX files ({names}); add one of these names to the path."
         )
-    return path, prefixes[0]
+    return folders[0], prefixes[0]
+
+
+def _folders(path):
+    """Where the files lie: in the folder, else in ``raw``, else in ``NAME/raw`` of any name."""
+    if _files(path):
+        return [path]
+    if _files(path / "raw"):
+        return [path / "raw"]
+    return [raw for raw in sorted(path.glob("*/raw")) if _files(raw)]
 
 
 def _recognises(path):
     if path.is_dir():
-        return bool(_files(path))
+        return bool(_folders(path))
     return not path.exists() and any(prefix.rstrip("-_. ") == path.name for prefix in _files(path.parent))
+
+
+def _load(path, options=DEFAULTS, progress=None):
+    return load_idx_folder(path, options)
 
 
 SOURCE = PathSource(
     description="a folder with the four IDX files of a set like MNIST",
     recognises=_recognises,
-    load=load_idx_folder,
+    load=_load,
+    options=("value_range",),
 )

@@ -1,30 +1,33 @@
 """Read arrays from .npy and .npz files without pickles, and without believing the sizes they claim."""
 
 import math
-import os
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from engram.datasets.files import DEFLATE_RATIO, MAX_BYTES
+from engram.datasets.files import DEFLATE_RATIO, MAX_BYTES, check_unpacked, open_regular
 from engram.errors import DataError
 
 NPY_MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK"
+MAX_DIMENSIONS = 32
+"""No array of more is read; NumPy itself ends at 64."""
 
 _PIECE = 2**20
 _DAMAGE = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
-def read_npy(path: str | Path) -> np.ndarray:
+def read_npy(path: str | Path, *, max_bytes: int = MAX_BYTES) -> np.ndarray:
     """Read a ``.npy`` file.
 
     Parameters
     ----------
     path : str or Path
         The file.
+    max_bytes : int, optional
+        No larger array is read.
 
     Returns
     -------
@@ -37,16 +40,19 @@ def read_npy(path: str | Path) -> np.ndarray:
         If the file is missing, damaged, too large, or holds Python objects.
     """
     path = Path(path)
+    file, size = open_regular(path)
     try:
-        with path.open("rb") as file:
-            return _read_array(file, os.fstat(file.fileno()).st_size, path.name)
+        with file:
+            return _read_array(file, size, path.name, max_bytes)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror or error}); check its place and permissions."
         ) from None
 
 
-def read_npz(path: str | Path, keys: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
+def read_npz(
+    path: str | Path, keys: tuple[str, ...] | None = None, *, max_bytes: int = MAX_BYTES
+) -> dict[str, np.ndarray]:
     """Read arrays from a ``.npz`` file, compressed or not.
 
     Parameters
@@ -55,6 +61,8 @@ def read_npz(path: str | Path, keys: tuple[str, ...] | None = None) -> dict[str,
         The file.
     keys : tuple of str, optional
         Read only these, where they are there; all by default.
+    max_bytes : int, optional
+        No larger array is read.
 
     Returns
     -------
@@ -69,15 +77,13 @@ def read_npz(path: str | Path, keys: tuple[str, ...] | None = None) -> dict[str,
     path = Path(path)
     arrays = {}
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path)[0] as file, zipfile.ZipFile(file) as archive:
             for member in archive.infolist():
                 key = member.filename.removesuffix(".npy")
                 if key != member.filename and (keys is None or key in keys):
-                    arrays[key] = _read_member(archive, member, f"'{key}' in {path.name}")
+                    arrays[key] = _read_member(archive, member, f"'{key}' in {path.name}", max_bytes)
     except DataError:
         raise
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist; check the path.") from None
     except _DAMAGE as error:
         raise DataError(
             f"{path.name} is damaged or not an .npz file ({error}); save it again with numpy.savez."
@@ -105,10 +111,10 @@ def npz_keys(path: str | Path) -> tuple[str, ...]:
     """
     path = Path(path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path)[0] as file, zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist; check the path.") from None
+    except DataError:
+        raise
     except _DAMAGE as error:
         raise DataError(
             f"{path.name} is damaged or not an .npz file ({error}); save it again with numpy.savez."
@@ -116,7 +122,7 @@ def npz_keys(path: str | Path) -> tuple[str, ...]:
     return tuple(name.removesuffix(".npy") for name in names if name.endswith(".npy"))
 
 
-def _read_member(archive, member, name):
+def _read_member(archive, member, name, max_bytes):
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(
             f"{name} is compressed by another method than deflate; save it again with numpy.savez_compressed."
@@ -127,20 +133,24 @@ def _read_member(archive, member, name):
             f"{name} claims {member.file_size:,} bytes, more than its {member.compress_size:,} compressed "
             "bytes can hold; save it again with numpy.savez."
         )
+    if member.compress_type != zipfile.ZIP_STORED:
+        check_unpacked(name, member.file_size, member.compress_size)
     with archive.open(member) as file:
-        return _read_array(file, member.file_size, name)
+        return _read_array(file, member.file_size, name, max_bytes)
 
 
-def _read_array(file, size, name):
+def _read_array(file, size, name, max_bytes):
     """The array of an .npy stream of `size` bytes, compared with its header before memory is taken."""
     shape, fortran_order, dtype, header_bytes = _read_header(file, name)
     if dtype.hasobject:
         raise DataError(f"{name} holds Python objects, which are never loaded; save a plain array of numbers.")
     if dtype.names is not None or dtype.itemsize == 0:
         raise DataError(f"{name} holds values of type {dtype}; save a plain array of numbers.")
+    if len(shape) > MAX_DIMENSIONS:
+        raise DataError(f"{name} has {len(shape)} dimensions, the limit is {MAX_DIMENSIONS}; reshape the array.")
     n_bytes = math.prod(shape) * dtype.itemsize
-    if n_bytes > MAX_BYTES:
-        raise DataError(f"{name} announces {n_bytes:,} bytes, the limit is {MAX_BYTES:,}; split the file.")
+    if n_bytes > max_bytes:
+        raise DataError(f"{name} announces {n_bytes:,} bytes, the limit is {max_bytes:,}; split the file.")
     held = size - header_bytes
     if held == n_bytes:
         found = _read_up_to(file, n_bytes)

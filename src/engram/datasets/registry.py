@@ -11,9 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from engram.datasets.base import Dataset
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with a file's name, the bytes received so far, and the bytes in all where the server tells them."""
+from engram.datasets.options import Options, Progress
 
 
 @dataclass(frozen=True)
@@ -79,12 +77,15 @@ class PathSource:
     recognises : callable
         ``recognises(path) -> bool``: whether this source shall read it, judged quickly.
     load : callable
-        ``load(path) -> Dataset``.
+        ``load(path, options, progress) -> Dataset``; `progress` may be None.
+    options : tuple of str, optional
+        The names of those of `Options` that it goes by.
     """
 
     description: str
     recognises: Callable[[Path], bool]
-    load: Callable[[Path], Dataset]
+    load: Callable[[Path, Options, Progress | None], Dataset]
+    options: tuple[str, ...] = ()
 
 
 @cache

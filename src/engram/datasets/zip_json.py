@@ -15,7 +15,8 @@ import numpy as np
 
 from engram.datasets.arrays import from_arrays
 from engram.datasets.base import Dataset, check_images, check_labels
-from engram.datasets.files import DEFLATE_RATIO, write_atomically
+from engram.datasets.files import DEFLATE_RATIO, check_unpacked, open_regular, write_atomically
+from engram.datasets.options import DEFAULTS, Options
 from engram.datasets.registry import PathSource
 from engram.errors import DataError
 
@@ -25,6 +26,11 @@ MAX_FILE_BYTES = 128 * 2**20
 """No single file of JSON larger than this is read (128 MiB); one of 10,000 MNIST images has 20 to 40."""
 
 MAX_IMAGES = 10_000_000
+
+MAX_FILES = 65_536
+"""No index may name more files; one of 10 million images has ten thousand."""
+
+_MAX_INDEX_BYTES = 16 * 2**20
 
 _DAMAGE = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 _ENCRYPTED = 0x1
@@ -51,23 +57,22 @@ def iterate_zip(path: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """
     path = Path(path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path)[0] as file, zipfile.ZipFile(file) as archive:
             yield from _iterate(archive, path.name)
     except DataError:
         raise
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist; check the path.") from None
     except _DAMAGE as error:
         raise DataError(f"{path.name} is damaged or not a zip file ({error}); make it again.") from None
 
 
-def load_zip(path: str | Path) -> Dataset:
+def load_zip(path: str | Path, options: Options = DEFAULTS) -> Dataset:
     """Load a zip file of JSON images as a data set.
 
     Parameters
     ----------
     path : str or Path
         The zip file.
+    options : Options, optional
 
     Returns
     -------
@@ -82,7 +87,7 @@ def load_zip(path: str | Path) -> Dataset:
     path = Path(path)
     parts = list(iterate_zip(path))
     images, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return from_arrays(images, labels, name=path.stem)
+    return from_arrays(images, labels, name=path.stem, value_range=options.value_range)
 
 
 def write_zip(path: str | Path, images, labels, *, images_per_file: int = 1000) -> None:
@@ -163,13 +168,18 @@ def _check_index(index, zip_name):
             f"{INDEX} in {zip_name} must name at least one file and 1 to {MAX_IMAGES:,} images, got"
             f" {len(names):,} files and N = {n_images:,}."
         )
+    if len(names) > MAX_FILES:
+        raise DataError(
+            f"{INDEX} in {zip_name} names {len(names):,} files, the limit is {MAX_FILES:,}; use larger ones."
+        )
+    known = set()
     for name in names:
+        if name in known:
+            raise DataError(f"{INDEX} in {zip_name} names {name[:80]!r} twice; name each file once.")
+        known.add(name)
         parts = PurePosixPath(name).parts
         if not name or name.startswith("/") or "\\" in name or ":" in name or ".." in parts:
             raise DataError(f"{INDEX} in {zip_name} names {name[:80]!r}, which is no plain name of a file in it.")
-    if len(set(names)) != len(names):
-        doubled = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{INDEX} in {zip_name} names {doubled[:80]!r} twice; name each file once.")
     return names, n_images
 
 
@@ -186,19 +196,22 @@ def _read_json(archive, name, zip_name, n_brackets):
         raise DataError(f"{where} is encrypted; make it again without a password.")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(f"{where} is compressed by another method than deflate; make it again.")
-    if member.file_size > MAX_FILE_BYTES:
+    limit = _MAX_INDEX_BYTES if name == INDEX else MAX_FILE_BYTES
+    if member.file_size > limit:
         raise DataError(
-            f"{where} claims {member.file_size:,} bytes, the limit is {MAX_FILE_BYTES:,}; spread the images over more"
-            " files."
+            f"{where} claims {member.file_size:,} bytes, the limit is {limit:,}; spread the images over more files."
         )
     if member.file_size > DEFLATE_RATIO * (member.compress_size + 1):
         raise DataError(
             f"{where} claims {member.file_size:,} bytes, more than its {member.compress_size:,} compressed bytes can"
             " hold; make it again."
         )
+    check_unpacked(where, member.file_size, member.compress_size)
     with archive.open(member) as file:
-        raw = file.read(MAX_FILE_BYTES + 1)
+        raw = file.read(limit + 1)
     # Empty lists, objects and texts take up to 30 times their size in memory: not more of them than belong here.
+    if name == INDEX and (raw.count(b"{") > 1 or raw.count(b"[") > 1 or raw.count(b",") > MAX_FILES + 8):
+        raise DataError(f"{where} holds more than the names of files and their number; make it again.")
     if name != INDEX and (raw.count(b"{") > 1 or raw.count(b'"') > 64 or raw.count(b"[") > n_brackets):
         raise DataError(f"{where} holds more than the images and labels that {INDEX} announces; make it again.")
     try:
@@ -243,11 +256,17 @@ def _whole_numbers(values, name):
 
 
 def _recognises(path):
+    """A zip file that holds an index, or nothing that another source knows: damage is told here."""
     return path.is_file() and path.suffix.lower() == ".zip"
+
+
+def _load(path, options=DEFAULTS, progress=None):
+    return load_zip(path, options)
 
 
 SOURCE = PathSource(
     description="a .zip file with index.json and JSON files of images and labels",
     recognises=_recognises,
-    load=load_zip,
+    load=_load,
+    options=("value_range",),
 )

@@ -3,6 +3,7 @@
 Nothing here touches pyplot or needs a display, and matplotlib is imported when the first figure is drawn.
 """
 
+from engram.figures.contact import contact_sheet
 from engram.figures.curves import learning_curve, weights_and_theta
 from engram.figures.fields import receptive_fields
 from engram.figures.files import save
@@ -13,6 +14,7 @@ from engram.figures.spikes import raster
 
 __all__ = [
     "confusion",
+    "contact_sheet",
     "learning_curve",
     "prediction",
     "raster",

@@ -1,0 +1,102 @@
+"""Folders whose subfolders are the classes, with ``train/`` and ``test/`` above them or not."""
+
+import itertools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engram.errors import DataError
+
+TRAIN = ("train", "training")
+TEST = ("test", "testing", "val", "valid", "validation")
+
+_LOOKED_AT = 50  # entries of a folder, to tell quickly what it holds
+
+IsWanted = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The files of one part of a data set.
+
+    Parameters
+    ----------
+    files : list of Path
+        In order of their names, whatever their class: so the first of them are of all classes.
+    labels : list of str
+        The names of the folders that they lie in.
+    """
+
+    files: list[Path]
+    labels: list[str]
+
+
+def find_parts(root: Path, is_wanted: IsWanted) -> tuple[Part, Part | None]:
+    """The training part and, where there is one, the test part.
+
+    Parameters
+    ----------
+    root : Path
+    is_wanted : callable
+        Tells by a name whether a file belongs.
+
+    Raises
+    ------
+    DataError
+        If a folder cannot be read, or the test part has classes that the training part lacks.
+    """
+    train, test = part_folders(root)
+    found = _part(train or root, is_wanted)
+    if test is None:
+        return found, None
+    held_out = _part(test, is_wanted)
+    strangers = sorted(set(held_out.labels) - set(found.labels))
+    if strangers:
+        raise DataError(f"{test} has the class {strangers[0]!r}, which {train} lacks; give both the same folders.")
+    return found, held_out
+
+
+def holds_classes(root: Path, is_wanted: IsWanted) -> bool:
+    """Whether at least two classes of such files lie in a folder, judged quickly."""
+    if not root.is_dir():
+        return False
+    folder = part_folders(root)[0] or root
+    with_files = (child for child in _subfolders(folder) if _holds(child, is_wanted))
+    return len(list(itertools.islice(with_files, 2))) == 2
+
+
+def part_folders(root: Path) -> tuple[Path | None, Path | None]:
+    """The folders of the training and the test part, None where there are none."""
+    children = {child.name.lower(): child for child in _subfolders(root)}
+    train = next((children[name] for name in TRAIN if name in children), None)
+    test = next((children[name] for name in TEST if name in children), None)
+    return (train, test) if train is not None else (None, None)
+
+
+def _part(folder, is_wanted):
+    try:
+        found = [
+            (entry.name, child.name, Path(entry.path))
+            for child in _subfolders(folder)
+            for entry in os.scandir(child)
+            if is_wanted(entry.name) and not entry.is_dir()
+        ]
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read ({error.strerror or error}); check its permissions.") from None
+    found.sort(key=lambda item: item[:2])
+    return Part([path for _, _, path in found], [label for _, label, _ in found])
+
+
+def _subfolders(folder):
+    try:
+        return sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] not in "._")
+    except OSError:
+        return []
+
+
+def _holds(folder, is_wanted):
+    try:
+        return any(is_wanted(entry.name) for entry in itertools.islice(os.scandir(folder), _LOOKED_AT))
+    except OSError:
+        return False

@@ -1,0 +1,25 @@
+"""Where data sets lie on this machine."""
+
+import os
+from pathlib import Path
+
+
+def data_folder() -> Path | None:
+    """The folder that ``$ENGRAM_DATA`` names, None where it names none."""
+    root = os.environ.get("ENGRAM_DATA")
+    return Path(root).expanduser() if root else None
+
+
+def cache_folder() -> Path:
+    """Where downloaded sets are kept, one folder each."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("engram") / "data"
+
+
+def in_data_folder(name: str) -> Path | None:
+    """Where ``$ENGRAM_DATA`` would hold what has a name; None without that variable, or beyond that folder."""
+    root = data_folder()
+    if root is None or not name or Path(name).is_absolute() or ".." in Path(name).parts:
+        return None
+    return root / name

@@ -1,0 +1,265 @@
+"""People's own data from the command line: trained on, read, checked and listed."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engram import datasets
+from event_scenes import bar_events, write_bin, write_zips
+
+needs_data = pytest.mark.skipif(not os.environ.get("ENGRAM_DATA"), reason="ENGRAM_DATA is not set to a folder of data")
+
+
+def test_a_network_trains_on_recordings_and_reads_them(engram, tmp_path, monkeypatch):
+    monkeypatch.setenv("ENGRAM_DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    write_zips(tmp_path / "bars", 40)
+    code, _, err = engram(
+        "train", "--dataset", "bars", "--neurons", 8, "--epochs", 4, "--set", "data.sensor_shape=8,8",
+        "--set", "data.window=0,250", "--out", "run"
+    )  # fmt: skip
+    assert code == 0, err
+    assert "bars, 8×8, 40 + 40 recordings" in err
+    assert (tmp_path / "run/figures/contact_sheet.png").exists()
+    assert json.loads((tmp_path / "run/summary.json").read_text())["accuracy"]["mean"] >= 0.9
+    files = [write_bin(tmp_path / f"{k}.bin", *bar_events(k, 99)) for k in (0, 1)]
+    code, out, _ = engram("predict", "run", *files, "--quiet")
+    assert (code, out.split()) == (0, ["0", "1"])
+    Image.new("L", (8, 8)).save("picture.png")
+    assert "picture.png is no recording of events" in engram("predict", "run", "picture.png")[2]
+    assert "was not trained on pictures" in engram("read", "picture.png", "--model", "run")[2]
+    answer = json.loads(engram("predict", "run", files[0], "--json")[1])[0]
+    assert answer["prepared"] == ["120 events of 8×8 pixels"]
+    code, out, _ = engram("evaluate", "run", "--dataset", "bars/Test.zip", "--all-images", "--json")
+    assert (code, json.loads(out)["n_test"]) == (0, 40)
+
+
+@pytest.fixture(scope="module")
+def iris(tmp_path_factory):
+    """Fisher's irises as a file: four columns and the names of the species."""
+    from sklearn.datasets import load_iris
+
+    found = load_iris()
+    path = tmp_path_factory.mktemp("iris") / "iris.csv"
+    rows = [
+        ",".join(map(str, row)) + f",{found.target_names[k]}" for row, k in zip(found.data, found.target, strict=True)
+    ]
+    path.write_text("\n".join(["sepal length,sepal width,petal length,petal width,species", *rows]))
+    return path
+
+
+def test_irises_train_and_predict_and_are_not_drawn_as_pictures(engram, iris, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = engram("train", "--dataset", iris, "--neurons", 40, "--epochs", 10, "--out", "run")
+    assert code == 0, err
+    assert "each column is scaled from its own smallest and largest value" in err
+    assert json.loads((tmp_path / "run/summary.json").read_text())["accuracy"]["proportion"] >= 0.85
+    drawn = {path.stem for path in (tmp_path / "run/figures").iterdir()}
+    assert "receptive_fields" not in drawn
+    assert "confusion" in drawn
+    lines = iris.read_text().splitlines()
+    (tmp_path / "new.csv").write_text("\n".join(line.rsplit(",", 1)[0] for line in (lines[0], lines[1], lines[101])))
+    code, out, _ = engram("predict", "run", "new.csv", "--quiet")
+    assert (code, out.split()) == (0, ["setosa", "virginica"])
+    np.save(tmp_path / "row.npy", [5.1, 3.5, 1.4, 0.2])
+    assert engram("predict", "run", "row.npy", "--quiet")[1].split() == ["setosa"]
+    answers = json.loads(engram("predict", "run", iris, "--json")[1])
+    assert len(answers) == 150
+    names = [line.rsplit(",", 1)[1] for line in lines[1:]]
+    assert np.mean([answer["name"] == name for answer, name in zip(answers, names, strict=True)]) >= 0.85
+    code, _, err = engram("predict", "run", "row.npy", "--figures", "drawn")
+    assert code == 2
+    assert "trained on data that are no pictures" in err
+    code, out, _ = engram("info", "run")
+    assert "setosa: " in out
+
+
+def test_a_table_of_another_width_is_told(engram, iris, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    engram("train", "--dataset", iris, "--neurons", 5, "--examples", 50, "--no-figures", "--quiet", "--out", "run")
+    (tmp_path / "wide.csv").write_text("1,2,3,4,5,6,7\n")
+    code, _, err = engram("predict", "run", "wide.csv")
+    assert code == 1
+    assert "wide.csv has 6 columns of values, the model reads 4 inputs" in err
+    Path("picture.png").write_bytes(b"")
+    assert "picture.png is no table" in engram("predict", "run", "picture.png")[2]
+
+
+# --- pictures -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Digits for training, and others to read."""
+    return datasets.load("digits")
+
+
+SCALES = {
+    "bytes": lambda images: images,
+    "floats to 1": lambda images: (images / 255).astype(np.float32),
+    "floats to 1.01": lambda images: images / 255 * 1.01,
+    "0 to 16": lambda images: images / 255 * 16,
+    "dark on light": lambda images: 1 - images / 255,
+    "standard range": lambda images: images / 127.5 - 1,
+}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_network_trained_on_any_scale_reads_pictures_and_arrays_of_any(engram, digits, tmp_path, monkeypatch, scale):
+    monkeypatch.chdir(tmp_path)
+    np.savez("set.npz", images=SCALES[scale](digits.train_images).reshape(-1, 28, 28), labels=digits.train_labels)
+    short = ("--neurons", 60, "--examples", 1500, "--no-evaluate", "--no-figures")
+    code, _, err = engram("train", "--dataset", "set.npz", *short, "--out", "run")
+    assert code == 0, err
+    labelled = datasets.load("set.npz")
+    from engram import load_model
+    from engram.evaluation import evaluate
+    from engram.prediction import read_pictures
+
+    model, evaluation = evaluate(load_model("run"), labelled, label_examples=1000)
+    images, labels = digits.test_images[:60].reshape(-1, 28, 28), digits.test_labels[:60]
+    found = {}
+    for kind in ("png", "dark png", "npy", "floats"):
+        paths = []
+        for number, image in enumerate(images):
+            path = Path(f"{kind}-{number}.{'png' if 'png' in kind else 'npy'}")
+            if "png" in kind:
+                Image.fromarray(np.rint(255 - image if kind == "dark png" else image).astype(np.uint8)).save(path)
+            else:
+                np.save(path, SCALES[scale](image) if kind == "npy" else image / 255)
+            paths.append(path)
+        answers = read_pictures(model, paths)
+        found[kind] = np.mean([answer.label == label for answer, label in zip(answers, labels, strict=True)])
+    assert evaluation.accuracy["proportion"] > 0.75
+    assert min(found["png"], found["npy"], found["floats"]) > 0.75, found
+    assert found["dark png"] > 0.7, found
+
+
+def test_folders_of_pictures_train_and_their_classes_are_called_by_name(engram, digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number, (image, label) in enumerate(zip(digits.train_images, digits.train_labels, strict=True)):
+        if label < 2 and number < 600:
+            folder = Path("pictures", ("nought", "one")[label])
+            folder.mkdir(parents=True, exist_ok=True)
+            picture = Image.fromarray(255 - np.rint(image).astype(np.uint8).reshape(28, 28))
+            picture.resize((90, 120)).convert("RGB").save(folder / f"{number}.jpg")
+    code, _, err = engram("train", "--dataset", "pictures", "--neurons", 10, "--epochs", 5, "--out", "run")
+    assert code == 0, err
+    assert "all brought to one size as a whole" in err
+    assert "dark ink on light ground is inverted" in err
+    assert json.loads(Path("run/summary.json").read_text())["accuracy"]["proportion"] >= 0.9
+    names = {"nought": sorted(Path("pictures/nought").iterdir()), "one": sorted(Path("pictures/one").iterdir())}
+    for name, files in names.items():
+        _, out, _ = engram("predict", "run", *files[:10], "--quiet")
+        assert out.split().count(name) >= 9
+    shutil.copytree("pictures/one", "other/one")
+    shutil.copytree("pictures/nought", "other/unknown")
+    code, out, _ = engram("evaluate", "run", "--dataset", "other", "--all-images", "--json")
+    assert code == 0
+    assert json.loads(out)["per_class"]["proportion"]["1"] >= 0.9  # "one" is class 1 here as it was in training
+
+
+def test_check_says_what_data_are_read_as_and_draws_them(engram, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    for number in range(8):
+        folder = Path("pictures", "ab"[number % 2])
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (9, 12, 3)).astype(np.uint8)).save(folder / f"{number}.png")
+    code, out, err = engram("data", "check", "pictures")
+    assert code == 0
+    assert "read as    pictures, 9×12, 7 + 1 images" in out
+    assert "training   a: " in out
+    assert "all turned grey" in err
+    assert Path("figures/data-pictures.png").exists()
+    code, out, _ = engram("data", "check", "pictures", "--set", "image_shape=6,8", "--no-figures", "--json")
+    assert (code, json.loads(out)["image_shape"]) == (0, [6, 8])
+    Path("pictures/b/1.png").write_bytes(b"hello")
+    code, _, err = engram("data", "check", "pictures")
+    assert code == 1
+    assert "pictures/b/1.png cannot be read as a picture" in err
+
+
+def test_check_warns_of_what_is_doubtful(engram, tmp_path):
+    images = np.random.default_rng(0).random((12, 8, 8))
+    np.savez(
+        tmp_path / "a.npz", x_train=images, y_train=np.arange(12) % 2, x_test=images / 99, y_test=np.arange(12) % 2
+    )
+    code, _, err = engram("data", "check", tmp_path / "a.npz", "--no-figures")
+    assert code == 0
+    assert "Warning: the test images of a are too dark for the scale of the training images, 0–1" in err
+
+
+def test_list_and_load_know_what_the_data_folder_holds(engram, tmp_path, monkeypatch):
+    monkeypatch.setenv("ENGRAM_DATA", str(tmp_path))
+    write_zips(tmp_path / "bars")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "a.csv").write_text("0,1,dog\n2,3,cat\n" * 4)
+    records = {record["name"]: record for record in json.loads(engram("data", "list", "--json")[1])}
+    assert records["bars"]["location"] == str(tmp_path / "bars")
+    assert "tables/a.csv" in records
+    assert "bars" in engram("data", "list")[1]
+    assert datasets.load("tables/a.csv").class_names == {0: "cat", 1: "dog"}
+
+
+def test_fetch_sees_what_is_on_this_machine_without_a_network(engram, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from engram.datasets import download, registry, write_idx
+    from engram.datasets.fashion_mnist import FASHION_MNIST
+
+    images, labels = np.arange(120, dtype=np.uint8).reshape(6, 4, 5), np.arange(6, dtype=np.uint8) % 3
+    files = tuple(
+        replace(file, shape=array.shape, sha256=None)
+        for file, array in zip(FASHION_MNIST.files, (images, labels, images, labels), strict=True)
+    )
+    small = replace(FASHION_MNIST, files=files).source()
+    monkeypatch.setattr("engram.datasets.named_sources", lambda: {**registry.named_sources(), small.name: small})
+    monkeypatch.setenv("ENGRAM_DATA", str(tmp_path))
+    monkeypatch.setattr(download, "receive", lambda *_: pytest.fail("the network was asked"))
+    for file, array in zip(files, (images, labels, images, labels), strict=True):
+        write_idx(tmp_path / "fashion" / file.name, array)
+    code, out, _ = engram("data", "fetch", "fashion-mnist")
+    assert code == 0
+    assert f"fashion-mnist is in {tmp_path}/fashion already; nothing to fetch" in out
+
+
+def test_info_tells_a_class_that_is_called_minus_one(engram, digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chosen = digits.train_labels < 2
+    np.savez("set.npz", images=digits.train_images[chosen], labels=digits.train_labels[chosen].astype(int) * 2 - 1)
+    engram(
+        "train", "--dataset", "set.npz", "--neurons", 12, "--examples", 200, "--no-figures", "--quiet", "--out", "run"
+    )
+    facts = json.loads(engram("info", "run", "--json")[1])
+    assert set(facts["neurons_by_label"]) == {"-1", "1"}
+    assert sum(facts["neurons_by_label"].values()) + facts["unassigned_neurons"] == 12
+    assert f"-1: {facts['neurons_by_label']['-1']}" in engram("info", "run")[1]
+
+
+@needs_data
+def test_real_folders_are_read_as_what_they_are(engram):
+    for name, title in (
+        ("png-folders/fashion", "fashion, 28×28, 300 + 100 images"),
+        ("nmnist-small", "nmnist-small, 34×34, 1,000 + 100 recordings"),
+        ("fashion-mnist", "fashion-mnist, 28×28, 60,000 + 10,000 images"),
+        ("csv/kaggle_digit_recognizer_train_small.csv", "kaggle_digit_recognizer_train_small, 28×28, 16 + 3 images"),
+    ):
+        code, out, _ = engram("data", "check", name, "--no-figures")
+        assert (code, f"read as    {title}\n" in out) == (0, True), name
+
+
+@needs_data
+def test_own_digits_dark_on_light_in_colours_and_with_noise_are_read(engram):
+    folder = Path(os.environ["ENGRAM_DATA"]) / "png-folders/own-digits"
+    truth = {"2": 2, "3": 3, "4": 4, "5": 5, "6": 6, "image": 3, "noisy_6": 6}
+    files = [folder / f"2828_my_own_{name}.png" for name in truth]
+    code, out, _ = engram("predict", "mnist-400", *files, "--json")
+    assert code == 0
+    right = [answer["label"] == label for answer, label in zip(json.loads(out), truth.values(), strict=True)]
+    assert sum(right) >= 5
