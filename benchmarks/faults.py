@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from engram import Training, TrainingConfig, evaluation, figures, load_model
 from engram.checkpoints import simulator_tensors
@@ -51,6 +52,7 @@ ERRORS = ("ENOSPC", "EIO", "ESTALE", "EACCES")
 FAULTS = (*ERRORS, "half", "kill", "half-kill", "kill-after")
 """What can befall an operation; the halves only a write."""
 
+MAX_SECONDS = 60
 COMPARED = ("model.safetensors", "metrics.jsonl", "config.toml")
 OPTIONS = RunOptions(checkpoint_examples=25)
 CONFIG = TrainingConfig(
@@ -214,6 +216,7 @@ class Laboratory:
     def __init__(self, folder: Path):
         self.folder = folder
         self.states = {name: folder / name for name in ("nothing", "stopped", "trained", "tested", "finished")}
+        self._alone = threadpool_limits(1)
         self.states["nothing"].mkdir()
         _make_run(self.states["stopped"], stop_at=50)
         _make_run(self.states["trained"], evaluate=False, figures=False, as_done=False)
@@ -294,8 +297,10 @@ def in_a_process(action: Callable[[], None]) -> str | None:
     child = os.fork()
     if child == 0:
         report = ""
+        signal.alarm(MAX_SECONDS)
         try:
-            action()
+            with threadpool_limits(1):  # the threads of numerical libraries do not survive a fork
+                action()
         except EngramError:
             pass
         except BaseException:
@@ -305,7 +310,9 @@ def in_a_process(action: Callable[[], None]) -> str | None:
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         report = pipe.read().decode()
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+        return f"hung for {MAX_SECONDS} s"
     return report or None
 
 

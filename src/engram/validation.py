@@ -174,7 +174,7 @@ def plain_number(value) -> int | float | None:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
-    return int(value) if isinstance(value, Integral) else float(value)
+    return int(value) if isinstance(value, Integral) else float(value) + 0.0  # there is but one zero
 
 
 def check_finite(name: str, value, unit: str = "") -> None:

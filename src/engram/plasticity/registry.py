@@ -93,7 +93,7 @@ def _like(default, value, name: str):
 def _parsed(text: str) -> float | None:
     """A number from its text; None where it is none."""
     try:
-        return float(text)
+        return float(text) + 0.0  # there is but one zero
     except ValueError:
         return None
 
