@@ -466,9 +466,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=list(STAGES))
     parser.add_argument("--seeds", nargs=2, type=int, metavar=("FROM", "TO"), help="random chains instead")
-    parser.add_argument(
-        "--kills", type=int, help="so many kills at random moments instead"
-    )
+    parser.add_argument("--kills", type=int, help="so many kills at random moments instead")
     parser.add_argument("--replay", nargs="+", type=Fault.parse, metavar="STAGE:NUMBER:FAULT")
     options = parser.parse_args()
     warnings.simplefilter("ignore")

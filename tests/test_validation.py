@@ -7,9 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from engram import TrainingConfig
+from engram import SelfNormalizing, STDPClassifier, TrainingConfig
 from engram.errors import ConfigError
 from engram.validation import PARAMETERS, check_finite, check_positive, plain_number, settle, settled
+from tiny import tiny_training
 
 FIVES = (5, 5.0, np.int64(5), np.uint8(5), np.float32(5), np.float64(5), np.array(5), np.array(5.0), Fraction(5))
 
@@ -141,3 +142,28 @@ def test_presentations_that_take_hours_are_told(protocol, message):
 def test_longest_presentations_that_anybody_uses_are_allowed():
     assert TrainingConfig(protocol={"shown": 60_000.0}).make_protocol().shown == 60_000.0
     assert TrainingConfig(dt=0.01, protocol={"max_intensity": 64.0}).dt == 0.01
+
+
+# Estimators and rules in code: the same model file, to the byte
+
+
+def model_file_of(path, rule, **options):
+    images = np.arange(90).reshape(10, 9) % 17
+    classifier = STDPClassifier(
+        4, rule=rule, epochs=1, network=options, protocol={"shown": 5.0, "blank": 0.0, "max_intensity": 2.0}
+    )
+    classifier.fit(images, np.arange(10) % 2).save(path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", [int, np.int64, np.float64, np.uint16, np.array])
+def test_estimator_saves_the_same_bytes_whatever_the_types(tmp_path, kind):
+    plain = model_file_of(tmp_path / "a", SelfNormalizing(eta=1.0), w_inh_exc=17.0)
+    assert model_file_of(tmp_path / "b", SelfNormalizing(eta=kind(1)), w_inh_exc=kind(17)) == plain
+
+
+def test_rule_learns_with_a_number_of_single_precision():
+    eta = np.float32(0.01)
+    rule = tiny_training(rule=SelfNormalizing(eta=eta)).simulator.rule
+    assert (type(rule.eta), rule.eta) == (float, float(eta))
+    assert rule.parameters()["eta"] == float(eta)

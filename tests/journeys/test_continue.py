@@ -199,3 +199,28 @@ def test_rule_of_one_s_own_is_named_again_to_resume(engram, tmp_path):
     assert "--rule path/to/my_rule.py:Still" in err
     assert engram("train", "--resume", tmp_path / "r", "--quiet", "--no-figures")[0] == 2
     assert engram("train", "--resume", tmp_path / "r", *arguments, "--quiet", "--no-figures")[0] == 0
+
+
+@pytest.mark.parametrize("stage", ["engram.runs.label_neurons", "engram.runs.measure_accuracy"])
+def test_ctrl_c_after_training_says_what_is_saved_and_how_to_go_on(engram, tmp_path, trained_run, monkeypatch, stage):
+    def press(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage, press)
+    code, _, err = engram("train", *SMALL, "--out", tmp_path / "r", "--no-figures")
+    assert code == 130
+    assert "Stopped after training, before all was labelled, tested and drawn; everything learned is saved." in err
+    assert f"engram train --resume {tmp_path / 'r'}" in err
+    monkeypatch.undo()
+    assert engram("train", "--resume", tmp_path / "r", "--quiet", "--no-figures")[0] == 0
+    assert (tmp_path / "r/model.safetensors").read_bytes() == (trained_run / "model.safetensors").read_bytes()
+
+
+def test_ctrl_c_while_figures_are_drawn_says_how_to_go_on(engram, trained_run, monkeypatch):
+    def press(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engram.run_figures.draw_run", press)
+    code, _, err = engram("figures", trained_run)
+    assert code == 130
+    assert f"the figures drawn so far are whole. Go on with\n  engram figures {trained_run}" in err

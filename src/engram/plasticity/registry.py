@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 
 from engram.errors import ConfigError, RuleError
 from engram.plasticity.base import LearningRule, check_rule
@@ -67,6 +67,14 @@ def build_rule(rule: type[LearningRule], constants: dict | None = None) -> Learn
     if missing:
         raise ConfigError(f"{rule.__name__} needs a value for {missing[0]}.")
     return rule(**values)
+
+
+def settled_rule(rule: LearningRule) -> LearningRule:
+    """A rule whose numbers are Python's, whatever type they were given in; the rule itself if they are already."""
+    numbers = {field.name: plain_number(getattr(rule, field.name)) for field in fields(rule) if field.init}
+    plain = {name: float(number) for name, number in numbers.items() if number is not None}
+    other = {name: number for name, number in plain.items() if type(getattr(rule, name)) is not float}
+    return replace(rule, **other) if other else rule
 
 
 def _is_required(field) -> bool:
