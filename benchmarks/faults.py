@@ -8,6 +8,7 @@ of its own, then the run is brought to its end, and its files are compared with 
     python benchmarks/faults.py                          every operation of every stage, every fault
     python benchmarks/faults.py --stages train resume    of some stages
     python benchmarks/faults.py --seeds 0 200            chains of random faults, one chain for each seed
+    python benchmarks/faults.py --kills 100              kills at random moments, over as many runs as that takes
     python benchmarks/faults.py --replay train:17:ENOSPC resume:4:kill      one chain again, with its report
 
 The network is tiny and computed by the reference kernel, the same state but once, and figures are written but not
@@ -35,6 +36,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from engram import Training, TrainingConfig, evaluation, figures, load_model
 from engram.checkpoints import simulator_tensors
@@ -51,6 +53,8 @@ ERRORS = ("ENOSPC", "EIO", "ESTALE", "EACCES")
 FAULTS = (*ERRORS, "half", "kill", "half-kill", "kill-after")
 """What can befall an operation; the halves only a write."""
 
+MAX_SECONDS = 60
+MOST_SECONDS_TO_A_KILL = 0.3
 COMPARED = ("model.safetensors", "metrics.jsonl", "config.toml")
 OPTIONS = RunOptions(checkpoint_examples=25)
 CONFIG = TrainingConfig(
@@ -214,6 +218,7 @@ class Laboratory:
     def __init__(self, folder: Path):
         self.folder = folder
         self.states = {name: folder / name for name in ("nothing", "stopped", "trained", "tested", "finished")}
+        self._alone = threadpool_limits(1)
         self.states["nothing"].mkdir()
         _make_run(self.states["stopped"], stop_at=50)
         _make_run(self.states["trained"], evaluate=False, figures=False, as_done=False)
@@ -288,14 +293,42 @@ class Laboratory:
         assert not left, f"left behind: {left}"
 
 
+def kill_at_random(laboratory: Laboratory, kills: int, seed: int) -> tuple[int, list[str]]:
+    """Kill runs, and what resumes them, at random moments; how many runs that took, and what was wrong with them."""
+    dice, runs, done, wrong = random.Random(f"engram kills {seed}"), 0, 0, []
+    while done < kills:
+        path, runs = laboratory._copy("nothing"), runs + 1
+        while done < kills:
+            action = resume if (path / "config.toml").exists() else train
+            child = os.fork()
+            if child == 0:
+                with contextlib.suppress(BaseException):
+                    action(path)
+                os._exit(0)
+            time.sleep(dice.uniform(0, MOST_SECONDS_TO_A_KILL))
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            if not os.WIFSIGNALED(status):
+                break
+            done += 1
+            report = laboratory._what_is_lost(path)
+            wrong += [f"run {runs}, kill {done}: {report}"] if report else []
+        report = in_a_process(lambda path=path: laboratory._brought_to_its_end(path, redrawn=False))
+        wrong += [f"run {runs} after kill {done}: {report}"] if report else []
+        shutil.rmtree(path)
+    return runs, wrong
+
+
 def in_a_process(action: Callable[[], None]) -> str | None:
     """Run something in a process of its own; the report of what it raised, if that is no error of engram's."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         report = ""
+        signal.alarm(MAX_SECONDS)
         try:
-            action()
+            with threadpool_limits(1):  # the threads of numerical libraries do not survive a fork
+                action()
         except EngramError:
             pass
         except BaseException:
@@ -305,7 +338,9 @@ def in_a_process(action: Callable[[], None]) -> str | None:
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         report = pipe.read().decode()
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+        return f"hung for {MAX_SECONDS} s"
     return report or None
 
 
@@ -431,7 +466,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=list(STAGES))
     parser.add_argument("--seeds", nargs=2, type=int, metavar=("FROM", "TO"), help="random chains instead")
-    parser.add_argument("--kills", action="store_true", help="of random chains, those of kills alone")
+    parser.add_argument("--kills", type=int, help="so many kills at random moments instead")
     parser.add_argument("--replay", nargs="+", type=Fault.parse, metavar="STAGE:NUMBER:FAULT")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -439,14 +474,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         laboratory = Laboratory(Path(place))
         lengths = {stage: laboratory.operations(stage) for stage in STAGES}
+        if options.kills:
+            runs, wrong = kill_at_random(laboratory, options.kills, options.seeds[0] if options.seeds else 0)
+            print(*wrong, sep="\n", file=sys.stderr)
+            print(f"{options.kills:,} kills over {runs:,} runs, {len(wrong):,} failures")
+            return 1 if wrong else 0
         failures = 0
         if options.replay:
             chains = [("replayed", options.replay)]
         elif options.seeds:
             seeds = range(*options.seeds)
             chains = [(f"seed {seed}", chain_of(seed, {s: len(o) for s, o in lengths.items()})) for seed in seeds]
-            if options.kills:
-                chains = [(name, [_as_kill(fault) for fault in chain]) for name, chain in chains]
         else:
             chains = [(stage, [fault]) for stage in options.stages for fault in every_fault(stage, lengths[stage])]
         begin, faults, by_name = time.perf_counter(), 0, {}
@@ -463,11 +501,6 @@ def main() -> int:
     for undo in undone:
         undo()
     return 1 if failures else 0
-
-
-def _as_kill(fault: Fault) -> Fault:
-    kind = fault.kind if "kill" in fault.kind else ("kill", "half-kill", "kill-after")[fault.number % 3]
-    return Fault(fault.stage, fault.number, kind)
 
 
 if __name__ == "__main__":

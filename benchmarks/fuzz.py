@@ -33,8 +33,9 @@ from engram.datasets.idx import idx_bytes, parse_idx
 from engram.datasets.npy import read_npy, read_npz
 from engram.datasets.zip_json import load_zip, write_zip
 from engram.errors import EngramError
-from engram.model_file import decode, encode, model_content, model_from
+from engram.model_file import decode, encode, model_bytes, model_content, model_from
 from engram.readout import SCHEMES
+from engram.run_folder import RunFolder
 from engram.training import TrainingSet
 
 ODD_NUMBERS = (0, 1, -1, 2, 127, 128, 255, 256, 2**15, 2**16, 2**31 - 1, 2**31, 2**32, 2**53, 2**63, 2**64, 10**30)
@@ -44,6 +45,8 @@ ODD_VALUES = (
 )  # fmt: skip
 MAX_SECONDS = 10.0
 MAX_MEMORY = 2 << 30
+MOST_WORK = 20_000
+"""Neurons times steps for which an accepted model or configuration is run: what is larger is accepted, and not run."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,13 @@ def readers(folder: Path) -> dict[str, Reader]:
         "npz": _npz(folder),
         "zip-json": _zip_json(folder),
         "toml": _toml(folder),
+        "toml-run": _toml_run(folder),
         "model": _model(),
+        "model-run": _model_run(),
         "checkpoint": _checkpoint(),
         "estimator": _estimator(folder),
+        "summary": _summary(folder),
+        "metrics": _metrics(folder),
     }
 
 
@@ -283,13 +290,14 @@ def _zip_json(folder: Path) -> Reader:
     return Reader(make, _from_file(folder, "fuzz.zip", load_zip))
 
 
-def _toml(folder: Path) -> Reader:
+def _toml(folder: Path, **changes) -> Reader:
     options = {
         "dataset": "digits", "rule": "triplet", "neurons": 30, "epochs": 2, "order": "file", "seed": 7, "dt": 0.5,
         "integrator": "euler", "dtype": "float64", "input_gain": 0.4, "label_examples": 10, "test_examples": 5,
         "constants": {"eta_pre": 1e-3, "w_max": 2.0}, "network": {"w_inh_exc": 12.0, "max_delay": 1.0},
         "protocol": {"shown": 100.0, "min_spikes": 3},
     }  # fmt: skip
+    options |= changes
     valid = tomli_w.dumps(options).encode()
 
     def make(dice: random.Random) -> bytes:
@@ -356,6 +364,125 @@ def _model() -> Reader:
                 model.readout.predict(np.ones((1, model.network.n_neurons)), scheme)
 
     return _signed_reader(*model_content(model), read)
+
+
+def _model_run() -> Reader:
+    """Models that pass every check are run: an image is shown for as long as they say, if that is not for long."""
+    classifier = STDPClassifier(4, epochs=1, protocol={"max_intensity": 2.0, "shown": 20.0, "blank": 5.0})
+    model = classifier.fit(np.arange(90).reshape(10, 9) % 17, np.arange(10) % 2).model_
+
+    def read(content: bytes):
+        model = model_from(*decode(content, "x"), "x")
+        protocol, network = model.protocol, model.network
+        attempts = protocol.max_intensity - protocol.start_intensity + 1
+        if protocol.shown / network.dt * attempts * network.n_neurons > MOST_WORK:
+            return
+        counts, _ = model.simulator("reference").count_spikes(np.full((1, network.n_inputs), 200.0))
+        assert counts.min() >= 0
+        if model.readout is not None:
+            for scheme in SCHEMES:
+                assert model.readout.predict(counts, scheme)[0] in model.readout.classes
+        again = model_bytes(model)
+        assert model_bytes(model_from(*decode(again, "y"), "y")) == again
+
+    return _signed_reader(*model_content(model), read)
+
+
+def _toml_run(folder: Path) -> Reader:
+    """Configurations that are accepted train, are saved, are read again, and give the same in any type of number."""
+    short = {"shown": 5.0, "blank": 1.0, "max_intensity": 3.0, "min_spikes": 2, "start_intensity": 2}
+    plain = _toml(folder, neurons=3, protocol=short)
+    images = np.random.default_rng(0).integers(0, 255, (4, 9)).astype(np.uint8)
+    data = TrainingSet(images, np.arange(4) % 2, (0, 1), (3, 3))
+
+    def read(content: bytes):
+        path = folder / "fuzz-run.toml"
+        path.write_bytes(content)
+        config = TrainingConfig.from_toml(path)
+        path.write_text(config.to_toml())
+        assert TrainingConfig.from_toml(path) == config
+        other = TrainingConfig.from_dict(_other_types(config.to_dict()))
+        assert (other.to_toml(), repr(other)) == (config.to_toml(), repr(config))
+        network, protocol = config.make_network(9), config.make_protocol()
+        attempts = protocol.max_intensity - protocol.start_intensity + 1
+        if (protocol.shown + protocol.blank) / network.dt * attempts * config.neurons > MOST_WORK:
+            return
+        training = Training(config.replace(examples=2, epochs=None), data, kernel="reference")
+        training.learn_block()
+        saved = model_bytes(training.model())
+        assert model_bytes(model_from(*decode(saved, "x"), "x")) == saved
+
+    return Reader(plain.make, read)
+
+
+def _other_types(value):
+    """The same options with every number of another type."""
+    if isinstance(value, dict):
+        return {name: _other_types(part) for name, part in value.items()}
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    if isinstance(value, int):
+        return np.array(value) if value < 2**63 else value
+    return int(value) if value == int(value) and abs(value) < 2**53 else np.float64(value)
+
+
+def _summary(folder: Path) -> Reader:
+    """Half damaged texts, half sound JSON of odd content; what is accepted is used as the command line uses it."""
+    counts = {"mean": [[3, 0], [1, 2]], "proportion": [[3, 0], [1, 2]]}
+    evaluation = {
+        "accuracy": {"mean": 0.5, "proportion": 0.75}, "per_class": {"proportion": {"0": 1.0, "1": 0.5}},
+        "confusion": counts, "classes": [0, 1], "n_label": 20, "n_test": 6, "silent_images": 1,
+        "unassigned_neurons": 0, "seconds": 0.5,
+    }  # fmt: skip
+    spread = {"mean": 1.5, "sd": None}
+    finding = {"kind": "silence", "first": 25, "last": 50, "what": "silence", "advice": "listen"}
+    summary = {
+        "version": "0.1.0", "seconds": 1.5, "examples": 75, "presentations": 80, "examples_per_second": 50.0,
+        "ms_per_example": 20.0, "l1_norm": spread, "theta": spread, "silent_images": 1, "stopped": None,
+        "health": [finding], "euler_overshot": False, "input_gain": 0.5, "dataset": "digits", "finished": True,
+        "evaluation": evaluation, "accuracy": evaluation["accuracy"],
+    }  # fmt: skip
+
+    def read(path: Path):
+        run = RunFolder(path.parent)
+        found, evaluation = run.read_summary(), run.read_evaluation()
+        if evaluation is not None:
+            json.dumps(evaluation.to_dict(), allow_nan=False)
+        " ".join(f"{100 * value:.2f} {scheme}" for scheme, value in found.get("accuracy", {}).items())
+        f"{found.get('examples', 0):,} {found.get('seconds', 0):.1f}"
+
+    return _json_reader(summary, _from_file(folder, "summary.json", read), lambda value: json.dumps(value).encode())
+
+
+def _metrics(folder: Path) -> Reader:
+    """As the summary, with one object a line."""
+    spread = {"mean": 1.5, "sd": 0.5}
+    points = [
+        {"examples": k, "presentations": k, "accuracy": 0.5, "l1_norm": spread, "theta": spread,
+         "spikes_per_image": 3.5, "silent_images": 0}
+        for k in (25, 50, 75)
+    ]  # fmt: skip
+
+    def read(path: Path):
+        for record in RunFolder(path.parent).read_metrics():
+            f"{record['examples']:,} {record['l1_norm']['mean']:.1f} {record['theta']['sd']:.1f}"
+
+    def as_lines(value) -> bytes:
+        return "\n".join(map(json.dumps, value)).encode()
+
+    return _json_reader(points, _from_file(folder, "metrics.jsonl", read), as_lines)
+
+
+def _json_reader(valid, read: Callable[[bytes], object], write: Callable[[object], bytes]) -> Reader:
+    def make(dice: random.Random) -> bytes:
+        choice = dice.random()
+        if choice < 0.3:
+            return mutated(write(valid), dice)
+        if choice < 0.4:
+            return random_bytes(dice, write(valid)[:20])
+        return write(with_odd_values(valid, dice))
+
+    return Reader(make, read)
 
 
 def _checkpoint() -> Reader:

@@ -60,6 +60,12 @@ def test_no_chain_of_faults_loses_anything(script, laboratory, operations, seed)
     assert wrong is None, f"--replay {' '.join(map(str, chain))}\n{wrong}"
 
 
+def test_no_kill_at_a_random_moment_loses_anything(script, laboratory):
+    runs, wrong = script.kill_at_random(laboratory, 15, seed=1)
+    assert wrong == []
+    assert 1 <= runs < 15
+
+
 def test_seeds_name_the_same_chains_again(script, operations):
     lengths = {stage: len(names) for stage, names in operations.items()}
     chains = [script.chain_of(seed, lengths) for seed in range(50)]
@@ -73,7 +79,7 @@ def test_the_injector_finds_what_is_wrong(script, laboratory, monkeypatch):
     from engram import run_folder
 
     monkeypatch.setattr(run_folder, "write_atomically", write_in_place)
-    wrong = [laboratory.trial([script.Fault("train", number, "half-kill")]) for number in range(1, 30)]
+    wrong = [laboratory.trial([script.Fault("train", number, "half-kill")]) for number in range(13, 24)]
     assert any(report and "damaged" in report for report in wrong)
 
 

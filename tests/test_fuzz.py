@@ -32,7 +32,10 @@ def readers(script, tmp_path_factory):
     return script.readers(tmp_path_factory.mktemp("fuzz"))
 
 
-NAMES = ("idx", "idx.gz", "npy", "npz", "zip-json", "toml", "model", "checkpoint", "estimator")
+NAMES = (
+    "idx", "idx.gz", "npy", "npz", "zip-json", "toml", "toml-run", "model", "model-run", "checkpoint", "estimator",
+    "summary", "metrics",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -145,18 +145,19 @@ def test_early_stop_is_remembered(tmp_path, monkeypatch):
 # Signals
 
 
+@pytest.mark.parametrize("examples", [25, 75])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_signal_while_learning_stops_with_the_state_saved(whole, tmp_path, name):
+def test_signal_while_learning_stops_with_the_state_saved(whole, tmp_path, name, examples):
     folder = RunFolder(tmp_path / "run")
     start_run(folder, CONFIG, overwrite=False)
 
     def send(progress, _):
-        if progress.examples == 25:
+        if progress.examples == examples:
             os.kill(os.getpid(), getattr(signal, name))
 
     with pytest.raises(Interrupted):
         finished(folder, tiny_training(), RunOptions(figures=False), callbacks=[send])
-    assert [file.name for file in folder.checkpoint_files()] == ["000000000025.safetensors"]
+    assert [file.name for file in folder.checkpoint_files()] == [f"{examples:012d}.safetensors"]
     same_bytes(resumed(folder.path), whole)
 
 

@@ -228,9 +228,7 @@ def _learn(
 ) -> None:
     """Train to the end, with checkpoints on the way."""
     last_save = time.monotonic()
-    while not training.done:
-        if interrupted():
-            raise Interrupted
+    while not training.done and not interrupted():
         progress = training.learn_block()
         try:
             callbacks.on_progress(progress, training)
@@ -246,6 +244,8 @@ def _learn(
             last_save = time.monotonic()
         if ill:
             raise HealthError(". ".join(map(str, training.health.findings)))
+    if interrupted():
+        raise Interrupted
 
 
 def _finish(folder: RunFolder, training: Training, options: RunOptions, callbacks: Callbacks) -> tuple[Model, dict]:

@@ -26,6 +26,7 @@ from engram.health import Health
 from engram.model import Model
 from engram.plasticity.base import LearningRule
 from engram.plasticity.records import rule_record
+from engram.plasticity.registry import settled_rule
 from engram.randomness import Stream
 from engram.readout import RunningAccuracy
 from engram.simulator import Simulator, default_threads, named_rule_state
@@ -162,7 +163,7 @@ class Training:
         gain = start.input_gain if start is not None and config.input_gain == "auto" else config.input_gain
         self.simulator = Simulator(
             config.make_network(dataset.n_inputs),
-            rule or config.make_rule(),
+            settled_rule(rule or config.make_rule()),
             seed=config.seed,
             protocol=config.make_protocol(),
             input_gain=auto_input_gain(dataset.train_images) if gain == "auto" else float(gain),

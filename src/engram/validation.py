@@ -174,26 +174,27 @@ def plain_number(value) -> int | float | None:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
-    return int(value) if isinstance(value, Integral) else float(value)
+    return int(value) if isinstance(value, Integral) else float(value) + 0.0  # there is but one zero
 
 
 def check_finite(name: str, value, unit: str = "") -> None:
-    """Raise ConfigError unless `value` is a finite number that single precision holds."""
+    """Raise ConfigError unless `value` is a finite number."""
     number = plain_number(value)
     if number is None or not _is_finite(number):
         raise ConfigError(f"{name} must be a finite number, got {_shown(value, unit)}.")
-    if abs(number) > LARGEST:
-        raise ConfigError(f"{name} must be between {-LARGEST:g} and {LARGEST:g}, got {_shown(value, unit)}.")
 
 
 def check_positive(name: str, value, unit: str = "", *, or_zero: bool = False) -> None:
-    """Raise ConfigError unless `value` is a finite number above zero (or zero, if allowed)."""
+    """Raise ConfigError unless `value` is a finite number above zero (or zero, if allowed).
+
+    A time in ms must also be one that can be divided by and into.
+    """
     check_finite(name, value, unit)
     if value < 0 or (value == 0 and not or_zero):
         wanted = "zero or positive" if or_zero else "positive"
         raise ConfigError(f"{name} must be {wanted}, got {_shown(value, unit)}.")
-    if 0 < value < SMALLEST:
-        raise ConfigError(f"{name} must be at least {SMALLEST:g}, got {_shown(value, unit)}.")
+    if unit == "ms" and value != 0 and not SMALLEST <= value <= LARGEST:
+        raise ConfigError(f"{name} must be between {SMALLEST:g} and {LARGEST:g} ms, got {_shown(value, unit)}.")
 
 
 def check_count(name: str, value, *, at_least: int = 1) -> None:

@@ -124,7 +124,7 @@ BAD_OPTIONS = {
     ("--neurons", 0): "neurons must be a whole number of at least 1, got 0.",
     ("--dt", 0): "dt must be positive, got 0.0 ms.",
     ("--dt", -0.5): "dt must be positive, got -0.5 ms.",
-    ("--dt", "nan"): "dt must be a number, got nan.",
+    ("--dt", "nan"): "dt must be a finite number, got nan ms.",
     (
         "--dt",
         1.5,
@@ -172,9 +172,9 @@ def test_bad_configuration_files_are_told(engram, tmp_path):
     file = tmp_path / "c.toml"
     for text, message in {
         "neurons = ": "is not valid TOML",
-        "neurons = 'many'": "neurons must be a whole number, got 'many'.",
+        "neurons = 'many'": "neurons must be a whole number of at least 1, got 'many'.",
         "neurones = 5": "There is no option 'neurones'; the options are",
-        "dt = inf": "dt must be finite",
+        "dt = inf": "dt must be a finite number, got inf ms.",
         "constants = 5": "constants must be a table, got 5.",
     }.items():
         file.write_text(text)

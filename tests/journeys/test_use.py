@@ -95,13 +95,18 @@ def test_prediction_depends_on_the_picture_alone(engram, trained_run, tmp_path):
     assert json.loads(together)[2] == json.loads(alone)[0]
 
 
-def test_predict_without_labels_says_what_to_do(engram, tmp_path):
-    engram(
-        "train", "--neurons", 3, "--examples", 25, "--no-evaluate", "--no-figures", "--quiet", "--out", tmp_path / "r"
-    )
-    code, _, err = engram("predict", tmp_path / "r", draw_one(tmp_path / "one.png", ink=255, paper=0))
+def test_predict_without_labels_makes_them_or_says_why_it_cannot(engram, tmp_path):
+    np.savez(tmp_path / "set.npz", images=np.arange(20 * 784).reshape(20, 28, 28) % 251, labels=np.arange(20) % 2)
+    engram("train", "--dataset", tmp_path / "set.npz", "--neurons", 3, "--examples", 25, "--no-evaluate",
+           "--no-figures", "--quiet", "--out", tmp_path / "r")  # fmt: skip
+    picture = draw_one(tmp_path / "one.png", ink=255, paper=0)
+    code, _, err = engram("predict", tmp_path / "r", picture)
+    assert code == 0
+    assert "has no labels yet; labelling its neurons from" in err
+    (tmp_path / "set.npz").unlink()
+    code, _, err = engram("predict", tmp_path / "r", picture)
     assert code == 2
-    assert "has no labels; train without --no-evaluate" in err
+    assert "has no labels, and none can be made" in err
 
 
 def test_predict_tells_a_file_that_is_no_picture(engram, trained_run, tmp_path):
@@ -202,5 +207,5 @@ def test_figures_want_a_run_s_folder(engram, tmp_path, monkeypatch):
     (tmp_path / "mnist-100").mkdir()
     code, _, err = engram("figures", "mnist-100")
     assert code == 1
-    assert "is not the folder of a finished run" in err
+    assert "is not the folder of a run" in err
     assert engram("info", "mnist-100")[0] == 0  # an empty folder does not hide the shipped model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 
 from engram.errors import ConfigError, RuleError
 from engram.plasticity.base import LearningRule, check_rule
@@ -69,6 +69,14 @@ def build_rule(rule: type[LearningRule], constants: dict | None = None) -> Learn
     return rule(**values)
 
 
+def settled_rule(rule: LearningRule) -> LearningRule:
+    """A rule whose numbers are Python's, whatever type they were given in; the rule itself if they are already."""
+    numbers = {field.name: plain_number(getattr(rule, field.name)) for field in fields(rule) if field.init}
+    plain = {name: float(number) for name, number in numbers.items() if number is not None}
+    other = {name: number for name, number in plain.items() if type(getattr(rule, name)) is not float}
+    return replace(rule, **other) if other else rule
+
+
 def _is_required(field) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
@@ -93,7 +101,7 @@ def _like(default, value, name: str):
 def _parsed(text: str) -> float | None:
     """A number from its text; None where it is none."""
     try:
-        return float(text)
+        return float(text) + 0.0  # there is but one zero
     except ValueError:
         return None
 
