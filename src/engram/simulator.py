@@ -179,7 +179,7 @@ class Simulator:
         counts : ndarray of shape (n_neurons,), int32
             Spikes of the population that is read out.
         """
-        if learn:
+        if learn and isinstance(self.network, DiehlCook):
             self._check_learning()
         counts = np.zeros(self.described.size_of(self.described.readout), np.int32)
         network = self.loaded(1)

@@ -26,6 +26,7 @@ from engram.kernels.records import INPUT, LEARNING, NETWORK, POPULATION, PRESENT
 from engram.kernels.rule_code import ready_rule, rule_code
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network, Population
+from engram.neurons.base import refractory_period
 from engram.plasticity.base import LearningRule
 from engram.plasticity.normalization import KINDS, target_norm
 from engram.projections.base import Projection
@@ -364,7 +365,7 @@ class CompiledNetwork:
         asleep = sleeps(network, name)
         first, n = self._borders(share, name)
         stride, n_variables, n_channels = padded_lanes(n, dtype), len(state.names), len(neuron.channels)
-        held = [state.names.index(v) for v in neuron.held if neuron.t_ref > 0 or asleep]
+        held = [state.names.index(v) for v in neuron.held if refractory_period(neuron) > 0 or asleep]
         values, hold = state.values, state.hold
         if asleep and share.thread > 0:
             values, hold = values.copy(), hold.copy()
@@ -380,7 +381,7 @@ class CompiledNetwork:
             "theta_now": aligned_zeros((stride,), dtype), "until": np.zeros(stride, np.int32),
             "held": np.zeros(n, np.int32), "values_held": np.zeros((max(1, len(held)), n), dtype),
             "n_held_variables": len(held), "held_variables": np.array(held, np.int64),
-            "t_ref": round(neuron.t_ref / network.dt), "constants": constants,
+            "t_ref": round(refractory_period(neuron) / network.dt), "constants": constants,
             "v_thresh": float(getattr(neuron, "v_thresh", 0.0)), "rows": rows,
             "counted_weight": _counted_weight(network, name),
             "arriving": np.full((n_channels + 3) * GROUP, rows.ctypes.data, np.int64),

@@ -20,7 +20,7 @@ from engram.arithmetic import exp2_coefficients
 from engram.kernels.build import Shown, rule_parameters, trace_constants
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network
-from engram.neurons.base import asked_by, known_constants
+from engram.neurons.base import asked_by, known_constants, refractory_period
 from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, known_names
 from engram.plasticity.normalization import KINDS, scale_to_norm, target_norm
 from engram.precision import in_the_reference
@@ -208,7 +208,7 @@ class _Population:
             name: value if isinstance(value, tuple) else self.real(value)
             for name, value in known_constants(neuron, network.dt, network.integrator, network.dtype).items()
         }
-        self.t_ref = round(neuron.t_ref / network.dt)
+        self.t_ref = round(refractory_period(neuron) / network.dt)
         self.v_thresh = self.real(getattr(neuron, "v_thresh", 0.0))
         threshold = self.of.threshold
         self.decay = float(np.exp(-network.dt / threshold.tau)) if threshold else 1.0

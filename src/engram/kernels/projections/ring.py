@@ -127,7 +127,8 @@ def gather(address, s, first, n, now):
 def send_dense(address, t, n, now):
     """Put the weights of the senders that spike in n steps from t on under way, from everybody to everybody."""
     p = record(address, PROJECTION)
-    clear_until(p, t)
+    if not p.from_input:  # whose ring has slots to spare
+        clear_until(p, t)
     for s in range(max(t, p.sent) if p.from_input else t, t + n):
         spikes, count = sent(p, s, now)
         index = pointer(spikes, I4)
@@ -161,7 +162,8 @@ def send_listed(address, t, n, now):
     p = record(address, PROJECTION)
     starts, who, where = pointer(p.starts, I8), pointer(p.who, I4), pointer(p.where, I4)
     weights, ring, due = pointer(p.weights, REAL), pointer(p.ring, DUE), pointer(p.due, U1)
-    clear_until(p, t)
+    if not p.from_input:  # whose ring has slots to spare
+        clear_until(p, t)
     for s in range(max(t, p.sent) if p.from_input else t, t + n):
         spikes, count = sent(p, s, now)
         index = pointer(spikes, I4)
