@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.metadata
 import os
 import shutil
 import stat
+import sys
 import warnings
 from pathlib import Path
 
@@ -83,8 +85,14 @@ def _shipped_fits() -> bool:
 
 
 def _file_name(routine, target: tuple[str, str]) -> str:
-    name = hashlib.sha256(f"{routine.digest} {target}".encode()).hexdigest()
+    name = hashlib.sha256(f"{routine.digest} {target} {_versions()}".encode()).hexdigest()
     return f"{routine.function.__name__.strip('_')}-{name[:40]}{_SUFFIX}"
+
+
+@functools.cache
+def _versions() -> str:
+    """Of what compiles here: a mended compiler compiles anew."""
+    return f"{sys.version_info[:2]} {[importlib.metadata.version(name) for name in ('numba', 'llvmlite', 'numpy')]}"
 
 
 def _folder() -> Path | None:
