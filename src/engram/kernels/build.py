@@ -81,9 +81,9 @@ def counted_channel(network: Network, name: str) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _population_routines(
-    kind: type, equations_of, integrator: str, dtype: str, sleeping: bool, counted: str
+    kind: type, equations_of, integrator: str, dtype: str, sleeping: bool, counted: str, reached: tuple[str, ...] | None
 ) -> dict[str, Routine]:
-    writer = PopulationWriter(equations_of.neuron, integrator, dtype, counted)
+    writer = PopulationWriter(equations_of.neuron, integrator, dtype, counted, reached)
     return writer.sleeping() if sleeping else writer.dense()
 
 
@@ -107,7 +107,10 @@ def population_routines(network: Network, name: str) -> dict[str, Routine]:
     neuron = network.populations[name].neuron
     equations = _EquationsOf(neuron, network.integrator)
     asleep, counted = sleeps(network, name), counted_channel(network, name)
-    return _population_routines(type(neuron), equations, network.integrator, network.dtype, asleep, counted)
+    reached = tuple(sorted({_channel_name(network, p) for p in network.projections if p.after == name and asleep}))
+    return _population_routines(
+        type(neuron), equations, network.integrator, network.dtype, asleep, counted, reached if asleep else None
+    )
 
 
 def _scope(dtype: str, **further) -> tuple[tuple[str, object], ...]:

@@ -74,9 +74,16 @@ class PopulationWriter:
     integrator, dtype : str
     counted : str
         A channel on which arrives a number of spikes, all of one weight, and nothing else; empty for none.
+    reached : tuple of str, optional
+        The channels on which anything ever arrives, all if not given. The variables of the others stay zero, as a
+        neuron that is `quiet` promises.
     """
 
-    def __init__(self, neuron: Neuron, integrator: str, dtype: str, counted: str = ""):
+    def __init__(
+        self, neuron: Neuron, integrator: str, dtype: str, counted: str = "", reached: tuple[str, ...] | None = None
+    ):
+        unreached = set(neuron.channels) - set(neuron.channels if reached is None or not neuron.quiet else reached)
+        self.zero = {neuron.channels[channel] for channel in unreached}
         self.counted = list(neuron.channels).index(counted) if counted else -1
         self.neuron, self.integrator, self.dtype = neuron, integrator, dtype
         self.equations: NeuronEquations = neuron.equations(integrator)
@@ -236,7 +243,7 @@ class PopulationWriter:
             "    for _j in _range(_n):",
         )
         for k, name in enumerate(self.variables):
-            value = "REAL(0.0)" if loop.closed and k in self.targets else f"_here[{k} * _stride + _j]"
+            value = "_REAL(0.0)" if loop.closed and k in self.targets else f"_here[{k} * _stride + _j]"
             self._write(f"        {name} = {value}")
         for step in range(loop.steps):
             for channel in loop.channels:
@@ -252,7 +259,7 @@ class PopulationWriter:
             self._write(*self._assigned(*stepping, "        "))
             self._write(f"        _near |= {self._fires_text('_low[_j]')}")
         for k, name in enumerate(self.variables):
-            value = "REAL(0.0)" if loop.closed and k in self.targets else name
+            value = "_REAL(0.0)" if loop.closed and k in self.targets else name
             self._write(f"        _there[{k} * _stride + _j] = {value}")
         self._write(f"    return {NEAR} * _near + {STRAINED} * _strained + {OVERSHOT} * _overshot", "")
 
@@ -449,6 +456,10 @@ class PopulationWriter:
 
     # Sleeping populations: the awake neurons are packed, each with its own variables.
 
+    def _kept(self, k: int, name: str) -> str:
+        """The value of a variable of the awake neuron at a place."""
+        return "_REAL(0.0)" if name in self.zero else f"_here[{k} * _stride + _j]"
+
     def _write_awake(self, name: str, quick: bool) -> None:
         """One step of the awake neurons; those that are refractory keep what is held."""
         e = self.equations
@@ -458,11 +469,11 @@ class PopulationWriter:
             f"def {name}(_here, _until, _n, _stride, _t, _c):",
             *self._constants_for(stepping[1]),
             "    for _j in _range(_n):",
-            *(f"        {n} = _here[{k} * _stride + _j]" for k, n in enumerate(self.variables)),
+            *(f"        {n} = {self._kept(k, n)}" for k, n in enumerate(self.variables)),
             *(f"        _before_{n} = {n}" for n in held),
             *self._assigned(*stepping, "        "),
             *(f"        {n} = {n} if _until[_j] <= _t else _before_{n}" for n in held),
-            *(f"        _here[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables)),
+            *(f"        _here[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables) if n not in self.zero),
             "",
         )
 
@@ -484,10 +495,10 @@ class PopulationWriter:
             *self._constants_for(stepping[1], e.strained if quick else None, e.fires),
             "    _stop = False",
             "    for _j in _range(_n):",
-            *(f"        {n} = _here[{k} * _stride + _j]" for k, n in enumerate(self.variables)),
+            *(f"        {n} = {self._kept(k, n)}" for k, n in enumerate(self.variables)),
             "        _free = _I4(_until[_j] - _t)",
             *body,
-            *(f"        _ahead[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables)),
+            *(f"        _ahead[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables) if n not in self.zero),
             "    return _stop",
             "",
         )
