@@ -94,8 +94,9 @@ def callable_routine(routine: Routine, n_arguments: int) -> Callable:
 
 
 def missing(routines: Iterable[Routine]) -> list[Routine]:
-    """Those of some routines that would have to be compiled."""
-    return [r for r in routines if r.digest not in _ADDRESSES and code_store.find(r, target()) is None]
+    """Those of some routines that would have to be compiled, each once."""
+    distinct = {routine.digest: routine for routine in routines if routine.digest not in _ADDRESSES}
+    return [routine for routine in distinct.values() if code_store.find(routine, target()) is None]
 
 
 def prepare(routines: Iterable[Routine], watch: Watcher | None = None) -> None:
@@ -108,7 +109,7 @@ def prepare(routines: Iterable[Routine], watch: Watcher | None = None) -> None:
         Told how many are done, of how many that have to be compiled, and what comes next, before the first, after each
         and at the end; by default whoever :func:`engram.kernels.progress.watch_compiling` named.
     """
-    routines = list(dict.fromkeys(routines))
+    routines = list(routines)
     if not missing(routines):
         return
     with _LOCK, told(watch) as tell:
