@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import queue
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from engram.kernels.memory import NEVER
 from engram.kernels.state import NetworkState, new_state
 from engram.networks import DiehlCook, Network, Protocol
 from engram.plasticity.base import LearningRule, check_rule, is_learning_rate, known_names
+from engram.processors import default_threads
 from engram.randomness import Stream, content_counter, stream_key
 from engram.sources import Poisson, Source
 from engram.validation import check_choice, check_count
@@ -24,11 +24,6 @@ NEURONS_PER_THREAD = 800
 """Learning neurons from which a further thread pays."""
 
 _IMAGES_PER_TASK = 32
-
-
-def default_threads() -> int:
-    """As many threads as this process may use processors."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_network(kernel: str, network: Network, state: NetworkState, n_threads: int = 1):

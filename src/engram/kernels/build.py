@@ -23,7 +23,7 @@ from engram.kernels.memory import GROUP, LANES, LINE_WORDS, aligned_zeros, padde
 from engram.kernels.neuron_code import PopulationWriter, packed_constants
 from engram.kernels.projections import all_but_own, dense, listed, one_to_one, ring, spikes
 from engram.kernels.records import INPUT, LEARNING, NETWORK, POPULATION, PRESENTATION, PROJECTION, TEAM
-from engram.kernels.rule_code import ready_rule, rule_code
+from engram.kernels.rule_code import checked_rule, rule_code
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network, Population
 from engram.neurons.base import refractory_period
@@ -209,7 +209,7 @@ class CompiledNetwork:
     def __init__(self, network: Network, state: NetworkState, n_threads: int = 1):
         self.network, self.state = network, state
         self.n_threads = n_threads if can_share(network) else 1
-        self.codes = {p.name: ready_rule(p.rule, network.dtype) for p in network.plastic}
+        self.codes = {p.name: checked_rule(p.rule, network.dtype) for p in network.plastic}
         machine.prepare(routines_of(network, state))
         self._run, self._present = callable_routine(RUN, 5), callable_routine(PRESENT, 2)
         self.stop = np.zeros(1, np.int64)
@@ -506,7 +506,7 @@ class CompiledNetwork:
                 index, offset = source.spikes(
                     samples[m], n_steps, self.network.dt, float(record["intensity"]), key, np.uint64(counter % 2**64), attempt
                 )
-            except BaseException as error:  # noqa: BLE001  (it cannot pass through compiled code)
+            except BaseException as error:
                 self.errors.append(error)
                 self.stop[0] = 1
                 index, offset = np.zeros(0, np.int32), np.zeros(n_steps + 1, np.int64)
@@ -634,7 +634,7 @@ def _observer(observer, stop, errors: list):
         try:
             if not errors:
                 observer(step)
-        except BaseException as error:  # noqa: BLE001  (it cannot pass through compiled code)
+        except BaseException as error:
             errors.append(error)
         return 0
 

@@ -139,10 +139,11 @@ class PopulationWriter:
         space = {**parts.words_of_text(real), "_LANES": LANES, **self.kinds}
         for name, equation in self._equations().items():
             space[name] = scope[name] = Equation(equation, self.dtype)
-        exec(compile("\n".join(self.lines), f"<{type(self.neuron).__name__}>", "exec"), space)
+        text = "\n".join(self.lines)
+        exec(compile(text, f"<{type(self.neuron).__name__}>", "exec"), space)
         for name, value in list(space.items()):
             if getattr(value, "__code__", None) is not None and value.__code__.co_filename.startswith("<"):
-                value.__module__ = "engram.kernels.neuron_code"
+                value.__module__, value.written = "engram.kernels.neuron_code", text
                 scope[name] = parts.part(value, apart=name.startswith(("_loop", "_awake_step", "_receive", "_tidy")))
         label = f"{type(self.neuron).__name__}"
         routines = {act: Routine(f, tuple(scope.items()), label=label) for act, f in acts.items()}

@@ -69,7 +69,7 @@ class Neuron(NamedTuple):
 @functools.cache
 def kernels():
     """The compiled ``read``, of one image, and ``read_all``, of many; see the reference for what they take."""
-    machine.prepare([_ROUTINE])
+    machine.prepare([ROUTINE])
     return _read, _read_all
 
 
@@ -98,7 +98,7 @@ def _read_all(rates, weights, theta, c, key, counters, counts, leaders, steps, r
 
 
 def _call(reading) -> None:
-    callable_routine(_ROUTINE, 1)(reading.ctypes.data)
+    callable_routine(ROUTINE, 1)(reading.ctypes.data)
 
 
 def _reading(rates, weights, theta, c, key, counters, counts, leaders, steps, repeats):
@@ -311,4 +311,4 @@ def _append(spikes, n_bytes, n_spikes, neurons, n_new, step):
     return spikes, n_bytes
 
 
-_ROUTINE = Routine(read_images, label="the tutorial's network")
+ROUTINE = Routine(read_images, label="the tutorial's network")
