@@ -294,7 +294,8 @@ class PopulationWriter:
         if quick and steps == 1:
             self._write("    if _p.large:", f"        return {self._run(by_kind[everything, True, False, False])}")
         full = by_kind[everything, True, False, quick]
-        if (first := by_kind.get(((0,), True, False, quick))) is None:
+        first = by_kind.get(((0,), True, False, quick))
+        if first is None or not self.neuron.quiet:
             self._write(f"    return {self._run(full)}", "")
             return
         others = " + ".join(f"_arrives[{c}]" for c in everything[1:]) or "0"
