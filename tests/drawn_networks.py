@@ -10,9 +10,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from engram.networks import AdaptiveThreshold, Input, Network, Population
-from engram.neurons import ALIF, EXCITATORY, INHIBITORY, LIF, AdEx, Neuron
+from engram.neurons import ALIF, EXCITATORY, INHIBITORY, LIF, AdEx, ConductanceLIF, Neuron
 from engram.plasticity import LearningRule, Pair, SelfNormalizing, Trace, Triplet
-from engram.projections import AllButOwn, Convolution, Dense, Local, OneToOne, Sparse, Uniform
+from engram.projections import AllButOwn, Convolution, Dense, Local, OneToOne, Projection, Sparse, Uniform
 
 DT = 0.5
 
@@ -78,7 +78,7 @@ KINDS = {
 """Neurons, and by channel a weight that moves them."""
 
 INPUTS = (7, (4, 5))
-POPULATIONS = (5, 7, 33, (2, 3, 4), (2, 2, 3))
+POPULATIONS = (7, 7, 33, (2, 3, 4), (2, 2, 3))
 DELAYS = (0.0, 0.0, DT, 3 * DT, 7 * DT, Uniform(0.0, 4.0), Uniform(0.0, 100.0))
 
 
@@ -97,7 +97,8 @@ def populations(draw) -> Population:
 
 def scale_of(neuron: Neuron, channel: str) -> float:
     """A weight that moves a neuron."""
-    return next(scales for kind, scales in KINDS.values() if type(kind) is type(neuron))[channel]
+    kinds = [scales for kind, scales in KINDS.values() if type(kind) is type(neuron)]
+    return kinds[-1 if getattr(neuron, "tau_m", 0.0) == INHIBITORY.tau_m else 0][channel]
 
 
 def rules(w_max: float):
@@ -114,50 +115,85 @@ def rules(w_max: float):
     )
 
 
+def kinds_between(before: tuple[int, ...], after: tuple[int, ...]) -> list[type]:
+    """The projections that fit between parts of given shapes, those that seldom fit more often."""
+    kinds = [Dense, Sparse]
+    if math.prod(before) == math.prod(after):
+        kinds += [OneToOne, AllButOwn]
+    if after in ((2, 3, 4), (2, 2, 3)) and before[-2:] == (after[-2] + 1, after[-1] + 1):
+        kinds += [Convolution, Convolution, Local, Local]
+    return kinds
+
+
 @st.composite
-def projections(draw, before: str, after: str, shapes: dict, made: dict, number: int):
+def projections(draw, before: str, after: str, parts: dict, kind: type | None = None, **chosen) -> Projection:
     """A projection of any kind that fits between two parts."""
-    shape_before, shape_after = shapes[before], shapes[after]
-    n_before, n_after = math.prod(shape_before), math.prod(shape_after)
-    neuron = made[after].neuron
+    shapes, neuron = (parts[before].shape, parts[after].shape), parts[after].neuron
+    kind = kind or draw(st.sampled_from(kinds_between(*shapes)))
     channel = draw(st.sampled_from(list(neuron.channels)))
-    scale = scale_of(neuron, channel)
-    given = {"before": before, "after": after, "channel": channel, "name": f"p{number}"}
-    weights, delay = Uniform(*sorted((0.2 * scale, scale))), draw(st.sampled_from(DELAYS))
-    kinds = [Dense, Sparse, *([OneToOne, AllButOwn] if n_before == n_after else [])]
-    if shape_after in ((2, 3, 4), (2, 2, 3)) and shape_before[-2:] == (shape_after[-2] + 1, shape_after[-1] + 1):
-        kinds += [Convolution, Local] * 2
-    kind = draw(st.sampled_from(kinds))
-    if kind is OneToOne:
-        return kind(**given, weights=weights, delay=0.0 if isinstance(delay, Uniform) else delay)
-    if kind is AllButOwn:
-        return kind(**given, weights=scale, delay=delay)
-    further = {}
-    if kind in (Convolution, Local):
-        further["size"] = 2
+    given = {"before": before, "after": after, "channel": channel, "delay": draw(st.sampled_from(DELAYS))} | chosen
+    scale = scale_of(neuron, given["channel"])
+    if kind is OneToOne and callable(given["delay"]):
+        given["delay"] = 0.0
     if kind is Sparse:
-        seed = draw(st.integers(0, 9))
-        further["synapses"] = np.random.default_rng(seed).random((n_before, n_after)) < draw(st.sampled_from([0.1, 0.5]))
-    rule = None
-    if not isinstance(delay, Uniform) and scale > 0:
-        rule = draw(st.none() | rules(scale))
-    return kind(**given, weights=weights, delay=delay, rule=rule, **further)
+        chance = np.random.default_rng(draw(st.integers(0, 9))).random(tuple(map(math.prod, shapes)))
+        given["synapses"] = chance < draw(st.sampled_from([0.1, 0.5]))
+    if kind in (Convolution, Local):
+        given["size"] = 2
+    if kind not in (OneToOne, AllButOwn) and not callable(given["delay"]) and scale > 0:
+        given["rule"] = draw(st.none() | rules(scale))
+    weights = scale if kind is AllButOwn else Uniform(*sorted((0.2 * scale, scale)))
+    return kind(**{"weights": weights} | given)
+
+
+@st.composite
+def mixtures(draw):
+    """Parts of any kind; each hears an input or a part before it."""
+    inputs = {name: Input(draw(st.sampled_from(INPUTS))) for name in ("east", "west")[: draw(st.integers(1, 2))]}
+    made = {name: draw(populations()) for name in ("a", "b", "c")[: draw(st.integers(1, 3))]}
+    parts = inputs | made
+    earlier = {"a": sorted(inputs), "b": ["a", *inputs], "c": ["a", "b", *inputs]}
+    return inputs, made, [draw(projections(draw(st.sampled_from(earlier[name])), name, parts)) for name in made]
+
+
+@st.composite
+def competitions(draw):
+    """Neurons of any kind, each of which has an inhibitory one that is heard by the others."""
+    n = draw(st.sampled_from([7, 33]))
+    inputs = {"east": Input(7)}
+    made = {"a": replace(draw(populations()), shape=n), "b": Population(n, KINDS["interneuron"][0])}
+    parts, inhibits = inputs | made, list(made["a"].neuron.channels)[-1]
+    drives = draw(st.lists(st.sampled_from(["a", "a", "b"]), max_size=1))
+    found = [draw(projections("east", "a", parts, channel=list(made["a"].neuron.channels)[0]))]
+    found += [draw(projections(name, "b", parts, OneToOne, delay=0.0)) for name in ["a", *drives]]
+    return inputs, made, [*found, draw(projections("b", "a", parts, AllButOwn, channel=inhibits))]
+
+
+@st.composite
+def maps(draw):
+    """Maps of neurons that look at patches of an input, and maybe maps that look at those."""
+    inputs = {"east": Input((4, 5))}
+    made = {"a": replace(draw(populations()), shape=(2, 3, 4)), "b": replace(draw(populations()), shape=(2, 2, 3))}
+    kinds = st.sampled_from([Convolution, Convolution, Local])
+    return inputs, made, [draw(projections(x, y, inputs | made, draw(kinds))) for x, y in (("east", "a"), ("a", "b"))]
 
 
 @st.composite
 def networks(draw) -> Network:
-    """A network in single precision; the last projection comes first in no sense."""
-    inputs = {name: Input(draw(st.sampled_from(INPUTS))) for name in ("east", "west")[: draw(st.integers(1, 2))]}
-    made = {name: draw(populations()) for name in ("a", "b", "c")[: draw(st.integers(1, 3))]}
-    shapes = {name: part.shape for name, part in (inputs | made).items()}
-    pairs = [(draw(st.sampled_from(sorted(inputs))), name) for name in sorted(made)]
-    further = st.tuples(st.sampled_from(sorted(shapes)), st.sampled_from(sorted(made)))
-    pairs = draw(st.permutations(pairs + draw(st.lists(further, max_size=4))))
-    found = [draw(projections(*pair, shapes, made, k)) for k, pair in enumerate(pairs)]
-    readout = draw(st.sampled_from(sorted(made)))
-    integrator = draw(st.sampled_from(["exponential_euler", "exponential_euler", "euler"]))
+    """A network in single precision."""
+    inputs, made, found = draw(mixtures() | competitions() | maps())
+    parts = inputs | made
+    pairs = st.tuples(st.sampled_from(sorted(parts)), st.sampled_from(sorted(made)))
+    further = draw(st.lists(pairs, max_size=3 if len(made) > 1 else 1))
+    found = draw(st.permutations(found + [draw(projections(*pair, parts)) for pair in further]))
     return Network(
-        inputs=inputs, populations=made, projections=found, dt=DT, readout=readout, integrator=integrator, dtype="float32"
+        inputs=inputs,
+        populations=made,
+        projections=[replace(p, name=f"p{k}") for k, p in enumerate(found)],
+        dt=DT,
+        readout=draw(st.sampled_from(sorted(made))),
+        integrator=draw(st.sampled_from(["exponential_euler", "exponential_euler", "euler"])),
+        dtype="float32",
     )
 
 

@@ -44,14 +44,16 @@ POISSON = Routine(poisson.encode, label="Poisson spikes")
 
 
 def sleeps(network: Network, name: str) -> bool:
-    """Whether the neurons of a population are followed only while something moves in them: all that reaches them comes
-    from one partner each."""
+    """Whether the neurons of a population are followed only while something moves in them: all that reaches a variable
+    comes from one partner each."""
     population = network.populations[name]
     reach = [p for p in network.projections if p.after == name]
+    reached = [population.neuron.channels[_channel_name(network, p)] for p in reach]
     return (
         population.neuron.quiet
         and population.threshold is None
         and bool(reach)
+        and len(set(reached)) == len(reached)
         and all(p.layout == "one_to_one" and p.before in network.populations and not p.delay for p in reach)
     )
 

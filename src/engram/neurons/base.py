@@ -71,7 +71,8 @@ class Neuron:
     """What stays as it is while the neuron is refractory."""
     quiet: ClassVar[bool] = False
     """Whether loops of their own are worth compiling for the times when nothing arrives on a channel, or on none. They
-    need channels whose variables, once zero, stay zero until something arrives."""
+    need channels whose variables, once zero, stay zero until something arrives, and steps in which what is held moves
+    nothing else."""
 
     t_ref: ClassVar[float] = 0.0
     """Refractory period, ms, in which `held` is held and no spike is fired; a field where a neuron has one."""
