@@ -9,10 +9,12 @@ from typing import ClassVar
 import numpy as np
 from hypothesis import strategies as st
 
+from engram import Protocol
 from engram.networks import AdaptiveThreshold, Input, Network, Population
 from engram.neurons import ALIF, EXCITATORY, INHIBITORY, LIF, AdEx, ConductanceLIF, Neuron
 from engram.plasticity import LearningRule, Pair, SelfNormalizing, Trace, Triplet
 from engram.projections import AllButOwn, Convolution, Dense, Local, OneToOne, Projection, Sparse, Uniform
+from engram.sources import Latency, Poisson, Ramp, Regular, Source, StoredEvents
 
 DT = 0.5
 
@@ -206,3 +208,40 @@ def trains(network: Network, n_steps: int, seed: int, chance: float = 0.08) -> d
         spikes[n_steps // 2 : 3 * n_steps // 4] = False
         found[name] = spikes
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alternating(Source):
+    """A user's own source: bright inputs spike in even steps, by a throw of a coin."""
+
+    def encode(self, sample, n_steps, dt, intensity, random):
+        even = np.arange(n_steps)[:, np.newaxis] % 2 == 0
+        return even & (sample > 128) & (random.random((n_steps, len(sample))) < 0.1 * self.gain * intensity)
+
+
+SOURCES = (Poisson(gain=0.4), Latency(), Latency(order="rank"), Regular(gain=0.4), Ramp(gain=0.5), Alternating())
+
+
+@st.composite
+def samples(draw, network: Network, n: int = 3):
+    """Sources of all inputs, and what is shown on each."""
+    random, sources, shown = np.random.default_rng(draw(st.integers(0, 9))), {}, {}
+    for name, source in network.inputs.items():
+        if draw(st.integers(0, 3)) == 0:
+            sources[name] = StoredEvents()
+            shown[name] = [(random.integers(0, source.n, 40), random.uniform(0.0, 25.0, 40)) for _ in range(n)]
+        else:
+            sources[name] = draw(st.sampled_from(SOURCES))
+            shown[name] = random.integers(0, 256, (n, source.n)).astype(np.uint8)
+    return sources, shown
+
+
+protocols = st.builds(
+    Protocol,
+    shown=st.sampled_from([20.0, 13.5]),
+    blank=st.sampled_from([6.0, 0.0]),
+    min_spikes=st.sampled_from([0, 5]),
+    stop_spikes=st.sampled_from([0, 20]),
+    max_intensity=st.just(4.0),
+    at_rest=st.booleans(),
+)
