@@ -19,7 +19,7 @@ import numpy as np
 from engram.arithmetic import exp2_coefficients
 from engram.kernels import engine, learning, machine, poisson
 from engram.kernels.machine import Routine, callable_routine
-from engram.kernels.memory import GROUP, LANES, LINE_WORDS, aligned_zeros, padded_lanes, whole_lanes
+from engram.kernels.memory import GROUP, LANES, LINE_WORDS, NEVER, aligned_zeros, padded_lanes, whole_lanes
 from engram.kernels.neuron_code import PopulationWriter, packed_constants
 from engram.kernels.projections import all_but_own, dense, listed, one_to_one, ring, spikes
 from engram.kernels.records import INPUT, LEARNING, NETWORK, POPULATION, PRESENTATION, PROJECTION, TEAM
@@ -45,14 +45,16 @@ POISSON = Routine(poisson.encode, label="Poisson spikes")
 
 
 def sleeps(network: Network, name: str) -> bool:
-    """Whether the neurons of a population are followed only while something moves in them: all that reaches them comes
-    from one partner each."""
+    """Whether the neurons of a population are followed only while something moves in them: all that reaches a variable
+    comes from one partner each."""
     population = network.populations[name]
     reach = [p for p in network.projections if p.after == name]
+    reached = [population.neuron.channels[_channel_name(network, p)] for p in reach]
     return (
         population.neuron.quiet
         and population.threshold is None
         and bool(reach)
+        and len(set(reached)) == len(reached)
         and all(p.layout == "one_to_one" and p.before in network.populations and not p.delay for p in reach)
     )
 
@@ -272,6 +274,8 @@ class CompiledNetwork:
     def present(self, shown: Shown, pool: ThreadPoolExecutor | None = None, *, record: bool = False) -> int:
         """Show samples; return how many were shown, fewer than asked for if :attr:`stop` was set."""
         self.shares[0].populations["records"] = record
+        for share in self.shares:
+            share.network["in_groups"] = not (shown.schedule["stop_spikes"] < NEVER and self._sends_inputs_late)
         records = [self._presentation(share, shown) for share in self.shares]
         self.errors: list[BaseException] = []
         calls = [(share.network.ctypes.data, record.ctypes.data) for share, record in zip(self.shares, records, strict=True)]
@@ -284,6 +288,13 @@ class CompiledNetwork:
         if self.errors:
             raise self.errors[0]
         return int(records[0][0]["sample"])
+
+    @property
+    def _sends_inputs_late(self) -> bool:
+        """Whether inputs' spikes are under way for some time. Before a group they are sent ahead, which cannot be undone
+        if a presentation is stopped in it."""
+        late = [p for p in self.network.projections if p.before in self.network.inputs]
+        return any(p.layout == "all_but_own" or not p.has_one_delay or p.delay > 0 for p in late)
 
     def last_presentation(self):
         """The spikes of each input, as (index, offset), and of each population, of the last recorded presentation."""

@@ -322,8 +322,12 @@ class PopulationWriter:
         )
 
     def _write_held(self) -> None:
-        """Refractory neurons in a group of steps: what they keep is put back; one may come near its threshold after."""
-        e = self.equations
+        """Refractory neurons in a group of steps: what they keep is put back; one may come near its threshold after.
+
+        What they keep may move other variables, so that these are computed again, but for neurons that promise it does
+        not (``quiet``).
+        """
+        e, quiet = self.equations, self.neuron.quiet
         stepping = ("quick", e.quick) if e.quick is not None else ("step", e.step)
         held = self.neuron.held
         self._write(
@@ -337,7 +341,7 @@ class PopulationWriter:
             "    for _h in _range(_p.n_held):",
             "        _j = _held[_h]",
             "        _free = _I8(_until[_j]) - _t",
-            f"        if 0 < _free < {GROUP}:",
+            f"        if 0 < _free < {GROUP}:" if quiet else "        if 0 < _free:",
         )
         for k, name in enumerate(self.variables):
             kept = held.index(name) if name in held else None
@@ -359,10 +363,10 @@ class PopulationWriter:
         self._write(
             f"                _near |= _k >= _free and {self._fires_text('_low[_j]')}",
         )
-        for name in held:
+        for name in held if quiet else self.variables:
             self._write(f"            _there[{self.variables.index(name)} * _stride + _j] = {name}")
-        self._write(f"        if _free >= {GROUP}:" if held else "        if False:")
-        for name in held:
+        self._write(f"        if _free >= {GROUP}:" if held and quiet else "        if False:")
+        for name in held if quiet else ():
             place = self.variables.index(name)
             self._write(f"            _there[{place} * _stride + _j] = _kept[{held.index(name)} * _p.n + _h]")
         self._write("            pass", "    return _near", "")

@@ -111,8 +111,8 @@ class ReferenceNetwork:
                 key = (p.of.after, p.channel)
                 arriving.setdefault(key, np.zeros(self.populations[p.of.after].n, self.network.dtype))
                 contribution(arriving[key])
-        for (name, channel), values in arriving.items():
-            self.populations[name].receive(channel, values)
+        for name, channel in sorted(arriving):
+            self.populations[name].receive(channel, arriving[name, channel])
         if learn:
             for p in self.projections:
                 if p.learner is not None:

@@ -72,7 +72,8 @@ class Neuron:
     parameter; it fires no spike then."""
     quiet: ClassVar[bool] = False
     """Whether loops of their own are worth compiling for the times when nothing arrives on a channel, or on none. They
-    need channels whose variables, once zero, stay zero until something arrives."""
+    need channels whose variables, once zero, stay zero until something arrives, and steps in which what is held moves
+    nothing else."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
