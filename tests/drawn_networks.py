@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engram import Protocol
 from engram.networks import AdaptiveThreshold, Input, Network, Population
-from engram.neurons import ALIF, EXCITATORY, INHIBITORY, LIF, AdEx, ConductanceLIF, Neuron
+from engram.neurons import ALIF, EXCITATORY, INHIBITORY, LIF, AdEx, Neuron
 from engram.plasticity import LearningRule, Pair, SelfNormalizing, Trace, Triplet
 from engram.projections import AllButOwn, Convolution, Dense, Local, OneToOne, Projection, Sparse, Uniform
 from engram.sources import Latency, Poisson, Ramp, Regular, Source, StoredEvents

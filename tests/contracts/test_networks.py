@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drawn_networks import networks, trains
-from engram import Protocol, Simulator
+from engram import Simulator
 from engram.sources.base import in_order
 
 N_STEPS = 88

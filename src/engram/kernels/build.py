@@ -149,7 +149,9 @@ def learning_routines(network: Network, p: Projection) -> dict[str, Routine]:
     """The routines of a projection that learns, its rule's own aside."""
     acts = {name: getattr(learning, name) for name in ("begin", "calm", "pre", "post", "expose", "end", "normalize")}
     if p.layout == "listed":
-        acts |= {name: getattr(learning, f"{name}_listed") for name in ("begin", "pre", "post", "expose", "end", "normalize")}
+        acts |= {
+            name: getattr(learning, f"{name}_listed") for name in ("begin", "pre", "post", "expose", "end", "normalize")
+        }
     return _routines(acts, _scope(network.dtype, EXP2=exp2_coefficients(network.dtype)))
 
 
@@ -223,8 +225,17 @@ class CompiledNetwork:
 
     # What is asked of it.
 
-    def run(self, spikes_of: dict, n_steps: int, *, learn: bool, counts: np.ndarray, record: bool = False, observer=None,
-            every: int = 0) -> dict[str, np.ndarray]:  # fmt: skip
+    def run(
+        self,
+        spikes_of: dict,
+        n_steps: int,
+        *,
+        learn: bool,
+        counts: np.ndarray,
+        record: bool = False,
+        observer=None,
+        every: int = 0,
+    ) -> dict[str, np.ndarray]:
         """Advance the network on given input spikes, on one thread.
 
         Parameters
@@ -249,7 +260,11 @@ class CompiledNetwork:
         for k, name in enumerate(self.network.inputs):
             index, offset = spikes_of[name]
             source = share.inputs[k]
-            source["index"], source["offset"], source["n_driven"] = index.ctypes.data, offset.ctypes.data, len(offset) - 1
+            source["index"], source["offset"], source["n_driven"] = (
+                index.ctypes.data,
+                offset.ctypes.data,
+                len(offset) - 1,
+            )
         net, errors = share.network[0], []
         net["learn"], net["every"] = learn, every
         net["in_groups"] = not every
@@ -278,7 +293,9 @@ class CompiledNetwork:
             share.network["in_groups"] = not (shown.schedule["stop_spikes"] < NEVER and self._sends_inputs_late)
         records = [self._presentation(share, shown) for share in self.shares]
         self.errors: list[BaseException] = []
-        calls = [(share.network.ctypes.data, record.ctypes.data) for share, record in zip(self.shares, records, strict=True)]
+        calls = [
+            (share.network.ctypes.data, record.ctypes.data) for share, record in zip(self.shares, records, strict=True)
+        ]
         if len(calls) == 1 and pool is None:
             self._present(*calls[0])
         else:
@@ -291,8 +308,8 @@ class CompiledNetwork:
 
     @property
     def _sends_inputs_late(self) -> bool:
-        """Whether inputs' spikes are under way for some time. Before a group they are sent ahead, which cannot be undone
-        if a presentation is stopped in it."""
+        """Whether inputs' spikes are under way for some time. Before a group they are sent ahead, which cannot be
+        undone if a presentation is stopped in it."""
         late = [p for p in self.network.projections if p.before in self.network.inputs]
         return any(p.layout == "all_but_own" or not p.has_one_delay or p.delay > 0 for p in late)
 
@@ -331,12 +348,13 @@ class CompiledNetwork:
         network = self.network
         share = Share(
             thread, self.n_threads, np.zeros(1, NETWORK), np.zeros(len(network.populations), POPULATION),
-            np.zeros(max(1, len(network.projections)), PROJECTION), np.zeros(max(1, len(network.projections)), LEARNING),
+            np.zeros(max(1, len(network.projections)), PROJECTION),
+            np.zeros(max(1, len(network.projections)), LEARNING),
             np.zeros(max(1, len(network.inputs)), INPUT),
         )  # fmt: skip
         for k, name in enumerate(network.populations):
             self._fill_population(share, share.populations[k], name)
-        for k, (name, source) in enumerate(network.inputs.items()):
+        for k, source in enumerate(network.inputs.values()):
             share.inputs[k]["n"] = source.n
         for k, p in enumerate(network.projections):
             self._fill_projection(share, k, p)
@@ -448,7 +466,7 @@ class CompiledNetwork:
     def _fill_learning(self, share: Share, record, p: Projection, n: int) -> None:
         network, state, code = self.network, self.state.projections[p.name], self.codes[p.name]
         memory, dtype, rule = state.memory, network.dtype, p.rule
-        n_before, n_after = network.size_of(p.before), network.size_of(p.after)
+        n_before = network.size_of(p.before)
         longest = n_before if state.listing is None else max(1, state.listing.longest)
         x_pre, pre_step = memory.x_pre, memory.pre_step
         if share.thread > 0:
@@ -515,14 +533,24 @@ class CompiledNetwork:
         def encode(address, m, n_steps, counter, attempt):
             try:
                 index, offset = source.spikes(
-                    samples[m], n_steps, self.network.dt, float(record["intensity"]), key, np.uint64(counter % 2**64), attempt
+                    samples[m],
+                    n_steps,
+                    self.network.dt,
+                    float(record["intensity"]),
+                    key,
+                    np.uint64(counter % 2**64),
+                    attempt,
                 )
             except BaseException as error:
                 self.errors.append(error)
                 self.stop[0] = 1
                 index, offset = np.zeros(0, np.int32), np.zeros(n_steps + 1, np.int64)
             shown["index"], shown["offset"] = index, offset
-            record["index"], record["offset"], record["n_driven"] = index.ctypes.data, offset.ctypes.data, len(offset) - 1
+            record["index"], record["offset"], record["n_driven"] = (
+                index.ctypes.data,
+                offset.ctypes.data,
+                len(offset) - 1,
+            )
             return 0
 
         return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)(encode)
@@ -538,7 +566,8 @@ class CompiledNetwork:
         if shown.learns:
             given["parameters"] = np.array(
                 [
-                    shown.parameters[p.name].ctypes.data + np.arange(shown.n_samples) * shown.parameters[p.name].strides[0]
+                    shown.parameters[p.name].ctypes.data
+                    + np.arange(shown.n_samples) * shown.parameters[p.name].strides[0]
                     if p.rule is not None
                     else np.zeros(shown.n_samples, np.int64)
                     for p in self.network.projections

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engram.blocks.draws import REPEAT_SHIFT, STREAM_BIT
 from engram.blocks.equations import (
     active_time,
     crossing_time,
@@ -20,7 +21,6 @@ from engram.blocks.equations import (
     membrane_potential,
     spike_probability,
 )
-from engram.blocks.draws import REPEAT_SHIFT, STREAM_BIT
 from engram.kernels import machine
 from engram.kernels.machine import Routine, callable_routine
 from engram.kernels.parts import F8, I4, I8, U8, part, pointer, record, resized, table, vector

@@ -101,7 +101,7 @@ class Convolution(Projection):
             )
         )
         row, column = y * self.stride + dy - self.padding, x * self.stride + dx - self.padding
-        inside = (0 <= row) & (row < height) & (0 <= column) & (column < width)
+        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         before = (c * height + row) * width + column
         after = (m * rows + y) * columns + x
         offset = (c * self.size + dy) * self.size + dx
