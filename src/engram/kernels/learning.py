@@ -211,8 +211,8 @@ def _change_row(p, rule, i, t):
         _get_synapses(p, rule, i * p.n_after_all, rule.moving, rule.n_moving, p.n_after, t)
     call_rule(
         rule.on_pre,
-        (row, rule.moving, rule.moving, rule.n_moving, rule.one, rule.moving_now, rule.synapse_now, p.n_after, rule.state, p.n_columns,
-         rule.parameters), rule.w_min, rule.w_max,
+        (row, rule.moving, rule.moving, rule.n_moving, rule.one, rule.moving_now, rule.synapse_now, p.n_after,
+         rule.state, p.n_columns, rule.parameters), rule.w_min, rule.w_max,
     )  # fmt: skip
     if rule.n_synapse:
         _set_synapses(p, rule, i * p.n_after_all, rule.moving, rule.n_moving, p.n_after, t)
@@ -289,8 +289,8 @@ def _change_list(p, rule, i, t):
         _get_synapses(p, rule, 0, rule.chosen, n, p.n_after, t)
     call_rule(
         rule.on_pre,
-        (p.weights, rule.chosen, rule.chosen + 4 * p.n_after, n, rule.one, rule.chosen_x, rule.synapse_now, p.n_after, rule.state,
-         p.n_columns, rule.parameters), rule.w_min, rule.w_max,
+        (p.weights, rule.chosen, rule.chosen + 4 * p.n_after, n, rule.one, rule.chosen_x, rule.synapse_now, p.n_after,
+         rule.state, p.n_columns, rule.parameters), rule.w_min, rule.w_max,
     )  # fmt: skip
     if rule.n_synapse:
         _set_synapses(p, rule, 0, rule.chosen, n, p.n_after, t)
@@ -416,7 +416,8 @@ def _fire_one(p, rule, j, t, column, n, x_pre):
     for k in range(rule.n_state):
         one[2 * ROOM + k] = state[k * p.n_columns + c]
     call_rule(
-        rule.on_post, (column, n, x_pre, rule.one + ROOM * BYTES, rule.synapse_now, rule.one + 2 * ROOM * BYTES, rule.parameters),
+        rule.on_post,
+        (column, n, x_pre, rule.one + ROOM * BYTES, rule.synapse_now, rule.one + 2 * ROOM * BYTES, rule.parameters),
         rule.w_min, rule.w_max,
     )  # fmt: skip
     for k in range(rule.n_state):

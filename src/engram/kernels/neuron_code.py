@@ -380,7 +380,8 @@ class PopulationWriter:
         loads = [line for line, n in zip(loads, self.variables, strict=True) if n in asked]
         self._write(
             "def _fired(_p, _t):",
-            "    _here, _low, _theta = _pointer(_p.here, _REAL), _pointer(_p.low, _REAL), _pointer(_p.theta_now, _REAL)",
+            "    _here, _low = _pointer(_p.here, _REAL), _pointer(_p.low, _REAL)",
+            "    _theta = _pointer(_p.theta_now, _REAL)",
             "    _c, _until, _found = _pointer(_p.constants, _REAL), _pointer(_p.until, _I4), _pointer(_p.fired, _I4)",
             "    _stride, _n, _first = _p.stride, _p.n, _p.first",
             "    _scale, _v_thresh = _REAL(_p.scale), _REAL(_p.v_thresh)",
@@ -454,7 +455,8 @@ class PopulationWriter:
             "",
             "def _tidy(_p):",
             "    _tidy_all(",
-            "        _pointer(_p.here, _REAL), _pointer(_p.open, _I8), _p.n_lanes, _p.stride, _pointer(_p.constants, _REAL)",
+            "        _pointer(_p.here, _REAL), _pointer(_p.open, _I8), _p.n_lanes, _p.stride,",
+            "        _pointer(_p.constants, _REAL)",
             "    )",
             "",
         )

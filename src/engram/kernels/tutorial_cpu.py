@@ -42,8 +42,8 @@ READING = np.dtype(
         *((f"{kind}_{name}", "f8") for kind in ("excitatory", "inhibitory") for name in _NEURON_FIELDS),
         *((name, "i8") for name in (
             "n_shown", "max_repeats", "min_spikes", "n_blank", "records", "n_inputs", "n", "key_0", "key_1", "n_images",
-            "rates", "weights", "theta", "counters", "counts", "leaders", "steps", "repeats", "room", "spiking", "fired",
-            "fired_inh", "input_table", "input_bytes", "n_input", "exc_table", "exc_bytes", "n_exc", "inh_table",
+            "rates", "weights", "theta", "counters", "counts", "leaders", "steps", "repeats", "room", "spiking",
+            "fired", "fired_inh", "input_table", "input_bytes", "n_input", "exc_table", "exc_bytes", "n_exc", "inh_table",
             "inh_bytes", "n_inh",
         )),
     ],
