@@ -21,6 +21,7 @@ class BuildWithCode(build_py):
     """The sources, and beside them what the compiler makes of them: of exactly these, as the wheel holds them."""
 
     def run(self):
+        """See setuptools."""
         super().run()
         if SHIPS and not self.editable_mode:
             if platform.machine().lower() not in ("x86_64", "amd64"):
@@ -36,10 +37,12 @@ class WheelWithCode(bdist_wheel):
     """A wheel of machine code is for its kind of machine and for any Python."""
 
     def finalize_options(self):
+        """See setuptools."""
         super().finalize_options()
         self.root_is_pure = not SHIPS
 
     def get_tag(self):
+        """For any Python of this kind of machine."""
         _, _, kind = super().get_tag()
         return ("py3", "none", kind)
 

@@ -309,10 +309,12 @@ class NotebookBar:
         self._show()
 
     def add_task(self, description: str, total: int, completed: int = 0, note: str = "") -> int:
+        """Begin a task; return its number."""
         self._tasks.append({"description": description, "total": total, "completed": completed, "note": note})
         return len(self._tasks) - 1
 
     def update(self, number: int, **fields) -> None:
+        """Change what is known of a task."""
         task = self._tasks[number]
         share = task["completed"] * 100 // max(task["total"], 1)
         task |= fields

@@ -19,13 +19,14 @@ import numpy as np
 from engram.arithmetic import exp2_coefficients
 from engram.kernels import engine, learning, machine, poisson
 from engram.kernels.machine import Routine, callable_routine
-from engram.kernels.memory import GROUP, LANES, LINE_WORDS, aligned_zeros, padded_lanes, whole_lanes
+from engram.kernels.memory import GROUP, LANES, LINE_WORDS, NEVER, aligned_zeros, padded_lanes, whole_lanes
 from engram.kernels.neuron_code import PopulationWriter, packed_constants
 from engram.kernels.projections import all_but_own, dense, listed, one_to_one, ring, spikes
 from engram.kernels.records import INPUT, LEARNING, NETWORK, POPULATION, PRESENTATION, PROJECTION, TEAM
 from engram.kernels.rule_code import checked_rule, rule_code
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network, Population
+from engram.neurons.base import refractory_period
 from engram.plasticity.base import LearningRule
 from engram.plasticity.normalization import KINDS, target_norm
 from engram.projections.base import Projection
@@ -44,14 +45,16 @@ POISSON = Routine(poisson.encode, label="Poisson spikes")
 
 
 def sleeps(network: Network, name: str) -> bool:
-    """Whether the neurons of a population are followed only while something moves in them: all that reaches them comes
-    from one partner each."""
+    """Whether the neurons of a population are followed only while something moves in them: all that reaches a variable
+    comes from one partner each."""
     population = network.populations[name]
     reach = [p for p in network.projections if p.after == name]
+    reached = [population.neuron.channels[_channel_name(network, p)] for p in reach]
     return (
         population.neuron.quiet
         and population.threshold is None
         and bool(reach)
+        and len(set(reached)) == len(reached)
         and all(p.layout == "one_to_one" and p.before in network.populations and not p.delay for p in reach)
     )
 
@@ -146,7 +149,9 @@ def learning_routines(network: Network, p: Projection) -> dict[str, Routine]:
     """The routines of a projection that learns, its rule's own aside."""
     acts = {name: getattr(learning, name) for name in ("begin", "calm", "pre", "post", "expose", "end", "normalize")}
     if p.layout == "listed":
-        acts |= {name: getattr(learning, f"{name}_listed") for name in ("begin", "pre", "post", "expose", "end", "normalize")}
+        acts |= {
+            name: getattr(learning, f"{name}_listed") for name in ("begin", "pre", "post", "expose", "end", "normalize")
+        }
     return _routines(acts, _scope(network.dtype, EXP2=exp2_coefficients(network.dtype)))
 
 
@@ -220,8 +225,17 @@ class CompiledNetwork:
 
     # What is asked of it.
 
-    def run(self, spikes_of: dict, n_steps: int, *, learn: bool, counts: np.ndarray, record: bool = False, observer=None,
-            every: int = 0) -> dict[str, np.ndarray]:  # fmt: skip
+    def run(
+        self,
+        spikes_of: dict,
+        n_steps: int,
+        *,
+        learn: bool,
+        counts: np.ndarray,
+        record: bool = False,
+        observer=None,
+        every: int = 0,
+    ) -> dict[str, np.ndarray]:
         """Advance the network on given input spikes, on one thread.
 
         Parameters
@@ -246,7 +260,11 @@ class CompiledNetwork:
         for k, name in enumerate(self.network.inputs):
             index, offset = spikes_of[name]
             source = share.inputs[k]
-            source["index"], source["offset"], source["n_driven"] = index.ctypes.data, offset.ctypes.data, len(offset) - 1
+            source["index"], source["offset"], source["n_driven"] = (
+                index.ctypes.data,
+                offset.ctypes.data,
+                len(offset) - 1,
+            )
         net, errors = share.network[0], []
         net["learn"], net["every"] = learn, every
         net["in_groups"] = not every
@@ -271,9 +289,13 @@ class CompiledNetwork:
     def present(self, shown: Shown, pool: ThreadPoolExecutor | None = None, *, record: bool = False) -> int:
         """Show samples; return how many were shown, fewer than asked for if :attr:`stop` was set."""
         self.shares[0].populations["records"] = record
+        for share in self.shares:
+            share.network["in_groups"] = not (shown.schedule["stop_spikes"] < NEVER and self._sends_inputs_late)
         records = [self._presentation(share, shown) for share in self.shares]
         self.errors: list[BaseException] = []
-        calls = [(share.network.ctypes.data, record.ctypes.data) for share, record in zip(self.shares, records, strict=True)]
+        calls = [
+            (share.network.ctypes.data, record.ctypes.data) for share, record in zip(self.shares, records, strict=True)
+        ]
         if len(calls) == 1 and pool is None:
             self._present(*calls[0])
         else:
@@ -283,6 +305,13 @@ class CompiledNetwork:
         if self.errors:
             raise self.errors[0]
         return int(records[0][0]["sample"])
+
+    @property
+    def _sends_inputs_late(self) -> bool:
+        """Whether inputs' spikes are under way for some time. Before a group they are sent ahead, which cannot be
+        undone if a presentation is stopped in it."""
+        late = [p for p in self.network.projections if p.before in self.network.inputs]
+        return any(p.layout == "all_but_own" or not p.has_one_delay or p.delay > 0 for p in late)
 
     def last_presentation(self):
         """The spikes of each input, as (index, offset), and of each population, of the last recorded presentation."""
@@ -319,12 +348,13 @@ class CompiledNetwork:
         network = self.network
         share = Share(
             thread, self.n_threads, np.zeros(1, NETWORK), np.zeros(len(network.populations), POPULATION),
-            np.zeros(max(1, len(network.projections)), PROJECTION), np.zeros(max(1, len(network.projections)), LEARNING),
+            np.zeros(max(1, len(network.projections)), PROJECTION),
+            np.zeros(max(1, len(network.projections)), LEARNING),
             np.zeros(max(1, len(network.inputs)), INPUT),
         )  # fmt: skip
         for k, name in enumerate(network.populations):
             self._fill_population(share, share.populations[k], name)
-        for k, (name, source) in enumerate(network.inputs.items()):
+        for k, source in enumerate(network.inputs.values()):
             share.inputs[k]["n"] = source.n
         for k, p in enumerate(network.projections):
             self._fill_projection(share, k, p)
@@ -364,7 +394,7 @@ class CompiledNetwork:
         asleep = sleeps(network, name)
         first, n = self._borders(share, name)
         stride, n_variables, n_channels = padded_lanes(n, dtype), len(state.names), len(neuron.channels)
-        held = [state.names.index(v) for v in neuron.held if neuron.t_ref > 0 or asleep]
+        held = [state.names.index(v) for v in neuron.held if refractory_period(neuron) > 0 or asleep]
         values, hold = state.values, state.hold
         if asleep and share.thread > 0:
             values, hold = values.copy(), hold.copy()
@@ -380,7 +410,7 @@ class CompiledNetwork:
             "theta_now": aligned_zeros((stride,), dtype), "until": np.zeros(stride, np.int32),
             "held": np.zeros(n, np.int32), "values_held": np.zeros((max(1, len(held)), n), dtype),
             "n_held_variables": len(held), "held_variables": np.array(held, np.int64),
-            "t_ref": round(neuron.t_ref / network.dt), "constants": constants,
+            "t_ref": round(refractory_period(neuron) / network.dt), "constants": constants,
             "v_thresh": float(getattr(neuron, "v_thresh", 0.0)), "rows": rows,
             "counted_weight": _counted_weight(network, name),
             "arriving": np.full((n_channels + 3) * GROUP, rows.ctypes.data, np.int64),
@@ -436,7 +466,7 @@ class CompiledNetwork:
     def _fill_learning(self, share: Share, record, p: Projection, n: int) -> None:
         network, state, code = self.network, self.state.projections[p.name], self.codes[p.name]
         memory, dtype, rule = state.memory, network.dtype, p.rule
-        n_before, n_after = network.size_of(p.before), network.size_of(p.after)
+        n_before = network.size_of(p.before)
         longest = n_before if state.listing is None else max(1, state.listing.longest)
         x_pre, pre_step = memory.x_pre, memory.pre_step
         if share.thread > 0:
@@ -503,14 +533,24 @@ class CompiledNetwork:
         def encode(address, m, n_steps, counter, attempt):
             try:
                 index, offset = source.spikes(
-                    samples[m], n_steps, self.network.dt, float(record["intensity"]), key, np.uint64(counter % 2**64), attempt
+                    samples[m],
+                    n_steps,
+                    self.network.dt,
+                    float(record["intensity"]),
+                    key,
+                    np.uint64(counter % 2**64),
+                    attempt,
                 )
             except BaseException as error:
                 self.errors.append(error)
                 self.stop[0] = 1
                 index, offset = np.zeros(0, np.int32), np.zeros(n_steps + 1, np.int64)
             shown["index"], shown["offset"] = index, offset
-            record["index"], record["offset"], record["n_driven"] = index.ctypes.data, offset.ctypes.data, len(offset) - 1
+            record["index"], record["offset"], record["n_driven"] = (
+                index.ctypes.data,
+                offset.ctypes.data,
+                len(offset) - 1,
+            )
             return 0
 
         return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)(encode)
@@ -526,7 +566,8 @@ class CompiledNetwork:
         if shown.learns:
             given["parameters"] = np.array(
                 [
-                    shown.parameters[p.name].ctypes.data + np.arange(shown.n_samples) * shown.parameters[p.name].strides[0]
+                    shown.parameters[p.name].ctypes.data
+                    + np.arange(shown.n_samples) * shown.parameters[p.name].strides[0]
                     if p.rule is not None
                     else np.zeros(shown.n_samples, np.int64)
                     for p in self.network.projections

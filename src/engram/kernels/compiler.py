@@ -33,11 +33,10 @@ from numba.extending import intrinsic, overload
 from numba.np.arrayobj import populate_array
 
 from engram import arithmetic
-from engram.kernels.precision import compiled_equation
 from engram.kernels.machine import LIBRARY_PREFIX, Equation, Routine, names_in
+from engram.kernels.precision import compiled_equation
 
 CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")  # the compiler has it, but no word for it
-
 
 
 class _Pipeline(CompilerBase):
@@ -166,7 +165,9 @@ def _with_entry(result, symbol: str, n_whole: int, n_doubles: int):
         if not function.is_declaration and function.name != symbol:
             function.linkage = llvm.Linkage.internal
     for variable in linked.global_variables:
-        if variable.linkage in (llvm.Linkage.common, llvm.Linkage.external) and variable.name.startswith("_ZN08NumbaEnv"):
+        if variable.linkage in (llvm.Linkage.common, llvm.Linkage.external) and variable.name.startswith(
+            "_ZN08NumbaEnv"
+        ):
             variable.linkage = llvm.Linkage.internal
     return linked
 
@@ -195,9 +196,10 @@ def _translated(module, symbol: str, target: tuple[str, str]) -> bytes:
 
 
 _MATHS = (
-    "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs floor fma fmod"
-    " hypot ldexp lgamma log log10 log1p log2 nearbyint pow rint round sin sinh sqrt tan tanh tgamma trunc"
-).split()
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "copysign", "cos", "cosh", "erf",
+    "erfc", "exp", "exp2", "expm1", "fabs", "floor", "fma", "fmod", "hypot", "ldexp", "lgamma", "log", "log10", "log1p", "log2",
+    "nearbyint", "pow", "rint", "round", "sin", "sinh", "sqrt", "tan", "tanh", "tgamma", "trunc",
+)  # fmt: skip
 _FROM_C = {"engram_reallocate", "sched_yield", "memset", "memcpy", "memmove", *_MATHS, *(f"{n}f" for n in _MATHS)}
 """What object files take from C's library."""
 

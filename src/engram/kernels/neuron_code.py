@@ -302,7 +302,8 @@ class PopulationWriter:
         if quick and steps == 1:
             self._write("    if _p.large:", f"        return {self._run(by_kind[everything, True, False, False])}")
         full = by_kind[everything, True, False, quick]
-        if (first := by_kind.get(((0,), True, False, quick))) is None:
+        first = by_kind.get(((0,), True, False, quick))
+        if first is None or not self.neuron.quiet:
             self._write(f"    return {self._run(full)}", "")
             return
         others = " + ".join(f"_arrives[{c}]" for c in everything[1:]) or "0"
@@ -321,8 +322,12 @@ class PopulationWriter:
         )
 
     def _write_held(self) -> None:
-        """Refractory neurons in a group of steps: what they keep is put back; one may come near its threshold after."""
-        e = self.equations
+        """Refractory neurons in a group of steps: what they keep is put back; one may come near its threshold after.
+
+        What they keep may move other variables, so that these are computed again, but for neurons that promise it does
+        not (``quiet``).
+        """
+        e, quiet = self.equations, self.neuron.quiet
         stepping = ("quick", e.quick) if e.quick is not None else ("step", e.step)
         held = self.neuron.held
         self._write(
@@ -336,7 +341,7 @@ class PopulationWriter:
             "    for _h in _range(_p.n_held):",
             "        _j = _held[_h]",
             "        _free = _I8(_until[_j]) - _t",
-            f"        if 0 < _free < {GROUP}:",
+            f"        if 0 < _free < {GROUP}:" if quiet else "        if 0 < _free:",
         )
         for k, name in enumerate(self.variables):
             kept = held.index(name) if name in held else None
@@ -358,10 +363,10 @@ class PopulationWriter:
         self._write(
             f"                _near |= _k >= _free and {self._fires_text('_low[_j]')}",
         )
-        for name in held:
+        for name in held if quiet else self.variables:
             self._write(f"            _there[{self.variables.index(name)} * _stride + _j] = {name}")
-        self._write(f"        if _free >= {GROUP}:" if held else "        if False:")
-        for name in held:
+        self._write(f"        if _free >= {GROUP}:" if held and quiet else "        if False:")
+        for name in held if quiet else ():
             place = self.variables.index(name)
             self._write(f"            _there[{place} * _stride + _j] = _kept[{held.index(name)} * _p.n + _h]")
         self._write("            pass", "    return _near", "")
@@ -375,7 +380,8 @@ class PopulationWriter:
         loads = [line for line, n in zip(loads, self.variables, strict=True) if n in asked]
         self._write(
             "def _fired(_p, _t):",
-            "    _here, _low, _theta = _pointer(_p.here, _REAL), _pointer(_p.low, _REAL), _pointer(_p.theta_now, _REAL)",
+            "    _here, _low = _pointer(_p.here, _REAL), _pointer(_p.low, _REAL)",
+            "    _theta = _pointer(_p.theta_now, _REAL)",
             "    _c, _until, _found = _pointer(_p.constants, _REAL), _pointer(_p.until, _I4), _pointer(_p.fired, _I4)",
             "    _stride, _n, _first = _p.stride, _p.n, _p.first",
             "    _scale, _v_thresh = _REAL(_p.scale), _REAL(_p.v_thresh)",
@@ -449,7 +455,8 @@ class PopulationWriter:
             "",
             "def _tidy(_p):",
             "    _tidy_all(",
-            "        _pointer(_p.here, _REAL), _pointer(_p.open, _I8), _p.n_lanes, _p.stride, _pointer(_p.constants, _REAL)",
+            "        _pointer(_p.here, _REAL), _pointer(_p.open, _I8), _p.n_lanes, _p.stride,",
+            "        _pointer(_p.constants, _REAL)",
             "    )",
             "",
         )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engram.blocks.draws import REPEAT_SHIFT, STREAM_BIT
 from engram.blocks.equations import (
     active_time,
     crossing_time,
@@ -20,7 +21,6 @@ from engram.blocks.equations import (
     membrane_potential,
     spike_probability,
 )
-from engram.blocks.draws import REPEAT_SHIFT, STREAM_BIT
 from engram.kernels import machine
 from engram.kernels.machine import Routine, callable_routine
 from engram.kernels.parts import F8, I4, I8, U8, part, pointer, record, resized, table, vector
@@ -41,10 +41,10 @@ READING = np.dtype(
         *((name, "f8") for name in _DOUBLES),
         *((f"{kind}_{name}", "f8") for kind in ("excitatory", "inhibitory") for name in _NEURON_FIELDS),
         *((name, "i8") for name in (
-            "n_shown", "max_repeats", "min_spikes", "n_blank", "records", "n_inputs", "n", "key_0", "key_1", "n_images",
-            "rates", "weights", "theta", "counters", "counts", "leaders", "steps", "repeats", "room", "spiking", "fired",
-            "fired_inh", "input_table", "input_bytes", "n_input", "exc_table", "exc_bytes", "n_exc", "inh_table",
-            "inh_bytes", "n_inh",
+            "n_shown", "max_repeats", "min_spikes", "n_blank", "records", "n_inputs", "n", "key_0", "key_1",
+            "n_images", "rates", "weights", "theta", "counters", "counts", "leaders", "steps", "repeats",
+            "room", "spiking", "fired", "fired_inh", "input_table", "input_bytes", "n_input", "exc_table",
+            "exc_bytes", "n_exc", "inh_table", "inh_bytes", "n_inh",
         )),
     ],
     align=True,

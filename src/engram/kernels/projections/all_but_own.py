@@ -17,13 +17,16 @@ _SLOTS_IN_WHOLE_VECTORS = 16
 
 @part
 def send(address, t, n, now):
-    """Put the spikes of step t under way to every neuron of the share but the sender's own."""
+    """Put the spikes of n steps from t on under way to every neuron of the share but the sender's own."""
     p = record(address, PROJECTION)
-    clear_until(p, t)
-    spikes, count = sent(p, t, now)
-    index = pointer(spikes, I4)
-    for k in range(count):
-        _send_one(p, I8(index[k]), t)
+    clear_until(p, t if now else t - 1)
+    for s in range(max(t, p.sent) if p.from_input else t, t + n):
+        spikes, count = sent(p, s, now)
+        index = pointer(spikes, I4)
+        for k in range(count):
+            _send_one(p, I8(index[k]), s)
+    if p.from_input:
+        p.sent = max(p.sent, t + n)
     return 0
 
 

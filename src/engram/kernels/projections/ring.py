@@ -127,7 +127,7 @@ def gather(address, s, first, n, now):
 def send_dense(address, t, n, now):
     """Put the weights of the senders that spike in n steps from t on under way, from everybody to everybody."""
     p = record(address, PROJECTION)
-    clear_until(p, t)
+    clear_until(p, t if now else t - 1)
     for s in range(max(t, p.sent) if p.from_input else t, t + n):
         spikes, count = sent(p, s, now)
         index = pointer(spikes, I4)
@@ -161,7 +161,7 @@ def send_listed(address, t, n, now):
     p = record(address, PROJECTION)
     starts, who, where = pointer(p.starts, I8), pointer(p.who, I4), pointer(p.where, I4)
     weights, ring, due = pointer(p.weights, REAL), pointer(p.ring, DUE), pointer(p.due, U1)
-    clear_until(p, t)
+    clear_until(p, t if now else t - 1)
     for s in range(max(t, p.sent) if p.from_input else t, t + n):
         spikes, count = sent(p, s, now)
         index = pointer(spikes, I4)
