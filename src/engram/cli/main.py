@@ -10,8 +10,8 @@ import typer
 
 from engram._version import __version__
 from engram.cli import data, evaluate, inspect, models, predict, read, rules, train, warmup
-from engram.cli.compiling import CompilingBar
-from engram.cli.console import fail, spell_what_the_terminal_lacks
+from engram.cli.console import err, fail, spell_what_the_terminal_lacks
+from engram.compiling_bar import CompilingBar
 from engram.kernels.progress import watch_compiling
 
 app = typer.Typer(
@@ -53,7 +53,7 @@ def engram(
 
 def _watcher(arguments: list[str]):
     """Who shows what is compiled; where output is for machines or not wanted, only the log is told."""
-    return None if {"--quiet", "-q", "--json"} & set(arguments) else CompilingBar()
+    return None if {"--quiet", "-q", "--json"} & set(arguments) else CompilingBar(err)
 
 
 def main(arguments: list[str] | None = None) -> None:

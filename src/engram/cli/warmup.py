@@ -27,7 +27,10 @@ def warmup(
     from engram.plasticity.registry import RULES, load_rule, make_rule
     from engram.validation import check_choice
 
-    dtypes, integrators = PRECISIONS if dtype is None else (dtype,), INTEGRATORS if integrator is None else (integrator,)
+    dtypes, integrators = (
+        PRECISIONS if dtype is None else (dtype,),
+        INTEGRATORS if integrator is None else (integrator,),
+    )
     check_choice("dtype", dtypes[0], PRECISIONS)
     check_choice("integrator", integrators[0], INTEGRATORS)
     rules = None if not rule else [make_rule(name) if name in RULES else load_rule(name) for name in rule]

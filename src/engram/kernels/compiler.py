@@ -103,7 +103,9 @@ def _front_end_only():
     refresh, seen = cpu.CPUContext.refresh, []
 
     def refresh_if_grown(context):  # asked for many times a function
-        if seen != (now := [len(x) for registry in _REGISTRIES for x in vars(registry).values() if isinstance(x, list)]):
+        if seen != (
+            now := [len(x) for registry in _REGISTRIES for x in vars(registry).values() if isinstance(x, list)]
+        ):
             seen[:] = now
             refresh(context)
 
