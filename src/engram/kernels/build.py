@@ -506,12 +506,12 @@ class CompiledNetwork:
 
     def _encoder(self, record, source, samples, key):
         """A source of Python's as the engine calls it."""
-        shown = {}
+        shown, n_inputs = {}, int(record["n"])
 
         def encode(address, m, n_steps, counter, attempt):
             try:
-                index, offset = source.spikes(
-                    samples[m], n_steps, self.network.dt, float(record["intensity"]), key, np.uint64(counter % 2**64), attempt
+                index, offset = source.spikes_for(
+                    n_inputs, samples[m], n_steps, self.network.dt, float(record["intensity"]), key, np.uint64(counter % 2**64), attempt
                 )
             except BaseException as error:  # noqa: BLE001  (it cannot pass through compiled code)
                 self.errors.append(error)

@@ -168,7 +168,9 @@ class ReferenceNetwork:
         counter = p.presentation if p.learns else self.shown.counters[m]
         attempt = 0 if p.learns else int(self.shown.attempts[m])
         self._spikes = {
-            name: source.spikes(samples[m], p.n_shown, self.network.dt, intensity, key, np.uint64(int(counter) % 2**64), attempt)
+            name: source.spikes_for(
+                self.network.inputs[name].n, samples[m], p.n_shown, self.network.dt, intensity, key, np.uint64(int(counter) % 2**64), attempt,
+            )
             for name, (source, key, samples) in self._sources.items()
         }
         p.presentation += 1

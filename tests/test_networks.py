@@ -1,0 +1,74 @@
+"""Networks as descriptions: their parts, what is refused and in which words, and what runs of them keep."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from scipy import signal, sparse
+
+from drawn_networks import Alternating, Izhikevich
+from engram import Network, Population, Protocol, Simulator, simulate
+from engram.errors import ConfigError, DataError, NeuronError
+from engram.networks import AdaptiveThreshold, Input
+from engram.neurons import EXCITATORY, INHIBITORY, LIF, AdEx, Neuron
+from engram.neurons.base import check_neuron
+from engram.plasticity import Pair, SelfNormalizing, Triplet
+from engram.projections import (
+    AllButOwn,
+    Convolution,
+    Dense,
+    Local,
+    OneToOne,
+    Projection,
+    Sparse,
+    Uniform,
+    random_synapses,
+    synapses_by_distance,
+)
+from engram.projections.base import listed
+from engram.rule_probes import Relay
+from engram.sources import Latency, Poisson, Ramp, Regular, StoredEvents
+from engram.sources.base import in_order
+
+RELAY = Relay(v_thresh=0.5)
+
+
+def relays(*projections, n_inputs=4, n=4, populations=("a", "b"), **options) -> Network:
+    """Neurons that fire in the step after they are driven."""
+    made = {name: Population(n, RELAY) for name in populations}
+    return Network(inputs={"in": n_inputs}, populations=made, projections=projections, dtype="float64", **options)
+
+
+def fired(network, spikes, n_steps=20, kernel="compiled", **options):
+    """The spikes of every population, as sets of (neuron, step)."""
+    result = simulate(network, spikes=spikes, n_steps=n_steps, kernel=kernel, **options)
+    return {name: set(map(tuple, found.tolist())) for name, found in result.spikes.items()}
+
+
+def in_both(network, spikes, n_steps=20, **options):
+    """The same, of the compiled kernel and the reference alike."""
+    ours, theirs = (fired(network, spikes, n_steps, kernel, **options) for kernel in ("compiled", "reference"))
+    assert ours == theirs
+    return ours
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken(Alternating):
+    def encode(self, sample, n_steps, dt, intensity, random):
+        if sample[0] > 200:
+            raise KeyError("no such pixel")
+        return [99], [0]
+
+
+@pytest.mark.parametrize("kernel", ["compiled", "reference"])
+def test_what_a_source_raises_reaches_the_user_and_ends_nothing_else(kernel):
+    network = relays(Dense(before="in", after="a", rule=Pair()), populations=["a"])
+    simulator = Simulator(network, source=Broken(), kernel=kernel)
+    with pytest.raises(KeyError, match="no such pixel"):
+        simulator.train(np.full((3, 4), 255.0))
+    with pytest.raises(DataError, match="Broken makes spikes of input 99, but there are 4"):
+        simulator.train(np.zeros((3, 4)))
