@@ -56,6 +56,27 @@ def in_both(network, spikes, n_steps=20, **options):
     return ours
 
 
+# Synapses.
+
+
+def test_one_spike_reaches_whom_each_projection_names():
+    spike = ([1], [3])
+    matrix = np.array([[0, 0, 0, 0], [0.9, 0, 0.2, 0.7], [1, 1, 1, 1], [1, 1, 1, 1]])
+    for projection, expected in (
+        (Dense(before="in", after="a"), {0, 1, 2, 3}),
+        (OneToOne(before="in", after="a"), {1}),
+        (AllButOwn(before="in", after="a"), {0, 2, 3}),
+        (Sparse(before="in", after="a", synapses=([1, 1], [3, 0])), {0, 3}),
+        (Sparse(before="in", after="a", synapses=matrix), {0, 3}),
+        (Sparse(before="in", after="a", synapses=matrix != 0), {0, 2, 3}),
+        (Sparse(before="in", after="a", synapses=sparse.csr_array(matrix)), {0, 3}),
+        (Dense(before="in", after="a", weights=matrix), {0, 3}),
+        (Dense(before="in", after="a", weights=lambda random, shape: matrix), {0, 3}),
+    ):
+        found = in_both(relays(projection, populations=["a"]), spike)["a"]
+        assert found == {(j, 4) for j in expected}, projection
+
+
 @dataclass(frozen=True, kw_only=True)
 class Broken(Alternating):
     def encode(self, sample, n_steps, dt, intensity, random):
