@@ -77,6 +77,67 @@ def test_one_spike_reaches_whom_each_projection_names():
         assert found == {(j, 4) for j in expected}, projection
 
 
+def test_projections_of_one_delay_and_of_many_arrive_when_they_should():
+    spikes = ([0, 1, 2], [2, 5, 6])
+    for delay in (0.0, 0.5, 4.0):
+        steps = round(delay / 0.5)
+        found = in_both(relays(OneToOne(before="in", after="a", delay=delay), populations=["a"]), spikes)["a"]
+        assert found == {(i, t + steps + 1) for i, t in zip(*spikes, strict=True) if t + steps + 1 < 20}
+    delays = np.array([[0.0, 0.5, 1.0, 3.0]] * 4)
+    network = relays(Dense(before="in", after="a", delay=delays), populations=["a"])
+    assert in_both(network, ([0], [2]))["a"] == {(0, 3), (1, 4), (2, 5), (3, 9)}
+    network = relays(Sparse(before="in", after="a", synapses=([0, 0, 2], [3, 1, 0]), delay=[3.0, 0.5, 1.0]), populations=["a"])
+    assert in_both(network, ([0, 2], [2, 2]))["a"] == {(3, 9), (1, 4), (0, 5)}
+
+
+def test_spike_under_way_at_the_end_of_a_run_arrives_in_the_next():
+    for projection in (
+        Dense(before="in", after="a", delay=30.0),
+        Dense(before="in", after="a", delay=Uniform(30.0, 30.0)),
+        AllButOwn(before="in", after="a", delay=30.0),
+        Sparse(before="in", after="a", synapses=np.eye(4), delay=np.full(4, 30.0)),
+    ):
+        for kernel in ("compiled", "reference"):
+            simulator = Simulator(relays(projection, populations=["a"]), kernel=kernel)
+            first, _ = simulator.run({"in": in_order(([0, 1], [3, 9]), 10)}, 10, learn=False, record=True)
+            assert len(first["a"]) == 0
+            later, _ = simulator.run({"in": in_order(([], []), 70)}, 70, learn=False, record=True)
+            assert set(later["a"][:, 1]) == {3 + 60 + 1 - 10, 9 + 60 + 1 - 10}, projection
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Listed(Projection):
+    """A user's own projection: the synapses that it is told, each with a weight that may be shared."""
+
+    pairs: tuple
+    numbers: tuple
+
+    def listing(self, before_shape, after_shape):
+        n_before, n_after = math.prod(before_shape), math.prod(after_shape)
+        starts = [0, max(self.numbers) + 1] + [max(self.numbers) + 1] * (n_after - 1)
+        return listed(*self.pairs, self.numbers, n_before, n_after, np.zeros(n_after), starts)
+
+
+def test_projection_of_a_users_own_lists_its_synapses():
+    found = Listed(before="in", after="a", pairs=([0, 1, 1], [2, 0, 3]), numbers=(0, 1, 0), weights=[0.9, 0.1])
+    assert in_both(relays(found, populations=["a"]), ([0, 1], [0, 5]))["a"] == {(2, 1), (3, 6)}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "numbers", "message"),
+    [
+        (([0, 4], [0, 0]), (0, 1), "in_a lists synapses that are not there"),
+        (([0, 1], [0, 4]), (0, 1), "in_a lists synapses that are not there"),
+        (([0, 1], [0, 0]), (0, -1), "in_a lists synapses that are not there"),
+        (([0, 0], [1, 1]), (0, 1), "in_a lists a synapse twice"),
+        (([0, 0], [1, 2]), (0, 0), "in_a lists a weight of a sender twice"),
+    ],
+)
+def test_listings_that_would_reach_beyond_are_told(pairs, numbers, message):
+    with pytest.raises(ConfigError, match=message):
+        Simulator(relays(Listed(before="in", after="a", pairs=pairs, numbers=numbers), populations=["a"]))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Broken(Alternating):
     def encode(self, sample, n_steps, dt, intensity, random):

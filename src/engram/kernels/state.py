@@ -229,6 +229,8 @@ def _new_projection(network: Network, k: int, p: Projection, seed: int, weights,
     else:
         n_slots = 0
         steps = _delays(network, k, p, seed, delays, shapes)
+        if listing is not None:
+            steps = listing.by_sender(steps)
         further = GROUP if p.before in network.inputs else 0
         kind = np.int32 if p.layout == "all_but_own" else network.dtype
         pending = np.zeros((int(steps.max(initial=0)) + 1 + further, n_after), kind)
