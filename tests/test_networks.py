@@ -105,6 +105,24 @@ def test_spike_under_way_at_the_end_of_a_run_arrives_in_the_next():
             assert set(later["a"][:, 1]) == {3 + 60 + 1 - 10, 9 + 60 + 1 - 10}, projection
 
 
+@pytest.mark.parametrize("kernel", ["compiled", "reference"])
+def test_run_after_training_learns_by_the_parameters_of_the_description(kernel):
+    network = Network(
+        inputs={"in": 9},
+        populations={"a": Population(5, EXCITATORY, AdaptiveThreshold(start=4.0, plus=0.2, plus_decay=0.1))},
+        projections=[Dense(before="in", after="a", weights=3.0, rule=Pair(w_max=4.0))],
+    )
+    trained, fresh = (Simulator(network, kernel=kernel, protocol=Protocol(shown=40.0, blank=5.0)) for _ in range(2))
+    trained.train(np.full((2, 9), 255.0), progress=[0.9, 1.0])
+    for name, tensor in fresh.state.tensors().items():
+        tensor[...] = trained.state.tensors()[name]
+    spikes = in_order(np.random.default_rng(2).random((300, 9)) < 0.3, 300)
+    counts = [simulator.run({"in": spikes}, 300, learn=True)[1] for simulator in (trained, fresh)]
+    assert counts[0].sum() > 20
+    for name, tensor in fresh.state.tensors().items():
+        np.testing.assert_array_equal(trained.state.tensors()[name], tensor, err_msg=name)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Listed(Projection):
     """A user's own projection: the synapses that it is told, each with a weight that may be shared."""

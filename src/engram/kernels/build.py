@@ -215,6 +215,7 @@ class CompiledNetwork:
         team = self._team()
         self.shares = [self._share(thread, team) for thread in range(self.n_threads)]
         self._own = [(s.inputs, s.populations) for s in self.shares]
+        self._parameters = [(s.learnings["parameters"].copy(), s.populations["plus"].copy()) for s in self.shares]
         weakref.finalize(self, _free_rooms, self._own)
 
     # What is asked of it.
@@ -281,6 +282,8 @@ class CompiledNetwork:
             futures = [pool.submit(self._present, *call) for call in calls]
             for future in futures:
                 future.result()
+        for share, (parameters, plus) in zip(self.shares, self._parameters, strict=True):
+            share.learnings["parameters"], share.populations["plus"] = parameters, plus
         if self.errors:
             raise self.errors[0]
         return int(records[0][0]["sample"])

@@ -129,8 +129,19 @@ class ReferenceNetwork:
         """Show samples; return how many were shown."""
         self.shown, self._records = shown, record
         p = _Presentation(shown)
-        presentation.present(self, p)
+        try:
+            presentation.present(self, p)
+        finally:
+            self._forget_progress()
         return p.sample
+
+    def _forget_progress(self):
+        """What runs outside of presentations learns by the parameters of the description."""
+        for p in self.populations.values():
+            p.plus = p.of.threshold.plus if p.of.threshold else 0.0
+        for p in self.projections:
+            if p.learner is not None:
+                p.learner.set_parameters(rule_parameters(p.of.rule, p.learner.longest, self.network.dtype))
 
     def last_presentation(self):
         """The spikes of each input, as (index, offset), and of each population, of the last recorded presentation."""
