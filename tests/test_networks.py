@@ -105,6 +105,37 @@ def test_spike_under_way_at_the_end_of_a_run_arrives_in_the_next():
             assert set(later["a"][:, 1]) == {3 + 60 + 1 - 10, 9 + 60 + 1 - 10}, projection
 
 
+def test_threads_share_a_network_of_two_layers_whoever_went_on_with_it_before(monkeypatch):
+    monkeypatch.setattr("engram.simulator.NEURONS_PER_THREAD", 32)
+    monkeypatch.setattr("engram.simulator.default_threads", lambda: 2)
+    n, theta = 70, AdaptiveThreshold(start=10.0)
+    network = Network(
+        inputs={"in": 20},
+        populations={"a": Population(n, EXCITATORY, theta), "b": Population(n, INHIBITORY), "c": Population(n, EXCITATORY, theta)},
+        projections=[
+            Dense(before="in", after="a", weights=Uniform(0.0, 3.0), rule=SelfNormalizing()),
+            OneToOne(before="a", after="b", weights=10.4),
+            AllButOwn(before="b", after="a", channel="inh", weights=0.3, delay=Uniform(0.0, 5.0)),
+            Dense(before="a", after="c", weights=Uniform(0.0, 0.2), rule=Pair(w_max=0.4)),
+            Dense(before="c", after="a", weights=0.005, rule=Triplet(w_max=0.01)),
+        ],
+    )
+    images = np.random.default_rng(0).integers(0, 256, (6, 20))
+    protocol = Protocol(shown=60.0, blank=20.0, min_spikes=1, max_intensity=3.0)
+    states = []
+    for threads in ((1, 1, 1), (2, 2, 2), (2, 1, 2)):
+        simulator = Simulator(network, seed=1, protocol=protocol)
+        for k, n_threads in enumerate(threads):
+            counts, _ = simulator.train(images[2 * k : 2 * k + 2], threads=n_threads)
+            assert counts.sum() > 20
+            simulator.run({"in": in_order(np.eye(20, dtype=bool), 20)}, 20, learn=True)
+        assert simulator.loaded(2).n_threads == 2
+        states.append(simulator.state.tensors())
+    for name, tensor in states[0].items():
+        for other in states[1:]:
+            np.testing.assert_array_equal(other[name], tensor, err_msg=name)
+
+
 @pytest.mark.parametrize("kernel", ["compiled", "reference"])
 def test_run_after_training_learns_by_the_parameters_of_the_description(kernel):
     network = Network(

@@ -175,6 +175,8 @@ class Share:
     network, populations, projections, learnings, inputs : ndarray of records
     kept : list
         Whatever the records point to.
+    copies : list of (ndarray, ndarray)
+        What this thread follows for itself, and what it is a copy of.
     """
 
     thread: int
@@ -185,6 +187,19 @@ class Share:
     learnings: np.ndarray
     inputs: np.ndarray
     kept: list = field(default_factory=list)
+    copies: list = field(default_factory=list)
+
+    def own(self, array: np.ndarray) -> np.ndarray:
+        """An array as this thread changes it: the first one itself, any other a copy."""
+        if self.thread == 0:
+            return array
+        self.copies.append((array.copy(), array))
+        return self.copies[-1][0]
+
+    def renew_copies(self) -> None:
+        """Take over what changed since: another number of threads, or a checkpoint, may have gone on."""
+        for copy, array in self.copies:
+            copy[...] = array
 
     def keep(self, array: np.ndarray) -> int:
         """Keep an array alive; return where it begins."""
@@ -272,6 +287,7 @@ class CompiledNetwork:
         """Show samples; return how many were shown, fewer than asked for if :attr:`stop` was set."""
         self.shares[0].populations["records"] = record
         for share in self.shares:
+            share.renew_copies()
             share.network["in_groups"] = not (shown.schedule["stop_spikes"] < NEVER and self._sends_inputs_late)
         records = [self._presentation(share, shown) for share in self.shares]
         self.errors: list[BaseException] = []
@@ -376,9 +392,7 @@ class CompiledNetwork:
         first, n = self._borders(share, name)
         stride, n_variables, n_channels = padded_lanes(n, dtype), len(state.names), len(neuron.channels)
         held = [state.names.index(v) for v in neuron.held if neuron.t_ref > 0 or asleep]
-        values, hold = state.values, state.hold
-        if asleep and share.thread > 0:
-            values, hold = values.copy(), hold.copy()
+        values, hold = (share.own(x) if asleep else x for x in (state.values, state.hold))
         rest = [neuron.resting()[v] for v in state.names]
         constants = packed_constants(neuron, network.dt, network.integrator, dtype)
         rows = aligned_zeros((1 + n_channels * GROUP, stride), dtype)
@@ -449,9 +463,7 @@ class CompiledNetwork:
         memory, dtype, rule = state.memory, network.dtype, p.rule
         n_before, n_after = network.size_of(p.before), network.size_of(p.after)
         longest = n_before if state.listing is None else max(1, state.listing.longest)
-        x_pre, pre_step = memory.x_pre, memory.pre_step
-        if share.thread > 0:
-            x_pre, pre_step = x_pre.copy(), pre_step.copy()
+        x_pre, pre_step = share.own(memory.x_pre), share.own(memory.pre_step)
         n_places = min(n, _COLUMNS) if state.listing is None else 1
         n_asked, lazy = len(code.asked), code.on_pre is None and p.before in network.inputs and not p.delay
         widest = max(longest, n)
