@@ -203,3 +203,48 @@ def test_what_a_source_raises_reaches_the_user_and_ends_nothing_else(kernel):
         simulator.train(np.full((3, 4), 255.0))
     with pytest.raises(DataError, match="Broken makes spikes of input 99, but there are 4"):
         simulator.train(np.zeros((3, 4)))
+
+
+# Neurons of a user's own.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branching(Neuron):
+    """A neuron whose equations go different ways, for which its potential is computed one by one."""
+
+    tau: float = 10.0
+    v_thresh: float = 1.0
+    channels: ClassVar = {"exc": "i"}
+
+    def variables(self):
+        return {"v": 0.0, "i": 0.0, "n": 0.0}
+
+    def step(v, i, n, dt, tau):
+        if v > 0.5:
+            leak = 2.0 * v
+        elif v < 0:
+            leak = 0.0
+        else:
+            leak = v
+        return v + dt / tau * (i - leak), 0.8 * i, n
+
+    def fires(v, n, v_thresh):
+        return v > v_thresh + 0.1 * n if n < 3 else v > v_thresh
+
+    def on_spike(v, n):
+        return 0.0, n + 1.0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_equations_of_a_neuron_may_go_different_ways(dtype):
+    network = Network(
+        inputs={"in": 9},
+        populations={"a": Population(7, Branching())},
+        projections=[Dense(before="in", after="a", weights=Uniform(-1.0, 2.0))],
+        dtype=dtype,
+    )
+    spikes = np.random.default_rng(1).random((300, 9)) < 0.2
+    ours, theirs = (simulate(network, spikes=spikes, n_steps=300, kernel=k, record={"a": ["v"]}) for k in ("compiled", "reference"))
+    assert len(ours.spikes["a"]) > 20
+    np.testing.assert_array_equal(ours.spikes["a"], theirs.spikes["a"])
+    np.testing.assert_array_equal(ours.recording["a.v"], theirs.recording["a.v"])

@@ -23,7 +23,7 @@ from engram.networks.network import Network
 from engram.neurons.base import asked_by, known_constants
 from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, known_names
 from engram.plasticity.normalization import KINDS, scale_to_norm, target_norm
-from engram.precision import in_the_reference
+from engram.precision import has_branches, in_the_reference
 from engram.projections.base import Projection
 from engram.synapses import CLOSING_INTERVAL, clip_weight, trace_now
 
@@ -235,7 +235,10 @@ class _Population:
     def _call(self, function, known, **further):
         known = known | further
         equation = in_the_reference(function, self.dtype)
-        return equation(*(known[name] for name in asked_by(function)))
+        arguments = [known[name] for name in asked_by(function)]
+        if has_branches(function) and any(isinstance(x, np.ndarray) and x.ndim for x in arguments):
+            return _neuron_by_neuron(equation, arguments)
+        return equation(*arguments)
 
     def _assign(self, function, known, chosen=slice(None)):
         """The state variables that an equation asks for become what it returns."""
@@ -298,6 +301,16 @@ class _Population:
         for values, rest in zip(self.state.values, self.of.neuron.resting().values(), strict=True):
             values[:] = rest
         self.state.hold[:] = 0
+
+
+def _neuron_by_neuron(equation, arguments):
+    """What an equation returns for each neuron, as arrays."""
+    n = max(len(x) for x in arguments if isinstance(x, np.ndarray))
+    columns = (x if isinstance(x, np.ndarray) else [x] * n for x in arguments)
+    results = [equation(*numbers) for numbers in zip(*columns, strict=True)]
+    if isinstance(results[0], tuple):
+        return tuple(np.array(part) for part in zip(*results, strict=True))
+    return np.array(results)
 
 
 class _Projection:
