@@ -235,6 +235,23 @@ class Branching(Neuron):
         return 0.0, n + 1.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Clock(Neuron):
+    """A neuron that hears nothing and fires every fifth step."""
+
+    v_thresh: float = 4.5
+    channels: ClassVar = {}
+
+    def variables(self):
+        return {"v": 0.0}
+
+    def step(v):
+        return v + 1.0
+
+    def on_spike(v):
+        return 0.0 * v
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_equations_of_a_neuron_may_go_different_ways(dtype):
     network = Network(
@@ -248,3 +265,14 @@ def test_equations_of_a_neuron_may_go_different_ways(dtype):
     assert len(ours.spikes["a"]) > 20
     np.testing.assert_array_equal(ours.spikes["a"], theirs.spikes["a"])
     np.testing.assert_array_equal(ours.recording["a.v"], theirs.recording["a.v"])
+
+
+def test_neurons_without_channels_drive_others():
+    network = Network(
+        inputs={},
+        populations={"clock": Population(3, Clock()), "a": Population(3, RELAY)},
+        projections=[OneToOne(before="clock", after="a", weights=[1.0, 1.0, 0.2])],
+    )
+    assert in_both(network, {}, 20)["a"] == {(j, t) for j in (0, 1) for t in (5, 10, 15)}
+    with pytest.raises(ConfigError, match="a_clock cannot arrive, since Clock has no channel"):
+        network.replace(projections=[OneToOne(before="a", after="clock")])
