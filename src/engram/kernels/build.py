@@ -112,6 +112,15 @@ def population_routines(network: Network, name: str) -> dict[str, Routine]:
     return _population_routines(type(neuron), equations, network.integrator, network.dtype, asleep, counted)
 
 
+def _check_own_neuron(network: Network, name: str) -> None:
+    """Tell in terms of a user's own neuron what the compiler has against it."""
+    neuron = network.populations[name].neuron
+    if not type(neuron).__module__.startswith("engram.") and machine.missing(population_routines(network, name).values()):
+        from engram.kernels.equations import check_neuron_compiles
+
+        check_neuron_compiles(neuron, network.integrator, network.dtype)
+
+
 def _scope(dtype: str, **further) -> tuple[tuple[str, object], ...]:
     real = np.dtype(dtype).type
     return tuple({"REAL": real, "BYTES": real().itemsize, **further}.items())
@@ -223,6 +232,8 @@ class CompiledNetwork:
         self.network, self.state = network, state
         self.n_threads = n_threads if can_share(network) else 1
         self.codes = {p.name: ready_rule(p.rule, network.dtype) for p in network.plastic}
+        for name in network.populations:
+            _check_own_neuron(network, name)
         machine.prepare(routines_of(network, state))
         self._run, self._present = callable_routine(RUN, 5), callable_routine(PRESENT, 2)
         self.stop = np.zeros(1, np.int64)
