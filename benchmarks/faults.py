@@ -39,7 +39,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from engram import Training, TrainingConfig, evaluation, figures, load_model
-from engram.checkpoints import simulator_tensors
 from engram.datasets.base import Dataset
 from engram.errors import EngramError
 from engram.evaluation import evaluate
@@ -408,7 +407,7 @@ def remember_what_is_computed() -> Callable[[], None]:
 
     def state_of(simulator, images, what) -> bytes:
         digest = hashlib.sha256(f"{what} {simulator.presentations}".encode() + np.ascontiguousarray(images).tobytes())
-        for name, values in simulator_tensors(simulator).items():
+        for name, values in simulator.state.tensors().items():
             digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
         return digest.digest()
 
@@ -416,10 +415,10 @@ def remember_what_is_computed() -> Callable[[], None]:
         key = state_of(self, images, f"train {progress}")
         if key not in known:
             result = train(self, images, progress, **options)
-            after = {name: values.copy() for name, values in simulator_tensors(self).items()}
+            after = {name: values.copy() for name, values in self.state.tensors().items()}
             known[key] = result, after, self.presentations
         result, after, self.presentations = known[key]
-        for name, values in simulator_tensors(self).items():
+        for name, values in self.state.tensors().items():
             values[...] = after[name]
         return result
 

@@ -507,6 +507,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("readers", nargs="*", help="which; all by default")
     parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="for each reader, at most")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     status = 0
@@ -516,7 +517,7 @@ def main() -> int:
         print(f"{'reader':<12} {'inputs':>8} {'refused':>8} {'accepted':>8} {'failures':>8} {'slowest':>9} {'time':>7}")
         for name in options.readers or known:
             begin = time.perf_counter()
-            outcome = fuzz(known[name], options.inputs, options.seed)
+            outcome = fuzz(known[name], options.inputs, options.seed, seconds=options.seconds)
             took = time.perf_counter() - begin
             print(
                 f"{name:<12} {outcome.inputs:>8,} {outcome.refused:>8,} {outcome.accepted:>8,}"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engram import Protocol
 from engram.networks import AdaptiveThreshold, Input, Network, Population
-from engram.neurons import ALIF, EXCITATORY, INHIBITORY, LIF, AdEx, ConductanceLIF, Neuron
+from engram.neurons import ALIF, EXCITATORY, INHIBITORY, LIF, AdEx, Neuron
 from engram.plasticity import LearningRule, Pair, SelfNormalizing, Trace, Triplet
 from engram.projections import AllButOwn, Convolution, Dense, Local, OneToOne, Projection, Sparse, Uniform
 from engram.sources import Latency, Poisson, Ramp, Regular, Source, StoredEvents
@@ -166,7 +166,7 @@ def competitions(draw):
     made = {"a": replace(draw(populations()), shape=n), "b": Population(n, KINDS["interneuron"][0])}
     parts, inhibits = inputs | made, list(made["a"].neuron.channels)[-1]
     drives = draw(st.lists(st.sampled_from(["a", "a", "b"]), max_size=1))
-    found = [draw(projections("east", "a", parts, channel=list(made["a"].neuron.channels)[0]))]
+    found = [draw(projections("east", "a", parts, channel=next(iter(made["a"].neuron.channels))))]
     found += [draw(projections(name, "b", parts, OneToOne, delay=0.0)) for name in ["a", *drives]]
     return inputs, made, [*found, draw(projections("b", "a", parts, AllButOwn, channel=inhibits))]
 

@@ -458,7 +458,7 @@ def test_notebooks_show_a_bar_of_html(digits, monkeypatch):
     display.display = lambda first, display_id: SimpleNamespace(update=shown.append)
     monkeypatch.setitem(__import__("sys").modules, "IPython", ModuleType("IPython"))
     monkeypatch.setitem(__import__("sys").modules, "IPython.display", display)
-    monkeypatch.setattr(callbacks, "_in_notebook", lambda: True)
+    monkeypatch.setattr(callbacks, "in_notebook", lambda: True)
     STDPClassifier(4, epochs=1, callbacks=ProgressBar()).fit(digits.train_images[:50], digits.train_labels[:50])
     assert "<progress value='50' max='50'" in shown[-1]
     assert "labelling" in shown[-1]

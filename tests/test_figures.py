@@ -580,7 +580,7 @@ def test_an_older_figure_is_replaced(tmp_path, some_figure):
 
 def test_a_figure_that_cannot_be_written_is_told_in_one_sentence(tmp_path, some_figure):
     (tmp_path / "figures").write_text("a file where the folder should be")
-    with pytest.raises(RunFolderError, match=r"Cannot make the folder .*figures: .+; choose another one"):
+    with pytest.raises(RunFolderError, match=r"figures is a file, not a folder; move it away"):
         figures.save(some_figure(), tmp_path / "figures" / "curve")
 
 

@@ -56,8 +56,8 @@ def test_runaway_spiking_is_found(health, network):
 def test_runaway_is_relative_to_what_many_neurons_can_fire():
     many = DiehlCook(n_inputs=2, n_neurons=400)
     health = Health(many, Protocol(), SelfNormalizing())
-    assert health.update(25, spikes(1300), many.new_state(0)) == []
-    assert health.update(50, spikes(1500), many.new_state(0))[0].kind == "runaway"
+    assert health.update(25, spikes(1300), Simulator(many).state) == []
+    assert health.update(50, spikes(1500), Simulator(many).state)[0].kind == "runaway"
 
 
 def test_silence_is_counted_over_the_borders_of_blocks(health, network):

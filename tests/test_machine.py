@@ -129,7 +129,9 @@ print("numba" in sys.modules)
 def test_a_process_that_finds_its_code_never_imports_the_compiler(tmp_path):
     surroundings = os.environ | {"ENGRAM_CACHE": str(tmp_path)}
     told = [
-        subprocess.run([sys.executable, "-c", WARM], env=surroundings, capture_output=True, text=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", WARM], env=surroundings, capture_output=True, text=True, check=True
+        ).stdout
         for _ in range(2)
     ]
     assert [text.strip() for text in told] == ["True", "False"]

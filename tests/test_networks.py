@@ -648,7 +648,7 @@ HERE = r"test_networks\.py:\d+: "
         ({"variables": lambda self: {"v": 0.0, "i": 0.0, "_x": 0.0}}, "named '_x'; choose a Python name"),
         ({"resting": lambda self: {"v": 0.0}}, "resting of Mine must name v, i"),
         ({"channels": {"exc": "g"}}, r"The channel 'exc' of Mine adds to 'g', which is none of its variables \(v, i\)"),
-        ({"held": ("u",), "t_ref": 2.0}, "Mine holds 'u' while it is refractory"),
+        ({"held": ("u",), "t_ref": 2.0, "__annotations__": {"v_thresh": "float", "t_ref": "float"}}, "Mine holds 'u' while it is refractory"),
         ({"step": None}, "Mine does not say what happens at a time step; define step"),
         ({"on_spike": None}, "Mine does not say what happens at a spike; define on_spike"),
         ({"v_thresh": None, "__annotations__": {}}, "Mine has no variable v or no parameter v_thresh; define fires"),

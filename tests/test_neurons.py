@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import numpy as np
@@ -104,7 +103,9 @@ def stepped(neuron, v, g_exc, g_inh, dt=0.5, integrator="exponential_euler", dty
 @pytest.mark.parametrize("neuron", [EXCITATORY, INHIBITORY], ids=["excitatory", "inhibitory"])
 def test_exponential_step_is_the_exact_solution(neuron, g_exc, g_inh, v, dt):
     v_inf, tau = settled(neuron, g_exc, g_inh)
-    assert stepped(neuron, v, g_exc, g_inh, dt) == pytest.approx(v_inf + (v - v_inf) * math.exp(-dt / tau), rel=1e-12, abs=1e-11)
+    assert stepped(neuron, v, g_exc, g_inh, dt) == pytest.approx(
+        v_inf + (v - v_inf) * math.exp(-dt / tau), rel=1e-12, abs=1e-11
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -11,10 +11,11 @@ def test_python_examples_run_in_order(capsys):
     scope = {}
     for example in examples:
         exec(compile(example, "README.md", "exec"), scope)
-    assert len(examples) == 3
+    assert len(examples) == 4
     printed = capsys.readouterr().out.splitlines()
     assert float(printed[0]) > 0.75
     assert re.fullmatch(r"\d+ spikes, \(1000, 2\) potentials recorded", printed[1])
+    assert re.fullmatch(r"[1-9]\d* spikes, \(1000, 20\) potentials recorded", printed[2])
     assert scope["counts"].shape == (1, 400)
 
 

@@ -4,7 +4,6 @@ import importlib
 
 from engram._version import __version__
 
-
 _HOMES = {
     "Callback": "engram.callbacks",
     "DiehlCook": "engram.networks",

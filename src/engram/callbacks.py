@@ -248,8 +248,8 @@ class ProgressBar(Callback):
         return {**self.__dict__, "_context": None, "_bar": None, "_tasks": {}}
 
     def _open(self) -> None:
-        if _in_notebook() and not self.quiet:
-            self._context = _NotebookBar()
+        if in_notebook() and not self.quiet:
+            self._context = NotebookBar()
         else:
             self._context = terminal_bar("{task.fields[note]}", console=self.console, quiet=self.quiet)
         self._bar = self._context.__enter__()
@@ -292,7 +292,7 @@ def terminal_bar(*columns: str, console=None, quiet: bool = False) -> Iterator:
         yield progress
 
 
-class _NotebookBar:
+class NotebookBar:
     """The part of :class:`rich.progress.Progress` that is used here, as HTML: rich itself would need ipywidgets."""
 
     def __init__(self):
@@ -309,15 +309,22 @@ class _NotebookBar:
         self._show()
 
     def add_task(self, description: str, total: int, completed: int = 0, note: str = "") -> int:
+        """Begin a task; return its number."""
         self._tasks.append({"description": description, "total": total, "completed": completed, "note": note})
         return len(self._tasks) - 1
 
     def update(self, number: int, **fields) -> None:
+        """Change what is known of a task."""
         task = self._tasks[number]
         share = task["completed"] * 100 // max(task["total"], 1)
         task |= fields
         if "note" in fields or task["completed"] * 100 // max(task["total"], 1) > share:
             self._show()
+
+    def clear(self) -> None:
+        """Leave nothing on the page."""
+        self._tasks = []
+        self._show()
 
     def _show(self) -> None:
         from IPython.display import HTML
@@ -334,7 +341,7 @@ def _task_html(task: dict) -> str:
     )
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
     """Whether output goes to the page of a notebook."""
     try:
         return type(get_ipython()).__name__ == "ZMQInteractiveShell"

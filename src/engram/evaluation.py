@@ -12,9 +12,10 @@ from engram import randomness
 from engram.datasets.base import Dataset
 from engram.errors import ConfigError, DataError
 from engram.model import Model
+from engram.processors import default_threads
 from engram.randomness import Stream
 from engram.readout import SCHEMES, Readout, fit_readout
-from engram.simulator import Simulator, default_threads
+from engram.simulator import Simulator
 from engram.training import TrainingSet
 
 OnProgress = Callable[[str, int, int], None]

@@ -11,8 +11,8 @@ import numpy as np
 from engram.errors import ConfigError
 from engram.model import Model
 from engram.model_input import samples
+from engram.processors import default_threads
 from engram.readout import SCHEMES, UNASSIGNED
-from engram.simulator import default_threads
 
 WINNERS = 5
 

@@ -94,7 +94,9 @@ def stream_key(seed: int, stream: Stream, number: int = 0) -> np.ndarray:
     ndarray of shape (2,), uint64
         Two 32-bit words.
     """
-    digest = hashlib.blake2b(int(seed).to_bytes(16, "little", signed=True), digest_size=8, key=bytes([stream, *([number] if number else [])]))
+    digest = hashlib.blake2b(
+        int(seed).to_bytes(16, "little", signed=True), digest_size=8, key=bytes([stream, *([number] if number else [])])
+    )
     return np.frombuffer(digest.digest(), dtype="<u4").astype(np.uint64)
 
 

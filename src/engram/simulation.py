@@ -127,7 +127,9 @@ def simulate(
     check_count("n_steps", n_steps, at_least=0)
     check_count("every", every)
     if isinstance(rule, str):
-        raise ConfigError(f"rule must be a learning rule such as Triplet(), got {rule!r}; make one by make_rule({rule!r}).")
+        raise ConfigError(
+            f"rule must be a learning rule such as Triplet(), got {rule!r}; make one by make_rule({rule!r})."
+        )
     options = {"input_delays": input_delays} if isinstance(network, DiehlCook) else {}
     simulator = Simulator(
         network, rule, seed=seed, kernel=kernel, weights=weights, theta=theta, delays=delays, **options
@@ -150,7 +152,9 @@ def _result(simulator: Simulator, found: dict, recorder: _Recorder) -> Simulatio
         names = ("v", "g_exc", "g_inh", "theta")
         recording = {n: recorder.values.get(f"exc.{n}", np.zeros((recorder.n_records, 0))) for n in names}
         rule_state = named_rule_state(simulator.rule, simulator.memory) if described.plastic else {}
-        return Simulation(weights=state.weights, theta=state.theta, rule_state=rule_state, recording=recording, **common)
+        return Simulation(
+            weights=state.weights, theta=state.theta, rule_state=rule_state, recording=recording, **common
+        )
     return Simulation(
         weights={name: p.weights for name, p in state.projections.items()},
         theta={name: p.theta for name, p in state.populations.items()},
@@ -171,9 +175,7 @@ def _spikes_by_input(network: Network, spikes, n_steps: int) -> dict:
         if name not in network.inputs:
             raise DataError(f"There is no input {name!r}; there are {', '.join(names)}.")
     silent = (np.zeros(0, np.int64), np.zeros(0, np.int64))
-    return {
-        name: in_order(spikes.get(name, silent), n_steps, "spikes", network.inputs[name].n) for name in names
-    }
+    return {name: in_order(spikes.get(name, silent), n_steps, "spikes", network.inputs[name].n) for name in names}
 
 
 def _wanted(simulator: Simulator, record) -> dict[str, tuple[str, str, np.ndarray]]:
@@ -203,9 +205,7 @@ def _checked(simulator: Simulator, part: str, variable: str, neurons) -> np.ndar
         rule = described.named[part].rule
         known = ("weights", *(() if rule is None else [n for kind in _KINDS for n in known_names(rule)[kind]]))
     else:
-        raise ConfigError(
-            f"record names {part!r}; there are {', '.join([*described.populations, *described.named])}."
-        )
+        raise ConfigError(f"record names {part!r}; there are {', '.join([*described.populations, *described.named])}.")
     if variable not in known:
         raise ConfigError(f"{part} has no {variable!r} to record; it has {', '.join(known)}.")
     if part in described.populations:

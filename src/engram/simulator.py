@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import queue
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from engram.kernels.memory import NEVER
 from engram.kernels.state import NetworkState, new_state
 from engram.networks import DiehlCook, Network, Protocol
 from engram.plasticity.base import LearningRule, check_rule, is_learning_rate, known_names
+from engram.processors import default_threads
 from engram.randomness import Stream, content_counter, stream_key
 from engram.sources import Poisson, Source
 from engram.validation import check_choice, check_count
@@ -24,11 +24,6 @@ NEURONS_PER_THREAD = 800
 """Learning neurons from which a further thread pays."""
 
 _IMAGES_PER_TASK = 32
-
-
-def default_threads() -> int:
-    """As many threads as this process may use processors."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_network(kernel: str, network: Network, state: NetworkState, n_threads: int = 1):
@@ -179,7 +174,7 @@ class Simulator:
         counts : ndarray of shape (n_neurons,), int32
             Spikes of the population that is read out.
         """
-        if learn:
+        if learn and isinstance(self.network, DiehlCook):
             self._check_learning()
         counts = np.zeros(self.described.size_of(self.described.readout), np.int32)
         network = self.loaded(1)
@@ -396,7 +391,9 @@ class Simulator:
                 if population.threshold is not None:
                     plus[k] = population.threshold.plus * population.threshold.plus_decay**progress
         else:
-            counters = np.array([_counter_of([s[m] for s in samples.values()]) for m in range(n)], np.uint64).view(np.int64)
+            counters = np.array([_counter_of([s[m] for s in samples.values()]) for m in range(n)], np.uint64).view(
+                np.int64
+            )
         schedule = dict(self.schedule)
         if not learns:
             schedule |= {"at_rest": 1, "stop_spikes": int(NEVER)}
@@ -433,7 +430,9 @@ class Simulator:
         if set(images) != set(names):
             raise DataError(f"This network has the inputs {', '.join(names)}, got samples for {', '.join(images)}.")
         samples = {
-            name: _pixels(images[name], self.described.inputs[name].n) if _takes_pixels(self.sources[name]) else list(images[name])
+            name: _pixels(images[name], self.described.inputs[name].n)
+            if _takes_pixels(self.sources[name])
+            else list(images[name])
             for name in names
         }
         sizes = {len(s) for s in samples.values()}
@@ -503,7 +502,11 @@ def _counter_of(samples) -> np.uint64:
     """The counter of what is shown: a hash of its content."""
     if len(samples) == 1 and isinstance(samples[0], np.ndarray):
         return content_counter(samples[0])
-    parts = [np.ravel(np.asarray(part, np.float32)) for sample in samples for part in (sample if isinstance(sample, tuple) else (sample,))]
+    parts = [
+        np.ravel(np.asarray(part, np.float32))
+        for sample in samples
+        for part in (sample if isinstance(sample, tuple) else (sample,))
+    ]
     return content_counter(np.concatenate(parts) if parts else np.zeros(0, np.float32))
 
 

@@ -27,9 +27,10 @@ from engram.model import Model
 from engram.plasticity.base import LearningRule
 from engram.plasticity.records import rule_record
 from engram.plasticity.registry import settled_rule
+from engram.processors import default_threads
 from engram.randomness import Stream
 from engram.readout import RunningAccuracy
-from engram.simulator import Simulator, default_threads, named_rule_state
+from engram.simulator import Simulator, named_rule_state
 
 BLOCK = 25
 """Images between two looks at the clock, the keyboard and the learning curve."""

@@ -99,13 +99,19 @@ def test_resuming_a_finished_run_changes_nothing(uninterrupted, tmp_path):
     assert_same_run(folder, uninterrupted)
 
 
+def copy_unfinished(run, folder):
+    """A run as a kill at its very end leaves it."""
+    shutil.copytree(run, folder)
+    (folder / "summary.json").unlink()
+
+
 def test_only_the_last_two_checkpoints_are_kept(uninterrupted):
     assert len(RunFolder(uninterrupted).checkpoint_files()) == 2
 
 
 def test_damaged_checkpoint_is_refused_and_the_one_before_offered(uninterrupted, tmp_path):
     folder = tmp_path / "run"
-    shutil.copytree(uninterrupted, folder)
+    copy_unfinished(uninterrupted, folder)
     older, newest = RunFolder(folder).checkpoint_files()
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 4
@@ -120,7 +126,7 @@ def test_damaged_checkpoint_is_refused_and_the_one_before_offered(uninterrupted,
 
 def test_truncated_checkpoint_is_refused(uninterrupted, tmp_path):
     folder = tmp_path / "run"
-    shutil.copytree(uninterrupted, folder)
+    copy_unfinished(uninterrupted, folder)
     newest = RunFolder(folder).checkpoint_files()[-1]
     newest.write_bytes(newest.read_bytes()[:-100])
     code, _, err = finish("--resume", folder, "--quiet")
@@ -130,7 +136,7 @@ def test_truncated_checkpoint_is_refused(uninterrupted, tmp_path):
 
 def test_checkpoint_of_another_configuration_is_refused(uninterrupted, tmp_path):
     folder = tmp_path / "run"
-    shutil.copytree(uninterrupted, folder)
+    copy_unfinished(uninterrupted, folder)
     config = folder / "config.toml"
     config.write_text(config.read_text().replace("seed = 0", "seed = 1"))
     code, _, err = finish("--resume", folder, "--quiet")

@@ -23,9 +23,10 @@ from engram.kernels.memory import GROUP, LANES, LINE_WORDS, NEVER, aligned_zeros
 from engram.kernels.neuron_code import PopulationWriter, packed_constants
 from engram.kernels.projections import all_but_own, dense, listed, one_to_one, ring, spikes
 from engram.kernels.records import INPUT, LEARNING, NETWORK, POPULATION, PRESENTATION, PROJECTION, TEAM
-from engram.kernels.rule_code import ready_rule, rule_code
+from engram.kernels.rule_code import checked_rule, rule_code
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network, Population
+from engram.neurons.base import refractory_period
 from engram.plasticity.base import LearningRule
 from engram.plasticity.normalization import KINDS, target_norm
 from engram.projections.base import Projection
@@ -83,9 +84,9 @@ def counted_channel(network: Network, name: str) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _population_routines(
-    kind: type, equations_of, integrator: str, dtype: str, sleeping: bool, counted: str
+    kind: type, equations_of, integrator: str, dtype: str, sleeping: bool, counted: str, reached: tuple[str, ...] | None
 ) -> dict[str, Routine]:
-    writer = PopulationWriter(equations_of.neuron, integrator, dtype, counted)
+    writer = PopulationWriter(equations_of.neuron, integrator, dtype, counted, reached)
     return writer.sleeping() if sleeping else writer.dense()
 
 
@@ -109,7 +110,10 @@ def population_routines(network: Network, name: str) -> dict[str, Routine]:
     neuron = network.populations[name].neuron
     equations = _EquationsOf(neuron, network.integrator)
     asleep, counted = sleeps(network, name), counted_channel(network, name)
-    return _population_routines(type(neuron), equations, network.integrator, network.dtype, asleep, counted)
+    reached = tuple(sorted({_channel_name(network, p) for p in network.projections if p.after == name and asleep}))
+    return _population_routines(
+        type(neuron), equations, network.integrator, network.dtype, asleep, counted, reached if asleep else None
+    )
 
 
 def _check_own_neuron(network: Network, name: str) -> None:
@@ -154,7 +158,9 @@ def learning_routines(network: Network, p: Projection) -> dict[str, Routine]:
     """The routines of a projection that learns, its rule's own aside."""
     acts = {name: getattr(learning, name) for name in ("begin", "calm", "pre", "post", "expose", "end", "normalize")}
     if p.layout == "listed":
-        acts |= {name: getattr(learning, f"{name}_listed") for name in ("begin", "pre", "post", "expose", "end", "normalize")}
+        acts |= {
+            name: getattr(learning, f"{name}_listed") for name in ("begin", "pre", "post", "expose", "end", "normalize")
+        }
     return _routines(acts, _scope(network.dtype, EXP2=exp2_coefficients(network.dtype)))
 
 
@@ -231,7 +237,7 @@ class CompiledNetwork:
     def __init__(self, network: Network, state: NetworkState, n_threads: int = 1):
         self.network, self.state = network, state
         self.n_threads = n_threads if can_share(network) else 1
-        self.codes = {p.name: ready_rule(p.rule, network.dtype) for p in network.plastic}
+        self.codes = {p.name: checked_rule(p.rule, network.dtype) for p in network.plastic}
         for name in network.populations:
             _check_own_neuron(network, name)
         machine.prepare(routines_of(network, state))
@@ -246,8 +252,17 @@ class CompiledNetwork:
 
     # What is asked of it.
 
-    def run(self, spikes_of: dict, n_steps: int, *, learn: bool, counts: np.ndarray, record: bool = False, observer=None,
-            every: int = 0) -> dict[str, np.ndarray]:  # fmt: skip
+    def run(
+        self,
+        spikes_of: dict,
+        n_steps: int,
+        *,
+        learn: bool,
+        counts: np.ndarray,
+        record: bool = False,
+        observer=None,
+        every: int = 0,
+    ) -> dict[str, np.ndarray]:
         """Advance the network on given input spikes, on one thread.
 
         Parameters
@@ -272,7 +287,11 @@ class CompiledNetwork:
         for k, name in enumerate(self.network.inputs):
             index, offset = spikes_of[name]
             source = share.inputs[k]
-            source["index"], source["offset"], source["n_driven"] = index.ctypes.data, offset.ctypes.data, len(offset) - 1
+            source["index"], source["offset"], source["n_driven"] = (
+                index.ctypes.data,
+                offset.ctypes.data,
+                len(offset) - 1,
+            )
         net, errors = share.network[0], []
         net["learn"], net["every"] = learn, every
         net["in_groups"] = not every
@@ -302,7 +321,9 @@ class CompiledNetwork:
             share.network["in_groups"] = not (shown.schedule["stop_spikes"] < NEVER and self._sends_inputs_late)
         records = [self._presentation(share, shown) for share in self.shares]
         self.errors: list[BaseException] = []
-        calls = [(share.network.ctypes.data, record.ctypes.data) for share, record in zip(self.shares, records, strict=True)]
+        calls = [
+            (share.network.ctypes.data, record.ctypes.data) for share, record in zip(self.shares, records, strict=True)
+        ]
         if len(calls) == 1 and pool is None:
             self._present(*calls[0])
         else:
@@ -317,8 +338,8 @@ class CompiledNetwork:
 
     @property
     def _sends_inputs_late(self) -> bool:
-        """Whether inputs' spikes are under way for some time. Before a group they are sent ahead, which cannot be undone
-        if a presentation is stopped in it."""
+        """Whether inputs' spikes are under way for some time. Before a group they are sent ahead, which cannot be
+        undone if a presentation is stopped in it."""
         late = [p for p in self.network.projections if p.before in self.network.inputs]
         return any(p.layout == "all_but_own" or not p.has_one_delay or p.delay > 0 for p in late)
 
@@ -357,12 +378,13 @@ class CompiledNetwork:
         network = self.network
         share = Share(
             thread, self.n_threads, np.zeros(1, NETWORK), np.zeros(len(network.populations), POPULATION),
-            np.zeros(max(1, len(network.projections)), PROJECTION), np.zeros(max(1, len(network.projections)), LEARNING),
+            np.zeros(max(1, len(network.projections)), PROJECTION),
+            np.zeros(max(1, len(network.projections)), LEARNING),
             np.zeros(max(1, len(network.inputs)), INPUT),
         )  # fmt: skip
         for k, name in enumerate(network.populations):
             self._fill_population(share, share.populations[k], name)
-        for k, (name, source) in enumerate(network.inputs.items()):
+        for k, source in enumerate(network.inputs.values()):
             share.inputs[k]["n"] = source.n
         for k, p in enumerate(network.projections):
             self._fill_projection(share, k, p)
@@ -402,7 +424,7 @@ class CompiledNetwork:
         asleep = sleeps(network, name)
         first, n = self._borders(share, name)
         stride, n_variables, n_channels = padded_lanes(n, dtype), len(state.names), len(neuron.channels)
-        held = [state.names.index(v) for v in neuron.held if neuron.t_ref > 0 or asleep]
+        held = [state.names.index(v) for v in neuron.held if refractory_period(neuron) > 0 or asleep]
         values, hold = (share.own(x) if asleep else x for x in (state.values, state.hold))
         rest = [neuron.resting()[v] for v in state.names]
         constants = packed_constants(neuron, network.dt, network.integrator, dtype)
@@ -416,7 +438,7 @@ class CompiledNetwork:
             "theta_now": aligned_zeros((stride,), dtype), "until": np.zeros(stride, np.int32),
             "held": np.zeros(n, np.int32), "values_held": np.zeros((max(1, len(held)), n), dtype),
             "n_held_variables": len(held), "held_variables": np.array(held, np.int64),
-            "t_ref": round(neuron.t_ref / network.dt), "constants": constants,
+            "t_ref": round(refractory_period(neuron) / network.dt), "constants": constants,
             "v_thresh": float(getattr(neuron, "v_thresh", 0.0)), "rows": rows,
             "counted_weight": _counted_weight(network, name),
             "arriving": np.full((n_channels + 3) * GROUP, rows.ctypes.data, np.int64),
@@ -472,7 +494,7 @@ class CompiledNetwork:
     def _fill_learning(self, share: Share, record, p: Projection, n: int) -> None:
         network, state, code = self.network, self.state.projections[p.name], self.codes[p.name]
         memory, dtype, rule = state.memory, network.dtype, p.rule
-        n_before, n_after = network.size_of(p.before), network.size_of(p.after)
+        n_before = network.size_of(p.before)
         longest = n_before if state.listing is None else max(1, state.listing.longest)
         x_pre, pre_step = share.own(memory.x_pre), share.own(memory.pre_step)
         n_places = min(n, _COLUMNS) if state.listing is None else 1
@@ -537,14 +559,25 @@ class CompiledNetwork:
         def encode(address, m, n_steps, counter, attempt):
             try:
                 index, offset = source.spikes_for(
-                    n_inputs, samples[m], n_steps, self.network.dt, float(record["intensity"]), key, np.uint64(counter % 2**64), attempt
+                    n_inputs,
+                    samples[m],
+                    n_steps,
+                    self.network.dt,
+                    float(record["intensity"]),
+                    key,
+                    np.uint64(counter % 2**64),
+                    attempt,
                 )
-            except BaseException as error:  # noqa: BLE001  (it cannot pass through compiled code)
+            except BaseException as error:
                 self.errors.append(error)
                 self.stop[0] = 1
                 index, offset = np.zeros(0, np.int32), np.zeros(n_steps + 1, np.int64)
             shown["index"], shown["offset"] = index, offset
-            record["index"], record["offset"], record["n_driven"] = index.ctypes.data, offset.ctypes.data, len(offset) - 1
+            record["index"], record["offset"], record["n_driven"] = (
+                index.ctypes.data,
+                offset.ctypes.data,
+                len(offset) - 1,
+            )
             return 0
 
         return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)(encode)
@@ -560,7 +593,8 @@ class CompiledNetwork:
         if shown.learns:
             given["parameters"] = np.array(
                 [
-                    shown.parameters[p.name].ctypes.data + np.arange(shown.n_samples) * shown.parameters[p.name].strides[0]
+                    shown.parameters[p.name].ctypes.data
+                    + np.arange(shown.n_samples) * shown.parameters[p.name].strides[0]
                     if p.rule is not None
                     else np.zeros(shown.n_samples, np.int64)
                     for p in self.network.projections
@@ -667,7 +701,7 @@ def _observer(observer, stop, errors: list):
         try:
             if not errors:
                 observer(step)
-        except BaseException as error:  # noqa: BLE001  (it cannot pass through compiled code)
+        except BaseException as error:
             errors.append(error)
         return 0
 

@@ -1,5 +1,10 @@
 """Where machine code lies: shipped with a wheel, and kept for this user.
 
+Shipped code is named by what its routine means and nothing else: bits depend on neither the version of Python nor that
+of the compiler, since neither may regroup or fuse what a routine computes, so a wheel's code serves all of them. Kept
+code is named by these versions and the processor too: a user's own equations are known by their bytecode, and a mended
+compiler compiles anew.
+
 A kept file is a digest of 32 bytes and the object file that it is of. Nothing of a file is used before its digest was
 compared, and only files in a folder that nobody else may write to are looked at; anything else is as if there were no
 file, and the code is compiled again.
@@ -9,9 +14,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.metadata
 import os
 import shutil
 import stat
+import sys
 import warnings
 from pathlib import Path
 
@@ -48,7 +55,8 @@ def cache_folder() -> Path:
 
 def find(routine, target: tuple[str, str]) -> bytes | None:
     """The machine code of a routine, if it was shipped or kept for this processor."""
-    if _shipped_fits() and (code := _read(SHIPPED / f"{routine.digest}{_SUFFIX}")) is not None:
+    shipped = _shipped()
+    if shipped is not None and (code := _read(shipped / f"{routine.digest}{_SUFFIX}", _owner_of_package())) is not None:
         return code
     folder = _folder()
     return None if folder is None else _read(folder / _file_name(routine, target))
@@ -71,20 +79,37 @@ def ship(routine, code: bytes, folder: Path = SHIPPED) -> Path:
 
 
 @functools.cache
-def _shipped_fits() -> bool:
-    """Whether there is shipped code, and this processor understands it; a processor named by the user means to have
-    code of its own."""
-    if os.environ.get("NUMBA_CPU_NAME") or os.environ.get("ENGRAM_SHIPPED_CODE") == "0" or not SHIPPED.is_dir():
-        return False
+def _shipped() -> Path | None:
+    """Where shipped code lies, if there is any and this processor understands it.
+
+    ``ENGRAM_SHIPPED_CODE`` names another folder, or with 0 none; a processor that the user names means to have code of
+    its own.
+    """
+    named = os.environ.get("ENGRAM_SHIPPED_CODE", "")
+    folder = Path(named) if named else SHIPPED
+    if os.environ.get("NUMBA_CPU_NAME") or named == "0" or not folder.is_dir():
+        return None
     import llvmlite.binding as llvm
 
     features = llvm.get_host_cpu_features()
-    return all(features.get(name) for name in _NEEDED)
+    return folder if all(features.get(name) for name in _NEEDED) else None
+
+
+@functools.cache
+def _owner_of_package() -> int | None:
+    """Who owns the sources, and so may own code that was shipped with them."""
+    return Path(__file__).stat().st_uid if hasattr(os, "getuid") else None
 
 
 def _file_name(routine, target: tuple[str, str]) -> str:
-    name = hashlib.sha256(f"{routine.digest} {target}".encode()).hexdigest()
+    name = hashlib.sha256(f"{routine.digest} {target} {_versions()}".encode()).hexdigest()
     return f"{routine.function.__name__.strip('_')}-{name[:40]}{_SUFFIX}"
+
+
+@functools.cache
+def _versions() -> str:
+    """Of what compiles here: a mended compiler compiles anew."""
+    return f"{sys.version_info[:2]} {[importlib.metadata.version(name) for name in ('numba', 'llvmlite', 'numpy')]}"
 
 
 def _folder() -> Path | None:
@@ -116,14 +141,14 @@ def _without(why: str) -> None:
         )
 
 
-def _read(path: Path) -> bytes | None:
-    """The code in a file, if it is whole and the user's own."""
+def _read(path: Path, owner: int | None = None) -> bytes | None:
+    """The code in a file, if it is whole and belongs to the user, the system or a further owner."""
     try:
         with path.open("rb") as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
                 return None
-            if hasattr(os, "getuid") and about.st_uid not in (os.getuid(), 0):
+            if hasattr(os, "getuid") and about.st_uid not in (os.getuid(), 0, owner):
                 return None
             content = file.read(_MOST_BYTES)
     except OSError:

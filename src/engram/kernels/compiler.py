@@ -21,19 +21,45 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils, codegen, compiler_lock, cpu
+from numba.core import cgutils, codegen, compiler_lock, cpu, typed_passes, untyped_passes
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_machinery import PassManager
 from numba.core.cpu import CPUTargetOptions
+from numba.core.imputils import builtin_registry
 from numba.core.options import TargetOptions
+from numba.core.typing import npydecl
+from numba.core.typing.templates import _TemplateTargetHelperMixin as _Helper
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import populate_array
 
 from engram import arithmetic
-from engram.kernels.precision import compiled_equation
 from engram.kernels.machine import LIBRARY_PREFIX, Equation, Routine, names_in
+from engram.kernels.precision import compiled_equation
 
 CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")  # the compiler has it, but no word for it
 
-_PLAIN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, "error_model": "numpy", "nogil": True}
+
+class _Pipeline(CompilerBase):
+    """What parts need of Numba's passes: they hold no closures, comprehensions or expressions of whole arrays."""
+
+    def define_pipelines(self):
+        """Numba's own order, less a dozen passes that would look for such."""
+        manager = PassManager("part")
+        for step in _PASSES:
+            manager.add_pass(step, step.__name__)
+        manager.finalize()
+        return [manager]
+
+
+_PASSES = (
+    untyped_passes.TranslateByteCode, untyped_passes.FixupArgs, untyped_passes.IRProcessing,
+    untyped_passes.RewriteSemanticConstants, untyped_passes.GenericRewrites, untyped_passes.ReconstructSSA,
+    untyped_passes.DeadBranchPrune, typed_passes.NopythonTypeInference, typed_passes.PreLowerStripPhis,
+    typed_passes.IRLegalization, typed_passes.AnnotateTypes, typed_passes.NativeLowering, typed_passes.NoPythonBackend,
+)  # fmt: skip
+
+_PLAIN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, "error_model": "numpy", "nogil": True,
+          "pipeline_class": _Pipeline}  # fmt: skip
 
 
 def object_code(routine: Routine, target: tuple[str, str]) -> bytes:
@@ -45,28 +71,41 @@ def object_code(routine: Routine, target: tuple[str, str]) -> bytes:
         signature = (types.int64,) * (n_arguments - n_bounds) + (types.float64,) * n_bounds
         function.compile(types.int64(*signature))
         result = function.overloads[signature]
-        result.library._ensure_finalized()
         module = _with_entry(result, routine.symbol, n_arguments - n_bounds, n_bounds)
     return _translated(module, routine.symbol, target)
 
 
 @contextlib.contextmanager
 def _front_end_only():
-    """Let Numba link what it compiles, but neither optimise nor translate it."""
+    """Let Numba neither link, optimise nor translate what it compiles, nor look again and again for what is known.
+
+    All that is private to Numba and changed here is changed for so long, and in no other place.
+    """
+    find_registry, type_operator = _Helper._get_target_registry, npydecl.NumpyRulesArrayOperator.generic
 
     def finalize(library):
-        for linked in dict.fromkeys(library._linking_libraries):
-            library._final_module.link_in(linked._get_module_for_linking(), preserve=True)
         library._finalized = True
 
     def add_module(library, module):
         module.data_layout = library._codegen._data_layout
         library._final_module.link_in(module)
 
+    def registry(template, reason):  # asked for at every call of an intrinsic; all else is refreshed each time
+        ours = template.metadata.get("target", "generic") in ("generic", "cpu")
+        return builtin_registry if ours else find_registry(template, reason)
+
+    def operator_on_arrays(template, arguments, keywords):  # asked for at every sum of two numbers too
+        kinds = [a.type if isinstance(a, types.Optional) else a for a in arguments]
+        if any(isinstance(kind, types.ArrayCompatible) for kind in kinds):
+            return type_operator(template, arguments, keywords)
+        return None
+
     patches = (
         (codegen.CPUCodeLibrary, "finalize", finalize),
         (codegen.CPUCodeLibrary, "add_llvm_module", add_module),
         (cpu.CPUContext, "get_executable", lambda *_: [].append),  # a function of its own that nobody calls
+        (_Helper, "_get_target_registry", registry),
+        (npydecl.NumpyRulesArrayOperator, "generic", operator_on_arrays),
     )
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in patches]
     try:
@@ -76,6 +115,18 @@ def _front_end_only():
     finally:
         for owner, name, original in before:
             setattr(owner, name, original)
+
+
+def _linked(library):
+    """One module of all that a library reaches."""
+    module, seen, left = library._final_module.clone(), {library}, list(library._linking_libraries)
+    while left:
+        other = left.pop(0)
+        if other not in seen:
+            seen.add(other)
+            module.link_in(other._final_module, preserve=True)
+            left += other._linking_libraries
+    return module
 
 
 def _with_entry(result, symbol: str, n_whole: int, n_doubles: int):
@@ -92,7 +143,7 @@ def _with_entry(result, symbol: str, n_whole: int, n_doubles: int):
     returned, excuse = builder.alloca(whole), builder.alloca(word)
     builder.call(inner, [returned, excuse, *outer.args])
     builder.ret(builder.load(returned))
-    linked = result.library._final_module.clone()
+    linked = _linked(result.library)
     added = llvm.parse_assembly(str(module))
     added.data_layout, added.triple = linked.data_layout, linked.triple
     linked.link_in(added)
@@ -100,7 +151,9 @@ def _with_entry(result, symbol: str, n_whole: int, n_doubles: int):
         if not function.is_declaration and function.name != symbol:
             function.linkage = llvm.Linkage.internal
     for variable in linked.global_variables:
-        if variable.linkage in (llvm.Linkage.common, llvm.Linkage.external) and variable.name.startswith("_ZN08NumbaEnv"):
+        if variable.linkage in (llvm.Linkage.common, llvm.Linkage.external) and variable.name.startswith(
+            "_ZN08NumbaEnv"
+        ):
             variable.linkage = llvm.Linkage.internal
     return linked
 
@@ -129,9 +182,10 @@ def _translated(module, symbol: str, target: tuple[str, str]) -> bytes:
 
 
 _MATHS = (
-    "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs floor fma fmod"
-    " hypot ldexp lgamma log log10 log1p log2 nearbyint pow rint round sin sinh sqrt tan tanh tgamma trunc"
-).split()
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "copysign", "cos", "cosh", "erf",
+    "erfc", "exp", "exp2", "expm1", "fabs", "floor", "fma", "fmod", "hypot", "ldexp", "lgamma", "log", "log10", "log1p", "log2",
+    "nearbyint", "pow", "rint", "round", "sin", "sinh", "sqrt", "tan", "tanh", "tgamma", "trunc",
+)  # fmt: skip
 _FROM_C = {"engram_reallocate", "sched_yield", "memset", "memcpy", "memmove", *_MATHS, *(f"{n}f" for n in _MATHS)}
 """What object files take from C's library."""
 

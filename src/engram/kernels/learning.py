@@ -103,7 +103,11 @@ def _evaluate_moving(p, rule, t):
     asked, rate, floor = pointer(rule.asked, I8), pointer(rule.post_rate, REAL), REAL(rule.floor)
     for k in range(rule.n_asked):
         at = k * p.n_after * BYTES
-        x, now, since = pointer(rule.moving_x + at, REAL), pointer(rule.moving_now + at, REAL), pointer(rule.moving_since, I4)
+        x, now, since = (
+            pointer(rule.moving_x + at, REAL),
+            pointer(rule.moving_now + at, REAL),
+            pointer(rule.moving_since, I4),
+        )
         _decay(now, x, since, rate[asked[k]], I4(t), floor, rule.n_moving)
     if not rule.pre_everywhere and (rule.n_asked == 0 or _any_zero(pointer(rule.moving_now, REAL), rule.n_moving)):
         now = pointer(rule.moving_now, REAL)
@@ -149,7 +153,9 @@ def _mark(p, rule, i, t):
         if np.isnan(add[k]):
             x[at] = REAL(1.0)
         else:
-            x[at] = trace_now(x[at], pointer(rule.pre_rate, REAL)[k], REAL(t - step[i]), REAL(rule.floor), EXP2) + add[k]
+            x[at] = (
+                trace_now(x[at], pointer(rule.pre_rate, REAL)[k], REAL(t - step[i]), REAL(rule.floor), EXP2) + add[k]
+            )
     step[i] = t
 
 
@@ -205,8 +211,8 @@ def _change_row(p, rule, i, t):
         _get_synapses(p, rule, i * p.n_after_all, rule.moving, rule.n_moving, p.n_after, t)
     call_rule(
         rule.on_pre,
-        (row, rule.moving, rule.moving, rule.n_moving, rule.one, rule.moving_now, rule.synapse_now, p.n_after, rule.state, p.n_columns,
-         rule.parameters), rule.w_min, rule.w_max,
+        (row, rule.moving, rule.moving, rule.n_moving, rule.one, rule.moving_now, rule.synapse_now, p.n_after,
+         rule.state, p.n_columns, rule.parameters), rule.w_min, rule.w_max,
     )  # fmt: skip
     if rule.n_synapse:
         _set_synapses(p, rule, i * p.n_after_all, rule.moving, rule.n_moving, p.n_after, t)
@@ -283,8 +289,8 @@ def _change_list(p, rule, i, t):
         _get_synapses(p, rule, 0, rule.chosen, n, p.n_after, t)
     call_rule(
         rule.on_pre,
-        (p.weights, rule.chosen, rule.chosen + 4 * p.n_after, n, rule.one, rule.chosen_x, rule.synapse_now, p.n_after, rule.state,
-         p.n_columns, rule.parameters), rule.w_min, rule.w_max,
+        (p.weights, rule.chosen, rule.chosen + 4 * p.n_after, n, rule.one, rule.chosen_x, rule.synapse_now, p.n_after,
+         rule.state, p.n_columns, rule.parameters), rule.w_min, rule.w_max,
     )  # fmt: skip
     if rule.n_synapse:
         _set_synapses(p, rule, 0, rule.chosen, n, p.n_after, t)
@@ -410,7 +416,8 @@ def _fire_one(p, rule, j, t, column, n, x_pre):
     for k in range(rule.n_state):
         one[2 * ROOM + k] = state[k * p.n_columns + c]
     call_rule(
-        rule.on_post, (column, n, x_pre, rule.one + ROOM * BYTES, rule.synapse_now, rule.one + 2 * ROOM * BYTES, rule.parameters),
+        rule.on_post,
+        (column, n, x_pre, rule.one + ROOM * BYTES, rule.synapse_now, rule.one + 2 * ROOM * BYTES, rule.parameters),
         rule.w_min, rule.w_max,
     )  # fmt: skip
     for k in range(rule.n_state):
@@ -456,7 +463,17 @@ def end(address, n_steps):
     for k in range(rule.n_synapse):
         for i in range(p.n_before):
             first = i * p.n_after_all + p.begin_after
-            _settle_some(rule.synapse, rule.synapse_step, k * rule.n_synapses, first, p.n_after, rule.synapse_rate, k, rule, n_steps)
+            _settle_some(
+                rule.synapse,
+                rule.synapse_step,
+                k * rule.n_synapses,
+                first,
+                p.n_after,
+                rule.synapse_rate,
+                k,
+                rule,
+                n_steps,
+            )
     if rule.n_synapse:
         step = pointer(rule.synapse_step, I4)
         for i in range(p.n_before):
@@ -474,7 +491,17 @@ def end_listed(address, n_steps):
         _mark_until(p, rule, n_steps)
     _settle(p, rule, n_steps)
     for k in range(rule.n_synapse):
-        _settle_some(rule.synapse, rule.synapse_step, k * rule.n_synapses, 0, rule.n_synapses, rule.synapse_rate, k, rule, n_steps)
+        _settle_some(
+            rule.synapse,
+            rule.synapse_step,
+            k * rule.n_synapses,
+            0,
+            rule.n_synapses,
+            rule.synapse_rate,
+            k,
+            rule,
+            n_steps,
+        )
     if rule.n_synapse:
         step = pointer(rule.synapse_step, I4)
         for at in range(rule.n_synapses):

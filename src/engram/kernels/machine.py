@@ -5,20 +5,23 @@ that takes whole numbers, most of them addresses of records (:mod:`engram.kernel
 know each other only by address; so a learning rule or a neuron is compiled by itself, in a moment, and machine code
 that is at hand is loaded by a process that never imports the compiler.
 
-Kept code is named by a digest of everything that went into it: the code of the routine and of every function that it
-reaches, its placeholders, the records' layout, the compiler's version and the processor. An edit anywhere there gives
-another name, and what is kept cannot go stale.
+A routine is named by a digest of everything that it means: itself and every function that it reaches, its placeholders,
+the records' layout, and the files of ours that turn them into machine code. An edit anywhere there gives another name,
+and what is kept cannot go stale. Functions of engram's own go in as text, so that a digest is the same for every
+version of Python; those of users as bytecode, with Python's version. Code that is kept on a machine is named by the
+versions of the compiler and by the processor too, see :mod:`engram.kernels.code_store`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
-import importlib.metadata
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +30,7 @@ from types import CodeType, FunctionType, ModuleType
 import numpy as np
 
 from engram.kernels import code_store
+from engram.kernels.progress import Watcher, told
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,7 @@ def address(routine: Routine) -> int:
     if routine.digest not in _ADDRESSES:
         with _LOCK:
             if routine.digest not in _ADDRESSES:
-                code = code_store.find(routine, target()) or _compile(routine)
-                _ADDRESSES[routine.digest] = _load(routine, code)
-                _NAMES[routine.digest] = routine.function.__module__.split(".")[-1] + "." + routine.function.__name__
+                _place(routine, code_store.find(routine, target()) or _compile(routine))
     return _ADDRESSES[routine.digest]
 
 
@@ -92,36 +94,40 @@ def callable_routine(routine: Routine, n_arguments: int) -> Callable:
 
 
 def missing(routines: Iterable[Routine]) -> list[Routine]:
-    """Those of some routines that would have to be compiled."""
-    return [r for r in routines if r.digest not in _ADDRESSES and code_store.find(r, target()) is None]
+    """Those of some routines that would have to be compiled, each once."""
+    distinct = {routine.digest: routine for routine in routines if routine.digest not in _ADDRESSES}
+    return [routine for routine in distinct.values() if code_store.find(routine, target()) is None]
 
 
-def prepare(routines: Iterable[Routine], watch: Callable[[int, int, str], None] | None = None) -> None:
+def prepare(routines: Iterable[Routine], watch: Watcher | None = None) -> None:
     """Have the machine code of some routines at hand.
 
     Parameters
     ----------
     routines : iterable of Routine
     watch : callable, optional
-        Told how many are done, of how many that have to be compiled, and what comes next, before each and at the end.
+        Told how many are done, of how many that have to be compiled, and what comes next, before the first, after each
+        and at the end; by default whoever :func:`engram.kernels.progress.watch_compiling` named.
     """
-    watch = watch or _watcher
-    absent = missing(dict.fromkeys(routines))
-    for done, routine in enumerate(absent):
-        if watch is not None:
-            watch(done, len(absent), routine.label)
-        address(routine)
-    if absent and watch is not None:
-        watch(len(absent), len(absent), "")
+    routines = list(routines)
+    if not missing(routines):
+        return
+    with _LOCK, told(watch) as tell:
+        absent = missing(routines)  # another thread may have been at it
+        if absent:
+            tell(0, len(absent), absent[0].label)
+            from engram.kernels.workers import compiled
+
+            with contextlib.closing(compiled(absent, target())) as finished:
+                for done, (routine, code) in enumerate(finished, 1):
+                    code_store.keep(routine, target(), code)
+                    _place(routine, code)
+                    tell(done, len(absent), "" if done == len(absent) else absent[done].label)
 
 
-_watcher: Callable[[int, int, str], None] | None = None
-
-
-def watch_compiling(watcher: Callable[[int, int, str], None] | None) -> None:
-    """Whom :func:`prepare` tells of what it compiles, where it is not told itself."""
-    global _watcher
-    _watcher = watcher
+def _place(routine: Routine, code: bytes) -> None:
+    _ADDRESSES[routine.digest] = _load(routine, code)
+    _NAMES[routine.digest] = routine.function.__module__.split(".")[-1] + "." + routine.function.__name__
 
 
 def _compile(routine: Routine) -> bytes:
@@ -203,8 +209,8 @@ def free(address: int) -> None:
 
 
 def routine_digest(routine: Routine) -> str:
-    """A digest of a routine, of everything that it reaches, and of what compiles it."""
-    digest = hashlib.sha256(_toolchain().encode())
+    """A digest of a routine, of everything that it reaches, and of what of ours compiles it."""
+    digest = hashlib.sha256(_translators().encode())
     digest.update(f"bounds {routine.bounds}".encode())
     scope = dict(routine.scope)
     for piece in _reached(routine.function, scope, set()):
@@ -212,15 +218,39 @@ def routine_digest(routine: Routine) -> str:
     return digest.hexdigest()
 
 
+_PACKAGE = Path(__file__).parents[1]
+_IMPORTED = time.time()
+
+
 @functools.cache
-def _toolchain() -> str:
-    """What turns parts and equations into machine code: versions, and the files of ours that do it."""
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite", "numpy")]
-    package = Path(__file__).parents[1]
-    files = [package / "precision.py", package / "arithmetic.py", *sorted((package / "equations").glob("*.py"))]
-    files += [package / "kernels" / f"{name}.py" for name in ("compiler", "precision", "registers")]
-    own = hashlib.sha256(b"".join(file.read_bytes() for file in files))
-    return f"{sys.version_info[:2]} {versions} {own.hexdigest()}"
+def _translators() -> str:
+    """The files of ours that turn parts and equations into machine code."""
+    files = [_PACKAGE / "precision.py", _PACKAGE / "arithmetic.py", *sorted((_PACKAGE / "equations").glob("*.py"))]
+    files += [_PACKAGE / "kernels" / f"{name}.py" for name in ("compiler", "precision", "registers")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _text_of(function: FunctionType) -> str | None:
+    """What tells a function of ours from every other, whatever Python runs it; None of other functions."""
+    if hasattr(function, "written"):
+        return f"{function.__qualname__} in {function.written}"
+    code = function.__code__
+    if code.co_name == "<lambda>":  # a line may hold several
+        return None
+    file = _digest_of_file(code.co_filename)
+    return None if file is None else f"{code.co_qualname} at {code.co_firstlineno} in {file}"
+
+
+@functools.cache
+def _digest_of_file(path: str) -> str | None:
+    """A file of the package as it was imported; None of other files, and if it may have been edited since."""
+    file = Path(path)
+    if not file.is_relative_to(_PACKAGE):
+        return None
+    try:
+        return None if file.stat().st_mtime > _IMPORTED else hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def _reached(value, scope: dict, seen: set):
@@ -229,20 +259,10 @@ def _reached(value, scope: dict, seen: set):
     if isinstance(value, Equation):
         yield f"equation in {value.dtype}"
         scope, value = {}, value.function
-    if isinstance(value, (FunctionType, CodeType)):
-        if id(value) in seen:
-            return
-        seen.add(id(value))
     if isinstance(value, FunctionType):
-        yield f"{getattr(value, 'compiled_as', '')}"
-        yield from _reached(value.__code__, scope, seen)
-        for cell in value.__closure__ or ():
-            yield from _reached(cell.cell_contents, scope, seen)
-        for name in names_in(value.__code__):
-            if name in scope or name in value.__globals__:
-                yield name
-                found = scope[name] if name in scope else value.__globals__[name]
-                yield from _of_module(found, value.__code__, scope, seen)
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield from _of_function(value, scope, seen)
     elif isinstance(value, CodeType):
         yield f"{value.co_code.hex()} {value.co_names} {value.co_varnames} {value.co_freevars}"
         for constant in value.co_consts:
@@ -257,13 +277,31 @@ def _reached(value, scope: dict, seen: set):
         yield f"{type(value).__qualname__} {value!r}"
 
 
+def _of_function(function: FunctionType, scope: dict, seen: set):
+    """As :func:`_reached`, of a function: itself, what it closes over, and the global names that it uses."""
+    yield f"{getattr(function, 'compiled_as', '')}"
+    text = _text_of(function)
+    if text is None:
+        yield f"Python {sys.version_info[:2]}"
+        yield from _reached(function.__code__, scope, seen)
+    else:
+        yield text
+    for cell in function.__closure__ or ():
+        yield from _reached(cell.cell_contents, scope, seen)
+    for name in sorted(set(names_in(function.__code__))):
+        if name in scope or name in function.__globals__:
+            yield name
+            found = scope[name] if name in scope else function.__globals__[name]
+            yield from _of_module(found, function.__code__, scope, seen)
+
+
 def _of_module(value, code: CodeType, scope: dict, seen: set):
     """As :func:`_reached`; of a module, what the code takes from it."""
     if not isinstance(value, ModuleType):
         yield from _reached(value, scope, seen)
         return
     yield value.__name__
-    for name in names_in(code):
+    for name in sorted(set(names_in(code))):
         found = getattr(value, name, None)
         if isinstance(found, (FunctionType, int, float)):
             yield name

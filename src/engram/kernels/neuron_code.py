@@ -74,9 +74,16 @@ class PopulationWriter:
     integrator, dtype : str
     counted : str
         A channel on which arrives a number of spikes, all of one weight, and nothing else; empty for none.
+    reached : tuple of str, optional
+        The channels on which anything ever arrives, all if not given. The variables of the others stay zero, as a
+        neuron that is `quiet` promises.
     """
 
-    def __init__(self, neuron: Neuron, integrator: str, dtype: str, counted: str = ""):
+    def __init__(
+        self, neuron: Neuron, integrator: str, dtype: str, counted: str = "", reached: tuple[str, ...] | None = None
+    ):
+        unreached = set(neuron.channels) - set(neuron.channels if reached is None or not neuron.quiet else reached)
+        self.zero = {neuron.channels[channel] for channel in unreached}
         self.counted = list(neuron.channels).index(counted) if counted else -1
         self.neuron, self.integrator, self.dtype = neuron, integrator, dtype
         self.equations: NeuronEquations = neuron.equations(integrator)
@@ -132,10 +139,11 @@ class PopulationWriter:
         space = {**parts.words_of_text(real), "_LANES": LANES, **self.kinds}
         for name, equation in self._equations().items():
             space[name] = scope[name] = Equation(equation, self.dtype)
-        exec(compile("\n".join(self.lines), f"<{type(self.neuron).__name__}>", "exec"), space)
+        text = "\n".join(self.lines)
+        exec(compile(text, f"<{type(self.neuron).__name__}>", "exec"), space)
         for name, value in list(space.items()):
             if getattr(value, "__code__", None) is not None and value.__code__.co_filename.startswith("<"):
-                value.__module__ = "engram.kernels.neuron_code"
+                value.__module__, value.written = "engram.kernels.neuron_code", text
                 scope[name] = parts.part(value, apart=name.startswith(("_loop", "_awake_step", "_receive", "_tidy")))
         label = f"{type(self.neuron).__name__}"
         routines = {act: Routine(f, tuple(scope.items()), label=label) for act, f in acts.items()}
@@ -235,7 +243,7 @@ class PopulationWriter:
             "    for _j in _range(_n):",
         )
         for k, name in enumerate(self.variables):
-            value = "REAL(0.0)" if loop.closed and k in self.targets else f"_here[{k} * _stride + _j]"
+            value = "_REAL(0.0)" if loop.closed and k in self.targets else f"_here[{k} * _stride + _j]"
             self._write(f"        {name} = {value}")
         for step in range(loop.steps):
             for channel in loop.channels:
@@ -251,7 +259,7 @@ class PopulationWriter:
             self._write(*self._assigned(*stepping, "        "))
             self._write(f"        _near |= {self._fires_text('_low[_j]')}")
         for k, name in enumerate(self.variables):
-            value = "REAL(0.0)" if loop.closed and k in self.targets else name
+            value = "_REAL(0.0)" if loop.closed and k in self.targets else name
             self._write(f"        _there[{k} * _stride + _j] = {value}")
         self._write(f"    return {NEAR} * _near + {STRAINED} * _strained + {OVERSHOT} * _overshot", "")
 
@@ -372,7 +380,8 @@ class PopulationWriter:
         loads = [line for line, n in zip(loads, self.variables, strict=True) if n in asked]
         self._write(
             "def _fired(_p, _t):",
-            "    _here, _low, _theta = _pointer(_p.here, _REAL), _pointer(_p.low, _REAL), _pointer(_p.theta_now, _REAL)",
+            "    _here, _low = _pointer(_p.here, _REAL), _pointer(_p.low, _REAL)",
+            "    _theta = _pointer(_p.theta_now, _REAL)",
             "    _c, _until, _found = _pointer(_p.constants, _REAL), _pointer(_p.until, _I4), _pointer(_p.fired, _I4)",
             "    _stride, _n, _first = _p.stride, _p.n, _p.first",
             "    _scale, _v_thresh = _REAL(_p.scale), _REAL(_p.v_thresh)",
@@ -449,12 +458,17 @@ class PopulationWriter:
             "",
             "def _tidy(_p):",
             "    _tidy_all(",
-            "        _pointer(_p.here, _REAL), _pointer(_p.open, _I8), _p.n_lanes, _p.stride, _pointer(_p.constants, _REAL)",
+            "        _pointer(_p.here, _REAL), _pointer(_p.open, _I8), _p.n_lanes, _p.stride,",
+            "        _pointer(_p.constants, _REAL)",
             "    )",
             "",
         )
 
     # Sleeping populations: the awake neurons are packed, each with its own variables.
+
+    def _kept(self, k: int, name: str) -> str:
+        """The value of a variable of the awake neuron at a place."""
+        return "_REAL(0.0)" if name in self.zero else f"_here[{k} * _stride + _j]"
 
     def _write_awake(self, name: str, quick: bool) -> None:
         """One step of the awake neurons; those that are refractory keep what is held."""
@@ -465,11 +479,11 @@ class PopulationWriter:
             f"def {name}(_here, _until, _n, _stride, _t, _c):",
             *self._constants_for(stepping[1]),
             "    for _j in _range(_n):",
-            *(f"        {n} = _here[{k} * _stride + _j]" for k, n in enumerate(self.variables)),
+            *(f"        {n} = {self._kept(k, n)}" for k, n in enumerate(self.variables)),
             *(f"        _before_{n} = {n}" for n in held),
             *self._assigned(*stepping, "        "),
             *(f"        {n} = {n} if _until[_j] <= _t else _before_{n}" for n in held),
-            *(f"        _here[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables)),
+            *(f"        _here[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables) if n not in self.zero),
             "",
         )
 
@@ -491,10 +505,10 @@ class PopulationWriter:
             *self._constants_for(stepping[1], e.strained if quick else None, e.fires),
             "    _stop = False",
             "    for _j in _range(_n):",
-            *(f"        {n} = _here[{k} * _stride + _j]" for k, n in enumerate(self.variables)),
+            *(f"        {n} = {self._kept(k, n)}" for k, n in enumerate(self.variables)),
             "        _free = _I4(_until[_j] - _t)",
             *body,
-            *(f"        _ahead[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables)),
+            *(f"        _ahead[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables) if n not in self.zero),
             "    return _stop",
             "",
         )

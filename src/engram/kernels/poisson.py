@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from engram.encoders import draw_blocks, plan_blocks, walk
+from engram.encoders import draw_blocks, draw_gaps, plan_blocks, walk
 from engram.kernels.parts import F8, I4, I8, U8, part, pointer, record, resized, table, vector
 from engram.kernels.records import INPUT
+from engram.randomness import philox_in_place
 
 U4 = np.uint32
+
+for _function in (draw_blocks, draw_gaps, plan_blocks, walk, philox_in_place):
+    part(_function, apart=True)  # their arrays lie apart in the room below
 
 
 @part

@@ -60,7 +60,7 @@ def begin(address, learn):
 
 @part
 def _begin_held(p):
-    hold, until, held = pointer(p.hold, I4), pointer(p.until, I4), pointer(p.held, I4)
+    hold, until = pointer(p.hold, I4), pointer(p.until, I4)
     p.n_held = 0
     for j in range(p.n):
         until[j] = hold[p.first + j]
@@ -219,7 +219,7 @@ def _raise_theta(p, j):
 def receive(address, t):
     """Add what arrived in step t at its end, instead of at the beginning of the next."""
     p = record(address, POPULATION)
-    arriving, arrives = pointer(p.arriving, I8), pointer(p.arrives, I8)
+    arrives = pointer(p.arrives, I8)
     anything = 0
     for c in range(p.n_channels):
         anything |= arrives[c]

@@ -20,7 +20,7 @@ from engram.arithmetic import exp2_coefficients
 from engram.kernels.build import Shown, rule_parameters, trace_constants
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network
-from engram.neurons.base import asked_by, known_constants
+from engram.neurons.base import asked_by, known_constants, refractory_period
 from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, known_names
 from engram.plasticity.normalization import KINDS, scale_to_norm, target_norm
 from engram.precision import has_branches, in_the_reference
@@ -52,7 +52,9 @@ class ReferenceNetwork:
         """By how much the thresholds of a population have decayed in the run that goes on."""
         return self.populations[name].scale
 
-    def run(self, spikes_of, n_steps, *, learn, counts, record=False, observer=None, every=0, n_counted=None, stop=2**62):
+    def run(
+        self, spikes_of, n_steps, *, learn, counts, record=False, observer=None, every=0, n_counted=None, stop=2**62
+    ):
         """Advance the network; see :meth:`engram.kernels.build.CompiledNetwork.run`."""
         end, counting = n_steps, n_steps if n_counted is None else n_counted
         n_driven = {name: len(offset) - 1 for name, (_, offset) in spikes_of.items()}
@@ -94,9 +96,7 @@ class ReferenceNetwork:
             p.end(end, learn)
         self.overshot |= any(p.overshot for p in self.populations.values())
         self.n_spikes = n_spikes
-        return {
-            name: np.array(s if record else [], np.int32).reshape(-1, 2) for name, s in recorded.items()
-        }
+        return {name: np.array(s if record else [], np.int32).reshape(-1, 2) for name, s in recorded.items()}
 
     def _synapses(self, fired, t, learn):
         """Presynaptic events of all projections, what arrives on each channel, postsynaptic events."""
@@ -180,7 +180,14 @@ class ReferenceNetwork:
         attempt = 0 if p.learns else int(self.shown.attempts[m])
         self._spikes = {
             name: source.spikes_for(
-                self.network.inputs[name].n, samples[m], p.n_shown, self.network.dt, intensity, key, np.uint64(int(counter) % 2**64), attempt,
+                self.network.inputs[name].n,
+                samples[m],
+                p.n_shown,
+                self.network.dt,
+                intensity,
+                key,
+                np.uint64(int(counter) % 2**64),
+                attempt,
             )
             for name, (source, key, samples) in self._sources.items()
         }
@@ -221,7 +228,7 @@ class _Population:
             name: value if isinstance(value, tuple) else self.real(value)
             for name, value in known_constants(neuron, network.dt, network.integrator, network.dtype).items()
         }
-        self.t_ref = round(neuron.t_ref / network.dt)
+        self.t_ref = round(refractory_period(neuron) / network.dt)
         self.v_thresh = self.real(getattr(neuron, "v_thresh", 0.0))
         threshold = self.of.threshold
         self.decay = float(np.exp(-network.dt / threshold.tau)) if threshold else 1.0
@@ -356,7 +363,9 @@ class _Projection:
             row = self.state.pending[t % len(self.state.pending)]
             if not row.any():
                 return None
-            due = row.astype(self.real) * (self.real(self.of.weights) if self.of.layout == "all_but_own" else self.real(1))
+            due = row.astype(self.real) * (
+                self.real(self.of.weights) if self.of.layout == "all_but_own" else self.real(1)
+            )
             row[:] = 0
             return lambda sums: np.add(sums, due, out=sums)
         spikes = self.arriving(t)

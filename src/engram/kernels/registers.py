@@ -15,7 +15,7 @@ from numba.core import cgutils
 
 from engram import arithmetic
 from engram.equations import operations
-from engram.equations.operations import LIBRARY, MEANINGS
+from engram.equations.operations import MEANINGS
 from engram.kernels.machine import LIBRARY_PREFIX, provide_library
 
 _WHOLE, TRUTH_BIT = ir.IntType(64), ir.IntType(1)

@@ -69,8 +69,8 @@ def rule_code(rule: LearningRule, dtype: str) -> RuleCode:
     return RuleCode(on_pre, _routine(rule, "_on_post", writer.column(), scope), changes_silent_synapses(rule), asked)
 
 
-def ready_rule(rule: LearningRule, dtype: str) -> RuleCode:
-    """The routines of a rule, compiled if they were not at hand.
+def checked_rule(rule: LearningRule, dtype: str) -> RuleCode:
+    """The routines of a rule whose equations compile; those of a rule of ours, or that were compiled before, do.
 
     Raises
     ------
@@ -83,6 +83,12 @@ def ready_rule(rule: LearningRule, dtype: str) -> RuleCode:
         from engram.kernels.equations import check_compiles
 
         check_compiles(rule, dtype)
+    return code
+
+
+def ready_rule(rule: LearningRule, dtype: str) -> RuleCode:
+    """The routines of a rule, compiled if they were not at hand; raises as :func:`checked_rule` does."""
+    code = checked_rule(rule, dtype)
     machine.prepare(code.routines)
     return code
 
@@ -91,7 +97,7 @@ def _routine(rule: LearningRule, name: str, text: str, scope: dict) -> Routine:
     space = dict(scope)
     exec(compile(text, f"<{type(rule).__name__}.{name[1:]}>", "exec"), space)
     function = space[name]
-    function.__module__ = __name__
+    function.__module__, function.written = __name__, text
     return Routine(parts.part(function), tuple(scope.items()), bounds=True, label=f"the rule {rule.name}")
 
 

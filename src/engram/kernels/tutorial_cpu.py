@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engram.blocks.draws import REPEAT_SHIFT, STREAM_BIT
 from engram.blocks.equations import (
     active_time,
     crossing_time,
@@ -20,7 +21,6 @@ from engram.blocks.equations import (
     membrane_potential,
     spike_probability,
 )
-from engram.blocks.draws import REPEAT_SHIFT, STREAM_BIT
 from engram.kernels import machine
 from engram.kernels.machine import Routine, callable_routine
 from engram.kernels.parts import F8, I4, I8, U8, part, pointer, record, resized, table, vector
@@ -41,10 +41,10 @@ READING = np.dtype(
         *((name, "f8") for name in _DOUBLES),
         *((f"{kind}_{name}", "f8") for kind in ("excitatory", "inhibitory") for name in _NEURON_FIELDS),
         *((name, "i8") for name in (
-            "n_shown", "max_repeats", "min_spikes", "n_blank", "records", "n_inputs", "n", "key_0", "key_1", "n_images",
-            "rates", "weights", "theta", "counters", "counts", "leaders", "steps", "repeats", "room", "spiking", "fired",
-            "fired_inh", "input_table", "input_bytes", "n_input", "exc_table", "exc_bytes", "n_exc", "inh_table",
-            "inh_bytes", "n_inh",
+            "n_shown", "max_repeats", "min_spikes", "n_blank", "records", "n_inputs", "n", "key_0", "key_1",
+            "n_images", "rates", "weights", "theta", "counters", "counts", "leaders", "steps", "repeats",
+            "room", "spiking", "fired", "fired_inh", "input_table", "input_bytes", "n_input", "exc_table",
+            "exc_bytes", "n_exc", "inh_table", "inh_bytes", "n_inh",
         )),
     ],
     align=True,
@@ -69,7 +69,7 @@ class Neuron(NamedTuple):
 @functools.cache
 def kernels():
     """The compiled ``read``, of one image, and ``read_all``, of many; see the reference for what they take."""
-    machine.prepare([_ROUTINE])
+    machine.prepare([ROUTINE])
     return _read, _read_all
 
 
@@ -98,7 +98,7 @@ def _read_all(rates, weights, theta, c, key, counters, counts, leaders, steps, r
 
 
 def _call(reading) -> None:
-    callable_routine(_ROUTINE, 1)(reading.ctypes.data)
+    callable_routine(ROUTINE, 1)(reading.ctypes.data)
 
 
 def _reading(rates, weights, theta, c, key, counters, counts, leaders, steps, repeats):
@@ -311,4 +311,4 @@ def _append(spikes, n_bytes, n_spikes, neurons, n_new, step):
     return spikes, n_bytes
 
 
-_ROUTINE = Routine(read_images, label="the tutorial's network")
+ROUTINE = Routine(read_images, label="the tutorial's network")

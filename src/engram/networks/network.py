@@ -155,7 +155,9 @@ class Network:
             raise ConfigError("A network needs a population of neurons.")
         object.__setattr__(self, "readout", self.readout or list(self.populations)[-1])
         if self.readout not in self.populations:
-            raise ConfigError(f"readout names no population: {self.readout!r}; there are {', '.join(self.populations)}.")
+            raise ConfigError(
+                f"readout names no population: {self.readout!r}; there are {', '.join(self.populations)}."
+            )
         if both := set(inputs) & set(self.populations):
             raise ConfigError(f"{both.pop()!r} is an input and a population; rename one.")
         if len(self.named) < len(self.projections):

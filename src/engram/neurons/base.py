@@ -80,14 +80,12 @@ class Neuron:
     channels: ClassVar[dict[str, str]] = {}
     """Where spikes arrive: the name of a channel, and the variable to which it adds."""
     held: ClassVar[tuple[str, ...]] = ("v",)
-    """What stays as it is while the neuron is refractory."""
+    """What stays as it is while the neuron is refractory: for the time `t_ref`, ms, after its spike, if it has such a
+    parameter; it fires no spike then."""
     quiet: ClassVar[bool] = False
     """Whether loops of their own are worth compiling for the times when nothing arrives on a channel, or on none. They
     need channels whose variables, once zero, stay zero until something arrives, and steps in which what is held moves
     nothing else."""
-
-    t_ref: ClassVar[float] = 0.0
-    """Refractory period, ms, in which `held` is held and no spike is fired; a field where a neuron has one."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -136,6 +134,11 @@ class Neuron:
 def asked_by(function: Callable) -> tuple[str, ...]:
     """The names that an equation asks for."""
     return tuple(inspect.signature(function).parameters)
+
+
+def refractory_period(neuron: Neuron) -> float:
+    """How long a neuron is refractory after a spike, ms."""
+    return float(getattr(neuron, "t_ref", 0.0))
 
 
 def known_constants(neuron: Neuron, dt: float, integrator: str, dtype: str) -> dict[str, float | tuple]:
@@ -235,7 +238,7 @@ def _check_declared(neuron: Neuron) -> None:
                 f" ({', '.join(variables)})."
             )
     for variable in kind.held:
-        if variable not in variables and neuron.t_ref > 0:
+        if variable not in variables and refractory_period(neuron) > 0:
             raise NeuronError(
                 f"{kind.__name__} holds {variable!r} while it is refractory, which is none of its variables"
                 f" ({', '.join(variables)}); say what is held."

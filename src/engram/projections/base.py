@@ -212,8 +212,10 @@ class Projection:
 def steps_of(name: str, steps: np.ndarray) -> np.ndarray:
     """Delays in steps, rounded, in the smallest type that holds them."""
     steps = np.rint(steps)
-    if steps.size and not (0 <= steps.min() and steps.max() <= MOST_STEPS):
-        raise ConfigError(f"{name} must be from 0 to {MOST_STEPS:,} time steps, got {steps.min():g} to {steps.max():g}.")
+    if steps.size and not (steps.min() >= 0 and steps.max() <= MOST_STEPS):
+        raise ConfigError(
+            f"{name} must be from 0 to {MOST_STEPS:,} time steps, got {steps.min():g} to {steps.max():g}."
+        )
     return steps.astype(np.uint8 if steps.max(initial=0) < 256 else np.uint16)
 
 

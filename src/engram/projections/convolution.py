@@ -16,8 +16,8 @@ class Convolution(Projection):
     """A filter for each map, which all positions of the map share.
 
     The sender has shape (height, width) or (maps, height, width), the receiver (maps, height, width), with
-    ``height = (height_before + 2 · padding − size) / stride + 1`` and likewise the width. A neuron sees the patch at its
-    position; its column of weights is its map's filter, of shape (maps_before, size, size).
+    ``height = (height_before + 2 · padding − size) / stride + 1`` and likewise the width. A neuron sees the patch at
+    its position; its column of weights is its map's filter, of shape (maps_before, size, size).
 
     Parameters
     ----------
@@ -58,7 +58,8 @@ class Convolution(Projection):
         wanted = self.output_shape(before_shape, _as_maps(self.name, after_shape)[0])
         if tuple(after_shape) != wanted:
             raise ConfigError(
-                f"{self.name} makes {self.after} of shape {wanted} from {tuple(before_shape)}, not {tuple(after_shape)}."
+                f"{self.name} makes {self.after} of shape {wanted} from {tuple(before_shape)}, not"
+                f" {tuple(after_shape)}."
             )
 
     def weight_shape(self, before_shape, after_shape) -> tuple[int]:
@@ -80,8 +81,8 @@ class Convolution(Projection):
         room = n + 2 * self.padding - self.size
         if room < 0:
             raise ConfigError(
-                f"{self.name} has filters of {self.size} on a {side} of {n} with {self.padding} beyond each border; make"
-                " them smaller."
+                f"{self.name} has filters of {self.size} on a {side} of {n} with {self.padding} beyond each border;"
+                " make them smaller."
             )
         if room % self.stride:
             raise ConfigError(
@@ -101,7 +102,7 @@ class Convolution(Projection):
             )
         )
         row, column = y * self.stride + dy - self.padding, x * self.stride + dx - self.padding
-        inside = (0 <= row) & (row < height) & (0 <= column) & (column < width)
+        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         before = (c * height + row) * width + column
         after = (m * rows + y) * columns + x
         offset = (c * self.size + dy) * self.size + dx

@@ -52,7 +52,7 @@ class Sparse(Projection):
         """Nobody may be named who does not exist, and no pair twice."""
         before, after = self.synapses
         for numbers, shape, what in ((before, before_shape, self.before), (after, after_shape, self.after)):
-            if len(numbers) and not (0 <= numbers.min() and numbers.max() < math.prod(shape)):
+            if len(numbers) and not (numbers.min() >= 0 and numbers.max() < math.prod(shape)):
                 raise ConfigError(
                     f"{self.name} names neurons of {what} from {numbers.min()} to {numbers.max()}, which has"
                     f" {math.prod(shape)}; count from 0."
@@ -73,7 +73,9 @@ def _pairs(name: str, synapses):
     if isinstance(synapses, tuple) and len(synapses) == 2:
         before, after = (np.asarray(part) for part in synapses)
         if before.ndim != 1 or before.shape != after.shape:
-            raise ConfigError(f"synapses of {name} must be two lists of equal length, got {before.shape}, {after.shape}.")
+            raise ConfigError(
+                f"synapses of {name} must be two lists of equal length, got {before.shape}, {after.shape}."
+            )
         if before.size and not all(np.issubdtype(part.dtype, np.integer) for part in (before, after)):
             raise ConfigError(f"synapses of {name} must be whole numbers of neurons.")
         return before.astype(np.int64), after.astype(np.int64), None

@@ -41,7 +41,9 @@ class StoredEvents(Source):
         """
         index, time = (np.asarray(part) for part in sample)
         if index.shape != time.shape or index.ndim != 1:
-            raise DataError(f"A recording must be inputs and times of equal number, got {index.shape} and {time.shape}.")
+            raise DataError(
+                f"A recording must be inputs and times of equal number, got {index.shape} and {time.shape}."
+            )
         step = np.floor(np.asarray(time, np.float64) * self.scale / dt).astype(np.int64)
         inside = (step >= 0) & (step < n_steps)
         pairs = np.unique(np.column_stack((step[inside], index[inside].astype(np.int64))), axis=0)
