@@ -77,7 +77,10 @@ def in_both(network, spikes, n_steps=20, **options):
         ({"populations": {"a": Population(2, INHIBITORY)}, "dt": 3.0}, "dt must not exceed the shortest time constant"),
         ({"projections": [OneToOne(before="in", after="a")]}, "in has 3 neurons and a has 2; make them as many"),
         ({"projections": [AllButOwn(before="in", after="a")]}, "in has 3 neurons and a has 2"),
-        ({"projections": [Sparse(before="in", after="a", synapses=([3], [0]))]}, "from 3 to 3, which has 3; count from 0"),
+        (
+            {"projections": [Sparse(before="in", after="a", synapses=([3], [0]))]},
+            "from 3 to 3, which has 3; count from 0",
+        ),
         ({"projections": [Sparse(before="in", after="a", synapses=([1, 1], [0, 0]))]}, "names a synapse twice"),
         ({"projections": [Convolution(before="in", after="a", size=2)]}, r"needs shapes \(height, width\)"),
     ],
@@ -137,7 +140,10 @@ def test_arrays_of_a_description_that_do_not_fit_are_told():
 def test_frozen_network_has_no_rules_and_rising_thresholds_only_elsewhere():
     network = Network(
         inputs={"in": 3},
-        populations={"a": Population(2, EXCITATORY, AdaptiveThreshold()), "b": Population(2, EXCITATORY, AdaptiveThreshold())},
+        populations={
+            "a": Population(2, EXCITATORY, AdaptiveThreshold()),
+            "b": Population(2, EXCITATORY, AdaptiveThreshold()),
+        },
         projections=[Dense(before="in", after="a", rule=Triplet()), Dense(before="a", after="b", rule=Pair())],
     )
     first = network.frozen("in_a")
@@ -178,7 +184,9 @@ def test_projections_of_one_delay_and_of_many_arrive_when_they_should():
     delays = np.array([[0.0, 0.5, 1.0, 3.0]] * 4)
     network = relays(Dense(before="in", after="a", delay=delays), populations=["a"])
     assert in_both(network, ([0], [2]))["a"] == {(0, 3), (1, 4), (2, 5), (3, 9)}
-    network = relays(Sparse(before="in", after="a", synapses=([0, 0, 2], [3, 1, 0]), delay=[3.0, 0.5, 1.0]), populations=["a"])
+    network = relays(
+        Sparse(before="in", after="a", synapses=([0, 0, 2], [3, 1, 0]), delay=[3.0, 0.5, 1.0]), populations=["a"]
+    )
     assert in_both(network, ([0, 2], [2, 2]))["a"] == {(3, 9), (1, 4), (0, 5)}
 
 
@@ -217,7 +225,7 @@ def test_two_runs_in_a_row_equal_one(kernel):
     for begin, end in ((0, 3), (3, 90), (90, 91), (91, 200)):
         given = {"in": in_order(spikes[begin:end], end - begin)}
         part, _ = parts.run(given, end - begin, learn=True, record=True)
-        found.append({name: fires + [0, begin] for name, fires in part.items()})
+        found.append({name: fires + np.array([0, begin]) for name, fires in part.items()})
     for name, fires in expected.items():
         assert len(fires) > 10
         np.testing.assert_array_equal(np.concatenate([part[name] for part in found]), fires)
@@ -259,12 +267,17 @@ def test_population_drives_itself_round_in_a_circle():
 
 def test_a_channel_is_driven_in_the_order_of_the_neurons_channels():
     # Two channels of one variable: their sums are added one after another, whichever projection comes first.
-    a, b = (Dense(before="in", after="a", channel=c, weights=Uniform(*w)) for c, w in (("exc", (0, 9)), ("inh", (-6, 0))))
+    a, b = (
+        Dense(before="in", after="a", channel=c, weights=Uniform(*w)) for c, w in (("exc", (0, 9)), ("inh", (-6, 0)))
+    )
     for first, second in ((a, b), (b, a)):
         projections = [first, Dense(**{**vars(second), "name": "second"})]
         network = Network(inputs={"in": 9}, populations={"a": Population(5, Izhikevich())}, projections=projections)
         spikes = np.random.default_rng(1).random((90, 9)) < 0.2
-        ours, theirs = (simulate(network, spikes=spikes, n_steps=90, kernel=k, record={"a": ["i"]}) for k in ("compiled", "reference"))
+        ours, theirs = (
+            simulate(network, spikes=spikes, n_steps=90, kernel=k, record={"a": ["i"]})
+            for k in ("compiled", "reference")
+        )
         np.testing.assert_array_equal(ours.recording["a.i"], theirs.recording["a.i"])
 
 
@@ -280,7 +293,10 @@ def test_partners_that_hear_two_neurons_add_up_what_arrives_before_it_is_rounded
         ],
     )
     spikes = np.random.default_rng(1).random((90, 9)) < 0.2
-    ours, theirs = (simulate(network, spikes=spikes, n_steps=90, kernel=k, record={"b": ["g_exc"]}) for k in ("compiled", "reference"))
+    ours, theirs = (
+        simulate(network, spikes=spikes, n_steps=90, kernel=k, record={"b": ["g_exc"]})
+        for k in ("compiled", "reference")
+    )
     assert np.max(theirs.recording["b.g_exc"]) > 1
     np.testing.assert_array_equal(ours.recording["b.g_exc"], theirs.recording["b.g_exc"])
 
@@ -327,7 +343,11 @@ def test_threads_share_a_network_of_two_layers_whoever_went_on_with_it_before(mo
     n, theta = 70, AdaptiveThreshold(start=10.0)
     network = Network(
         inputs={"in": 20},
-        populations={"a": Population(n, EXCITATORY, theta), "b": Population(n, INHIBITORY), "c": Population(n, EXCITATORY, theta)},
+        populations={
+            "a": Population(n, EXCITATORY, theta),
+            "b": Population(n, INHIBITORY),
+            "c": Population(n, EXCITATORY, theta),
+        },
         projections=[
             Dense(before="in", after="a", weights=Uniform(0.0, 3.0), rule=SelfNormalizing()),
             OneToOne(before="a", after="b", weights=10.4),
@@ -381,9 +401,13 @@ def test_convolution_sees_what_scipy_correlates():
         network = Network(
             inputs={"in": (2, 6, 5)}, populations={"a": Population(shape, AdEx())}, projections=[c], dtype="float64"
         )
-        result = simulate(network, spikes=(np.flatnonzero(image), np.zeros(image.sum(), int)), n_steps=1, record={"a": ["g_exc"]})
+        result = simulate(
+            network, spikes=(np.flatnonzero(image), np.zeros(image.sum(), int)), n_steps=1, record={"a": ["g_exc"]}
+        )
         padded = np.pad(image.astype(float), ((0, 0), (padding, padding), (padding, padding)))
-        expected = [sum(signal.correlate2d(m, f, "valid") for m, f in zip(padded, kernel, strict=True)) for kernel in filters]
+        expected = [
+            sum(signal.correlate2d(m, f, "valid") for m, f in zip(padded, kernel, strict=True)) for kernel in filters
+        ]
         np.testing.assert_allclose(result.recording["a.g_exc"].reshape(shape), expected, rtol=1e-12)
 
 
@@ -486,7 +510,11 @@ def test_training_and_counting_meet_the_same_spikes_whole_or_interrupted(source)
     images = np.random.default_rng(5).integers(0, 256, (6, 8))
     shown = {"east": recordings(6) if isinstance(source, StoredEvents) else images, "west": images}
     sources = {"east": source, "west": Poisson(gain=0.3)}
-    options = {"seed": 3, "source": sources, "protocol": Protocol(shown=50.0, blank=10.0, min_spikes=1, max_intensity=6.0)}
+    options = {
+        "seed": 3,
+        "source": sources,
+        "protocol": Protocol(shown=50.0, blank=10.0, min_spikes=1, max_intensity=6.0),
+    }
     whole = Simulator(two_inputs(), **options)
     counts, attempts = whole.train(shown)
     assert counts.sum() > 10
@@ -603,7 +631,9 @@ def test_equations_of_a_neuron_may_go_different_ways(dtype):
         dtype=dtype,
     )
     spikes = np.random.default_rng(1).random((300, 9)) < 0.2
-    ours, theirs = (simulate(network, spikes=spikes, n_steps=300, kernel=k, record={"a": ["v"]}) for k in ("compiled", "reference"))
+    ours, theirs = (
+        simulate(network, spikes=spikes, n_steps=300, kernel=k, record={"a": ["v"]}) for k in ("compiled", "reference")
+    )
     assert len(ours.spikes["a"]) > 20
     np.testing.assert_array_equal(ours.spikes["a"], theirs.spikes["a"])
     np.testing.assert_array_equal(ours.recording["a.v"], theirs.recording["a.v"])
@@ -644,18 +674,27 @@ HERE = r"test_networks\.py:\d+: "
         ({"variables": lambda self: {}}, "variables of Mine must be names with finite numbers, got {}"),
         ({"variables": lambda self: {"v": math.nan, "i": 0.0}}, "variables of Mine must be names with finite numbers"),
         ({"variables": lambda self: {"v": 0.0, "i": 0.0, "theta": 0.0}}, "variable 'theta', a name that is taken"),
-        ({"variables": lambda self: {"v": 0.0, "i": 0.0, "v_thresh": 0.0}}, "variable 'v_thresh', a name that is taken"),
+        (
+            {"variables": lambda self: {"v": 0.0, "i": 0.0, "v_thresh": 0.0}},
+            "variable 'v_thresh', a name that is taken",
+        ),
         ({"variables": lambda self: {"v": 0.0, "i": 0.0, "_x": 0.0}}, "named '_x'; choose a Python name"),
         ({"resting": lambda self: {"v": 0.0}}, "resting of Mine must name v, i"),
         ({"channels": {"exc": "g"}}, r"The channel 'exc' of Mine adds to 'g', which is none of its variables \(v, i\)"),
-        ({"held": ("u",), "t_ref": 2.0, "__annotations__": {"v_thresh": "float", "t_ref": "float"}}, "Mine holds 'u' while it is refractory"),
+        (
+            {"held": ("u",), "t_ref": 2.0, "__annotations__": {"v_thresh": "float", "t_ref": "float"}},
+            "Mine holds 'u' while it is refractory",
+        ),
         ({"step": None}, "Mine does not say what happens at a time step; define step"),
         ({"on_spike": None}, "Mine does not say what happens at a spike; define on_spike"),
         ({"v_thresh": None, "__annotations__": {}}, "Mine has no variable v or no parameter v_thresh; define fires"),
         ({"step": lambda v, j: v}, HERE + "step asks for 'j', which Mine does not have; it may ask for v, i, v_thresh"),
         ({"step": lambda self, v: v}, HERE + "step of Mine asks for self; leave it out"),
         ({"step": lambda v, i: v}, HERE + "step of Mine must return v, i, in this order, but returns 1 of them"),
-        ({"on_spike": lambda v: (0.0, 1.0)}, HERE + "on_spike of Mine must return one number, v, but returns 2 of them"),
+        (
+            {"on_spike": lambda v: (0.0, 1.0)},
+            HERE + "on_spike of Mine must return one number, v, but returns 2 of them",
+        ),
         ({"on_spike": lambda v: None}, HERE + "on_spike of Mine must return one number, v, but returns something else"),
         ({"on_spike": lambda v_thresh: 0.0}, HERE + "on_spike of Mine asks for no state variable"),
         ({"fires": lambda v: (v, v)}, HERE + "fires of Mine must return one number, whether it does, but returns 2"),

@@ -109,7 +109,11 @@ def _numbers(neuron, units: Mapping[str, object]) -> dict:
 
 def conductance_lif(neuron, threshold=None) -> NeuronModel:
     """The neuron of Diehl and Cook; `threshold` as engram's AdaptiveThreshold."""
-    constants = _numbers(neuron, {}) | {"e_exc": 0.0, "tau_g_exc": neuron.tau_exc * ms, "tau_g_inh": neuron.tau_inh * ms}
+    constants = _numbers(neuron, {}) | {
+        "e_exc": 0.0,
+        "tau_g_exc": neuron.tau_exc * ms,
+        "tau_g_inh": neuron.tau_inh * ms,
+    }
     adaptive = {"theta_plus": threshold.plus, "tau_theta": threshold.tau * ms} if threshold else {}
     return NeuronModel(
         equations=MEMBRANE + ("dtheta/dt = -theta / tau_theta : 1\n" if threshold else ""),

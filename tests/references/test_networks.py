@@ -83,7 +83,10 @@ def alif_that_learns() -> Proof:
         populations={"neurons": Population(12, ALIF(inc_inh=0.4))},
         projections=[
             Dense(
-                before="image", after="neurons", weights=Uniform(0.0, 0.01), rule=Pair(w_max=0.02, a_pre=0.05, a_post=0.052)
+                before="image",
+                after="neurons",
+                weights=Uniform(0.0, 0.01),
+                rule=Pair(w_max=0.02, a_pre=0.05, a_post=0.052),
             ),
             AllButOwn(before="neurons", after="neurons", weights=-0.005, delay=Uniform(0.5, 3.0)),
         ],
@@ -122,7 +125,9 @@ def matrix_of_inhibition() -> Proof:
                 before="inh", after="exc", channel="inh", synapses=matrix, name="some",
                 delay=random.uniform(0.0, 4.0, np.count_nonzero(matrix)),
             ),
-            Dense(before="inh", after="inh", channel="inh", weights=matrix / 3.0, delay=random.uniform(0.5, 200.0, (12, 12))),
+            Dense(
+                before="inh", after="inh", channel="inh", weights=matrix / 3.0, delay=random.uniform(0.5, 200.0, (12, 12))
+            ),
         ],
         readout="exc",
     )  # fmt: skip
@@ -138,7 +143,11 @@ def convolution() -> Proof:
         populations={"maps": Population((n_maps, 4, 4), READY, THETA)},
         projections=[
             Convolution(
-                before="image", after="maps", size=3, weights=Uniform(0.4, 1.6), rule=PowerLaw(eta=0.02, mu=0.7, w_max=2.0)
+                before="image",
+                after="maps",
+                size=3,
+                weights=Uniform(0.4, 1.6),
+                rule=PowerLaw(eta=0.02, mu=0.7, w_max=2.0),
             ),
             Sparse(before="maps", after="maps", channel="inh", synapses=same_place, weights=5.0, name="competition"),
         ],
@@ -147,7 +156,15 @@ def convolution() -> Proof:
 
 
 SONG = ConductanceLIF(
-    tau_m=20.0, v_rest=-70.0, v_reset=-60.0, v_thresh=-54.0, v_start=-70.0, e_inh=-70.0, t_ref=0.0, tau_exc=5.0, tau_inh=5.0
+    tau_m=20.0,
+    v_rest=-70.0,
+    v_reset=-60.0,
+    v_thresh=-54.0,
+    v_start=-70.0,
+    e_inh=-70.0,
+    t_ref=0.0,
+    tau_exc=5.0,
+    tau_inh=5.0,
 )
 
 
@@ -306,7 +323,10 @@ def test_alif_neurons_of_a_network_spike_as_those_of_the_tutorial():
     network, neuron = alif_that_learns().network, ALIF(inc_inh=0.4)
     proof = alif_that_learns()
     result = simulate(
-        network.replace(dtype="float64"), spikes=trains(proof), n_steps=proof.n_steps, record={"neurons": ["current", "v", "inh"]}
+        network.replace(dtype="float64"),
+        spikes=trains(proof),
+        n_steps=proof.n_steps,
+        record={"neurons": ["current", "v", "inh"]},
     )
     block = blocks.ALIF(dt=0.5, tau_rc=neuron.tau_rc, tau_ref=neuron.tau_ref, tau_inh=neuron.tau_inh, inc_inh=0.4)
     fired, v, inh = [], [], []

@@ -119,7 +119,9 @@ def population_routines(network: Network, name: str) -> dict[str, Routine]:
 def _check_own_neuron(network: Network, name: str) -> None:
     """Tell in terms of a user's own neuron what the compiler has against it."""
     neuron = network.populations[name].neuron
-    if not type(neuron).__module__.startswith("engram.") and machine.missing(population_routines(network, name).values()):
+    if not type(neuron).__module__.startswith("engram.") and machine.missing(
+        population_routines(network, name).values()
+    ):
         from engram.kernels.equations import check_neuron_compiles
 
         check_neuron_compiles(neuron, network.integrator, network.dtype)

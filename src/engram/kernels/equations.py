@@ -34,7 +34,7 @@ def check_compiles(rule: LearningRule, dtype) -> None:
 
 
 def check_neuron_compiles(neuron: Neuron, integrator: str, dtype) -> None:
-    """Compile each equation of a neuron by itself and raise NeuronError where one fails or may return the wrong thing."""
+    """Compile each equation of a neuron by itself and raise NeuronError where one fails or returns no numbers."""
     number = numba.from_dtype(np.dtype(dtype))
     for equation, function in neuron_functions(neuron, integrator):
         if getattr(function, "is_exact", False):

@@ -188,7 +188,9 @@ class Network:
         channels = self.populations[p.after].neuron.channels
         if not channels:
             kind = type(self.populations[p.after].neuron).__name__
-            raise ConfigError(f"{p.name} cannot arrive, since {kind} has no channel; name one, and the variable it adds to.")
+            raise ConfigError(
+                f"{p.name} cannot arrive, since {kind} has no channel; name one, and the variable it adds to."
+            )
         if p.channel and p.channel not in channels:
             kind = type(self.populations[p.after].neuron).__name__
             raise ConfigError(f"{p.name} arrives on {p.channel!r}, but {kind} has {', '.join(channels)}.")

@@ -188,11 +188,9 @@ def expected_numbers(neuron: Neuron, equation: str, function: Callable) -> tuple
 def wrong_return(neuron: Neuron, equation: str, function: Callable, returned: str) -> NeuronError:
     """The error about an equation that returns something else than it should."""
     expected = expected_numbers(neuron, equation, function)
+    wanted = f"{', '.join(expected)}, in this order" if len(expected) > 1 else f"one number, {expected[0]}"
     return NeuronError(
-        f"{where(function)}: {equation} of {_name(neuron)} must return {', '.join(expected)}, in this order, but returns"
-        f" {returned}."
-        if len(expected) > 1
-        else f"{where(function)}: {equation} of {_name(neuron)} must return one number, {expected[0]}, but returns {returned}."
+        f"{where(function)}: {equation} of {_name(neuron)} must return {wanted}, but returns {returned}."
     )
 
 
@@ -221,8 +219,8 @@ def _check_declared(neuron: Neuron) -> None:
     declared = {n for n, hint in vars(kind).get("__annotations__", {}).items() if "ClassVar" not in str(hint)}
     if declared - {field.name for field in fields(neuron)} and "__dataclass_fields__" not in vars(kind):
         raise NeuronError(
-            f"{kind.__name__} declares {min(declared)} but is not a dataclass; put @dataclass(frozen=True, kw_only=True)"
-            " above the class."
+            f"{kind.__name__} declares {min(declared)} but is not a dataclass; put"
+            " @dataclass(frozen=True, kw_only=True) above the class."
         )
     if kind.variables is Neuron.variables:
         raise NeuronError(f"{kind.__name__} does not say which variables it has; define variables.")
@@ -253,8 +251,8 @@ def _check_names(neuron: Neuron, constants: dict) -> None:
     for name in (*variables, *constants):
         if not str(name).isidentifier() or iskeyword(name) or name.startswith("_"):
             raise NeuronError(
-                f"{_name(neuron)} has a variable or constant named {name!r}; choose a Python name that does not start with"
-                " an underscore."
+                f"{_name(neuron)} has a variable or constant named {name!r}; choose a Python name that does not start"
+                " with an underscore."
             )
 
 
@@ -265,8 +263,8 @@ def _check_arguments(neuron: Neuron, equation: str, function: Callable, constant
     for argument in further:
         if argument == "self":
             raise NeuronError(
-                f"{where(function)}: {equation} of {_name(neuron)} asks for self; leave it out and ask for what it needs"
-                f" by name: {', '.join(known)}."
+                f"{where(function)}: {equation} of {_name(neuron)} asks for self; leave it out and ask for what it"
+                f" needs by name: {', '.join(known)}."
             )
         if argument not in known:
             raise NeuronError(
