@@ -25,6 +25,10 @@ class RuleError(EngramError, ValueError):
     """A learning rule that is unknown, does not compile, or produced impossible weights."""
 
 
+class NeuronError(EngramError, ValueError):
+    """A neuron whose equations cannot work or do not compile."""
+
+
 class HealthError(EngramError, ArithmeticError):
     """A network that runs away, falls silent or saturates, where that was not to be tolerated."""
 

@@ -30,6 +30,7 @@ This is the reference's side; :mod:`engram.kernels.precision` makes processor in
 from __future__ import annotations
 
 import builtins
+import dis
 import functools
 from collections.abc import Callable
 from types import FunctionType
@@ -84,6 +85,15 @@ def exact(function: Callable) -> Callable:
 def in_the_reference(function: Callable, dtype) -> Callable:
     """An equation as the reference kernel calls it."""
     return function if getattr(function, "is_exact", False) else reference_equation(function, dtype)
+
+
+@functools.lru_cache(maxsize=512)
+def has_branches(function: Callable) -> bool:
+    """Whether an equation goes different ways for different numbers, so that it has to be computed one by one."""
+    if getattr(function, "is_exact", False):
+        return False
+    helpers = (m.function for m in rewrite(function).meanings.values() if isinstance(m, Helper))
+    return any("JUMP" in step.opname for step in dis.get_instructions(function)) or any(map(has_branches, helpers))
 
 
 @functools.lru_cache(maxsize=512)

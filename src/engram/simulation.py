@@ -96,7 +96,7 @@ def simulate(
     input_delays : array-like of shape (n_inputs, n_neurons), int, optional
         Steps from an input's spike to its arrival; only without learning.
     learn : bool
-        Whether weights and thresholds change.
+        Whether weights and thresholds change, where a network has any that can.
     seed : int
     kernel : {"compiled", "reference"}
     record : sequence of int, or dict
@@ -134,6 +134,8 @@ def simulate(
     simulator = Simulator(
         network, rule, seed=seed, kernel=kernel, weights=weights, theta=theta, delays=delays, **options
     )
+    if isinstance(network, Network):
+        learn = learn and simulator.can_learn
     given = _spikes_by_input(simulator.described, spikes, n_steps)
     recorder = _Recorder(simulator, _wanted(simulator, record), n_steps, every)
     found, _ = simulator.run(

@@ -446,12 +446,17 @@ class Simulator:
             raise DataError(f"All inputs need as many samples, got {', '.join(map(str, sorted(sizes)))}.")
         return samples, sizes.pop()
 
+    @property
+    def can_learn(self) -> bool:
+        """Whether there are weights or thresholds that change."""
+        return bool(self.described.plastic) or any(p.threshold for p in self.described.populations.values())
+
     def _check_learning(self) -> None:
         if isinstance(self.network, DiehlCook) and self.rule is None:
             raise ConfigError("This network has no learning rule; give one to let it learn.")
         if isinstance(self.network, DiehlCook) and not self.described.plastic:
             raise ConfigError("A network with input delays does not learn; set max_input_delay to 0 for training.")
-        if not self.described.plastic and not any(p.threshold for p in self.described.populations.values()):
+        if not self.can_learn:
             raise ConfigError("Nothing in this network learns; give a projection a rule.")
 
 

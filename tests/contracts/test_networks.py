@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drawn_networks import networks, trains
+from drawn_networks import networks, protocols, samples, trains
 from engram import Simulator
 from engram.sources.base import in_order
 
 N_STEPS = 88
-LIMITS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+LIMITS = settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def in_steps(network, spikes):
@@ -25,10 +25,6 @@ def assert_same_state(ours, reference, what=""):
         np.testing.assert_array_equal(tensor, expected[name], err_msg=f"{name} {what}")
 
 
-def learns(network):
-    return bool(network.plastic) or any(p.threshold for p in network.populations.values())
-
-
 @LIMITS
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @given(network=networks(), seed=st.integers(0, 99))
@@ -37,7 +33,7 @@ def test_compiled_network_equals_reference_to_the_last_bit(dtype, network, seed)
     ours, watched, reference = (Simulator(network, seed=seed, kernel=k) for k in ("compiled", "compiled", "reference"))
     for part in range(2):
         spikes = in_steps(network, trains(network, N_STEPS // 2, seed + part))
-        given = {"n_steps": N_STEPS // 2, "learn": part == 0 and learns(network)}
+        given = {"n_steps": N_STEPS // 2, "learn": part == 0 and ours.can_learn}
         _, counts = ours.run(spikes, **given)
         fired, counts_watched = watched.run(spikes, **given, record=True, observer=lambda step: None, every=3)
         expected, counts_expected = reference.run(spikes, **given, record=True)
@@ -47,3 +43,23 @@ def test_compiled_network_equals_reference_to_the_last_bit(dtype, network, seed)
         np.testing.assert_array_equal(counts_watched, counts_expected)
         assert_same_state(ours, reference, "without a look")
         assert_same_state(watched, reference, "looked at")
+
+
+@LIMITS
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@given(data=st.data())
+def test_presentations_of_compiled_network_equal_those_of_the_reference(dtype, data):
+    network = data.draw(networks()).replace(dtype=dtype)
+    sources, shown = data.draw(samples(network))
+    options = {"seed": data.draw(st.integers(0, 9)), "source": sources, "protocol": data.draw(protocols)}
+    ours, reference = (Simulator(network, kernel=kernel, **options) for kernel in ("compiled", "reference"))
+    if ours.can_learn:
+        for part in (slice(0, 2), slice(2, 3)):
+            given = {name: images[part] for name, images in shown.items()}
+            progress = np.linspace(0.2, 0.7, len(given[next(iter(given))]))
+            results = [simulator.train(given, progress) for simulator in (ours, reference)]
+            for found, expected in zip(*results, strict=True):
+                np.testing.assert_array_equal(found, expected)
+            assert_same_state(ours, reference)
+    for found, expected in zip(ours.count_spikes(shown), reference.count_spikes(shown), strict=True):
+        np.testing.assert_array_equal(found, expected)

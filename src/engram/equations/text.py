@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
+import traceback
 from collections.abc import Callable, Iterator
 from types import CodeType
 
@@ -16,6 +17,19 @@ def refusal(function: Callable, line: int, what: str) -> RuleError:
     *_, owner, name = ["<locals>", *function.__qualname__.split(".")]
     whose = "" if owner == "<locals>" else f" of {owner}"
     return RuleError(f"{function.__code__.co_filename}:{line}: {name}{whose} {what}.")
+
+
+def where(function: Callable) -> str:
+    """File and line of a function, for messages."""
+    code = function.__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def line_raised(error: Exception, function: Callable) -> str:
+    """The innermost line of an equation's own file that an exception passed through."""
+    file = function.__code__.co_filename
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f"{file}:{lines[-1]}" if lines else where(function)
 
 
 def node_of(function: Callable) -> ast.FunctionDef | ast.Lambda:

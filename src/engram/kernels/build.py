@@ -116,6 +116,17 @@ def population_routines(network: Network, name: str) -> dict[str, Routine]:
     )
 
 
+def _check_own_neuron(network: Network, name: str) -> None:
+    """Tell in terms of a user's own neuron what the compiler has against it."""
+    neuron = network.populations[name].neuron
+    if not type(neuron).__module__.startswith("engram.") and machine.missing(
+        population_routines(network, name).values()
+    ):
+        from engram.kernels.equations import check_neuron_compiles
+
+        check_neuron_compiles(neuron, network.integrator, network.dtype)
+
+
 def _scope(dtype: str, **further) -> tuple[tuple[str, object], ...]:
     real = np.dtype(dtype).type
     return tuple({"REAL": real, "BYTES": real().itemsize, **further}.items())
@@ -181,6 +192,8 @@ class Share:
     network, populations, projections, learnings, inputs : ndarray of records
     kept : list
         Whatever the records point to.
+    copies : list of (ndarray, ndarray)
+        What this thread follows for itself, and what it is a copy of.
     """
 
     thread: int
@@ -191,6 +204,19 @@ class Share:
     learnings: np.ndarray
     inputs: np.ndarray
     kept: list = field(default_factory=list)
+    copies: list = field(default_factory=list)
+
+    def own(self, array: np.ndarray) -> np.ndarray:
+        """An array as this thread changes it: the first one itself, any other a copy."""
+        if self.thread == 0:
+            return array
+        self.copies.append((array.copy(), array))
+        return self.copies[-1][0]
+
+    def renew_copies(self) -> None:
+        """Take over what changed since: another number of threads, or a checkpoint, may have gone on."""
+        for copy, array in self.copies:
+            copy[...] = array
 
     def keep(self, array: np.ndarray) -> int:
         """Keep an array alive; return where it begins."""
@@ -214,6 +240,8 @@ class CompiledNetwork:
         self.network, self.state = network, state
         self.n_threads = n_threads if can_share(network) else 1
         self.codes = {p.name: checked_rule(p.rule, network.dtype) for p in network.plastic}
+        for name in network.populations:
+            _check_own_neuron(network, name)
         machine.prepare(routines_of(network, state))
         self._run, self._present = callable_routine(RUN, 5), callable_routine(PRESENT, 2)
         self.stop = np.zeros(1, np.int64)
@@ -221,6 +249,7 @@ class CompiledNetwork:
         team = self._team()
         self.shares = [self._share(thread, team) for thread in range(self.n_threads)]
         self._own = [(s.inputs, s.populations) for s in self.shares]
+        self._parameters = [(s.learnings["parameters"].copy(), s.populations["plus"].copy()) for s in self.shares]
         weakref.finalize(self, _free_rooms, self._own)
 
     # What is asked of it.
@@ -290,6 +319,7 @@ class CompiledNetwork:
         """Show samples; return how many were shown, fewer than asked for if :attr:`stop` was set."""
         self.shares[0].populations["records"] = record
         for share in self.shares:
+            share.renew_copies()
             share.network["in_groups"] = not (shown.schedule["stop_spikes"] < NEVER and self._sends_inputs_late)
         records = [self._presentation(share, shown) for share in self.shares]
         self.errors: list[BaseException] = []
@@ -302,6 +332,8 @@ class CompiledNetwork:
             futures = [pool.submit(self._present, *call) for call in calls]
             for future in futures:
                 future.result()
+        for share, (parameters, plus) in zip(self.shares, self._parameters, strict=True):
+            share.learnings["parameters"], share.populations["plus"] = parameters, plus
         if self.errors:
             raise self.errors[0]
         return int(records[0][0]["sample"])
@@ -395,9 +427,7 @@ class CompiledNetwork:
         first, n = self._borders(share, name)
         stride, n_variables, n_channels = padded_lanes(n, dtype), len(state.names), len(neuron.channels)
         held = [state.names.index(v) for v in neuron.held if refractory_period(neuron) > 0 or asleep]
-        values, hold = state.values, state.hold
-        if asleep and share.thread > 0:
-            values, hold = values.copy(), hold.copy()
+        values, hold = (share.own(x) if asleep else x for x in (state.values, state.hold))
         rest = [neuron.resting()[v] for v in state.names]
         constants = packed_constants(neuron, network.dt, network.integrator, dtype)
         rows = aligned_zeros((1 + n_channels * GROUP, stride), dtype)
@@ -468,9 +498,7 @@ class CompiledNetwork:
         memory, dtype, rule = state.memory, network.dtype, p.rule
         n_before = network.size_of(p.before)
         longest = n_before if state.listing is None else max(1, state.listing.longest)
-        x_pre, pre_step = memory.x_pre, memory.pre_step
-        if share.thread > 0:
-            x_pre, pre_step = x_pre.copy(), pre_step.copy()
+        x_pre, pre_step = share.own(memory.x_pre), share.own(memory.pre_step)
         n_places = min(n, _COLUMNS) if state.listing is None else 1
         n_asked, lazy = len(code.asked), code.on_pre is None and p.before in network.inputs and not p.delay
         widest = max(longest, n)
@@ -528,11 +556,12 @@ class CompiledNetwork:
 
     def _encoder(self, record, source, samples, key):
         """A source of Python's as the engine calls it."""
-        shown = {}
+        shown, n_inputs = {}, int(record["n"])
 
         def encode(address, m, n_steps, counter, attempt):
             try:
-                index, offset = source.spikes(
+                index, offset = source.spikes_for(
+                    n_inputs,
                     samples[m],
                     n_steps,
                     self.network.dt,

@@ -1,4 +1,4 @@
-"""A rule's equations before they are compiled: what the compiler has against them, in their own terms."""
+"""Equations before they are compiled: what the compiler has against them, in their own terms."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import numba
 import numpy as np
 from numba import types
 
-from engram.errors import RuleError
+from engram.errors import NeuronError, RuleError
 from engram.kernels.precision import compiled_equation
+from engram.neurons.base import Neuron, asked_by
+from engram.neurons.base import functions_of as neuron_functions
+from engram.neurons.base import wrong_return as wrong_neuron_return
 from engram.plasticity.base import (
     EQUATIONS,
     LearningRule,
@@ -28,6 +31,24 @@ def check_compiles(rule: LearningRule, dtype) -> None:
     for equation, function in zip(EQUATIONS, rule.equations(), strict=True):
         if function is not None:
             _check_equation(rule, equation, function, dtype)
+
+
+def check_neuron_compiles(neuron: Neuron, integrator: str, dtype) -> None:
+    """Compile each equation of a neuron by itself and raise NeuronError where one fails or returns no numbers."""
+    number = numba.from_dtype(np.dtype(dtype))
+    for equation, function in neuron_functions(neuron, integrator):
+        if getattr(function, "is_exact", False):
+            continue
+        signature = (number,) * len(asked_by(function))
+        dispatcher = compiled_equation(function, dtype)
+        try:
+            dispatcher.compile(signature)
+        except Exception as error:
+            raise NeuronError(str(_told(error, neuron, equation, function))) from error
+        returned = dispatcher.overloads[signature].signature.return_type
+        parts = tuple(returned) if isinstance(returned, types.BaseTuple) else (returned,)
+        if not all(isinstance(part, (types.Number, types.Boolean)) for part in parts):
+            raise wrong_neuron_return(neuron, equation, function, _kind(returned))
 
 
 def _check_equation(rule: LearningRule, equation: str, function: Callable, dtype) -> None:
@@ -82,7 +103,7 @@ _KINDS = (
 """The compiler's names of kinds, and ours."""
 
 
-def _told(error: Exception, rule: LearningRule, equation: str, function: Callable) -> RuleError:
+def _told(error: Exception, owner: LearningRule | Neuron, equation: str, function: Callable) -> RuleError:
     """A compiler's error in terms of the equation, its file and its line."""
     text = str(error)
     cause = next((match.expand(ours) for theirs, ours in _CAUSES if (match := re.search(theirs, text))), None)
@@ -90,7 +111,7 @@ def _told(error: Exception, rule: LearningRule, equation: str, function: Callabl
         lines = [line.strip() for line in text.splitlines()]
         lines = [line for line in lines if line and not line.startswith(("Failed in", "During:", "File "))]
         cause = lines[0] if lines else type(error).__name__
-    what = f"{equation} of {type(rule).__name__} does not compile"
+    what = f"{equation} of {type(owner).__name__} does not compile"
     return RuleError(f"{_line_of(error, function)}: {what}: {_plain(cause).rstrip('.')}.")
 
 

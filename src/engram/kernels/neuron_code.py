@@ -422,10 +422,12 @@ class PopulationWriter:
         """Add what arrived in a step without taking another."""
         used = sorted(set(self.targets))
         rows = [f"_pointer(_a[{c * GROUP}], {self._kind_of(c)})" for c in range(len(self.channels))]
+        rows = rows or ["_pointer(_p.rows, _REAL)"]
         self._write(
             "def _receive_all(_here, _in, _weight, _n, _stride, _c):",
             *self._constants_for(*self._arrives()),
             "    for _j in _range(_n):",
+            "        pass",
             *(f"        {self.variables[k]} = _here[{k} * _stride + _j]" for k in used),
             *(self._arrival(c, f"_in[{c}][_j]", "        ") for c in range(len(self.channels))),
             *(f"        _here[{k} * _stride + _j] = {self.variables[k]}" for k in used),
@@ -447,6 +449,7 @@ class PopulationWriter:
             *self._constants_for(tidy),
             *(f"    _open_{c} = False" for c in range(len(self.channels))),
             "    for _j in _range(_n):",
+            "        pass",
             *(f"        {self.variables[k]} = _here[{k} * _stride + _j]" for k in used),
             *(self._assigned("tidy", tidy, "        ") if tidy is not None else []),
             *(f"        _here[{self.variables.index(a)} * _stride + _j] = {a}" for a in asked),

@@ -23,7 +23,7 @@ from engram.networks.network import Network
 from engram.neurons.base import asked_by, known_constants, refractory_period
 from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, known_names
 from engram.plasticity.normalization import KINDS, scale_to_norm, target_norm
-from engram.precision import in_the_reference
+from engram.precision import has_branches, in_the_reference
 from engram.projections.base import Projection
 from engram.synapses import CLOSING_INTERVAL, clip_weight, trace_now
 
@@ -129,8 +129,19 @@ class ReferenceNetwork:
         """Show samples; return how many were shown."""
         self.shown, self._records = shown, record
         p = _Presentation(shown)
-        presentation.present(self, p)
+        try:
+            presentation.present(self, p)
+        finally:
+            self._forget_progress()
         return p.sample
+
+    def _forget_progress(self):
+        """What runs outside of presentations learns by the parameters of the description."""
+        for p in self.populations.values():
+            p.plus = p.of.threshold.plus if p.of.threshold else 0.0
+        for p in self.projections:
+            if p.learner is not None:
+                p.learner.set_parameters(rule_parameters(p.of.rule, p.learner.longest, self.network.dtype))
 
     def last_presentation(self):
         """The spikes of each input, as (index, offset), and of each population, of the last recorded presentation."""
@@ -168,8 +179,15 @@ class ReferenceNetwork:
         counter = p.presentation if p.learns else self.shown.counters[m]
         attempt = 0 if p.learns else int(self.shown.attempts[m])
         self._spikes = {
-            name: source.spikes(
-                samples[m], p.n_shown, self.network.dt, intensity, key, np.uint64(int(counter) % 2**64), attempt
+            name: source.spikes_for(
+                self.network.inputs[name].n,
+                samples[m],
+                p.n_shown,
+                self.network.dt,
+                intensity,
+                key,
+                np.uint64(int(counter) % 2**64),
+                attempt,
             )
             for name, (source, key, samples) in self._sources.items()
         }
@@ -224,7 +242,10 @@ class _Population:
     def _call(self, function, known, **further):
         known = known | further
         equation = in_the_reference(function, self.dtype)
-        return equation(*(known[name] for name in asked_by(function)))
+        arguments = [known[name] for name in asked_by(function)]
+        if has_branches(function) and any(isinstance(x, np.ndarray) and x.ndim for x in arguments):
+            return _neuron_by_neuron(equation, arguments)
+        return equation(*arguments)
 
     def _assign(self, function, known, chosen=slice(None)):
         """The state variables that an equation asks for become what it returns."""
@@ -287,6 +308,16 @@ class _Population:
         for values, rest in zip(self.state.values, self.of.neuron.resting().values(), strict=True):
             values[:] = rest
         self.state.hold[:] = 0
+
+
+def _neuron_by_neuron(equation, arguments):
+    """What an equation returns for each neuron, as arrays."""
+    n = max(len(x) for x in arguments if isinstance(x, np.ndarray))
+    columns = (x if isinstance(x, np.ndarray) else [x] * n for x in arguments)
+    results = [equation(*numbers) for numbers in zip(*columns, strict=True)]
+    if isinstance(results[0], tuple):
+        return tuple(np.array(part) for part in zip(*results, strict=True))
+    return np.array(results)
 
 
 class _Projection:

@@ -215,6 +215,8 @@ def _new_projection(network: Network, k: int, p: Projection, seed: int, weights,
     shapes = network.shape_of(p.before), network.shape_of(p.after)
     n_before, n_after = network.size_of(p.before), network.size_of(p.after)
     listing = p.listing(*shapes) if p.layout == "listed" else None
+    if listing is not None:
+        listing.check(p.name, n_before, n_after)
     if weights is None:
         weights = p.initial_weights(randomness.generator(seed, Stream.WEIGHTS, k), *shapes, network.dtype)
     weights = np.asarray(checked(f"weights of {p.name}", weights, p.weight_shape(*shapes)), network.dtype)
@@ -229,6 +231,8 @@ def _new_projection(network: Network, k: int, p: Projection, seed: int, weights,
     else:
         n_slots = 0
         steps = _delays(network, k, p, seed, delays, shapes)
+        if listing is not None:
+            steps = listing.by_sender(steps)
         further = GROUP if p.before in network.inputs else 0
         kind = np.int32 if p.layout == "all_but_own" else network.dtype
         pending = np.zeros((int(steps.max(initial=0)) + 1 + further, n_after), kind)

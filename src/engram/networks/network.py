@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engram.errors import ConfigError
-from engram.neurons.base import Neuron
+from engram.neurons.base import Neuron, check_neuron
 from engram.projections.base import Projection
 from engram.validation import check_choice, check_count, check_finite, check_positive
 
@@ -86,6 +86,7 @@ class Population:
         object.__setattr__(self, "shape", _shape("a population", self.shape))
         if not isinstance(self.neuron, Neuron):
             raise ConfigError(f"A population needs a neuron, such as ConductanceLIF(...), got {self.neuron!r}.")
+        check_neuron(self.neuron)
         if self.threshold is not None and hasattr(type(self.neuron), "fires"):
             raise ConfigError(f"{type(self.neuron).__name__} has a threshold of its own; give no AdaptiveThreshold.")
 
@@ -185,6 +186,11 @@ class Network:
                 f"{p.name} goes to {p.after!r}, which is no population; there are {', '.join(self.populations)}."
             )
         channels = self.populations[p.after].neuron.channels
+        if not channels:
+            kind = type(self.populations[p.after].neuron).__name__
+            raise ConfigError(
+                f"{p.name} cannot arrive, since {kind} has no channel; name one, and the variable it adds to."
+            )
         if p.channel and p.channel not in channels:
             kind = type(self.populations[p.after].neuron).__name__
             raise ConfigError(f"{p.name} arrives on {p.channel!r}, but {kind} has {', '.join(channels)}.")

@@ -19,12 +19,24 @@ beginning; what arrives in it is added at its end and moves the membrane in the 
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from keyword import iskeyword
+from numbers import Real
 from typing import ClassVar, NamedTuple
 
+import numpy as np
+
+from engram.equations.text import line_raised, where
+from engram.errors import NeuronError, RuleError
+from engram.precision import in_the_reference
 from engram.validation import check_finite, check_positive
+
+RESERVED = ("theta", "hold", "names", "values", "tensors", "dt")
+"""Names that a network's state has for something else."""
 
 
 class NeuronEquations(NamedTuple):
@@ -132,3 +144,166 @@ def refractory_period(neuron: Neuron) -> float:
 def known_constants(neuron: Neuron, dt: float, integrator: str, dtype: str) -> dict[str, float | tuple]:
     """Everything but state variables that a neuron's equations may ask for, by name."""
     return {**neuron.parameters(), "dt": dt, **neuron.constants(dt, integrator, dtype)}
+
+
+def check_neuron(neuron: Neuron, integrator: str = "exponential_euler") -> None:
+    """Raise NeuronError where a neuron's equations cannot work; the message names their file and line.
+
+    They may ask only for what exists and use only what means the same in every kernel, and are tried out once, in the
+    reference's arithmetic.
+    """
+    try:
+        _check_once(neuron, integrator)
+    except TypeError:  # a neuron of a user's that has no hash
+        _check_once.__wrapped__(neuron, integrator)
+
+
+@functools.lru_cache(maxsize=256)
+def _check_once(neuron: Neuron, integrator: str) -> None:
+    _check_declared(neuron)
+    constants = _trial_constants(neuron, integrator)
+    _check_names(neuron, constants)
+    functions = dict(functions_of(neuron, integrator))
+    for required in ("step", "on_spike"):
+        if required not in functions:
+            raise NeuronError(f"{_name(neuron)} does not say what happens at {_MOMENTS[required]}; define {required}.")
+    if "fires" not in functions and not {"v", "v_thresh"} <= {*neuron.variables(), *constants}:
+        raise NeuronError(f"{_name(neuron)} has no variable v or no parameter v_thresh; define fires.")
+    for equation, function in functions.items():
+        _check_arguments(neuron, equation, function, constants)
+        _check_returned(neuron, equation, function, _tried(neuron, equation, function, constants))
+
+
+_MOMENTS = {"step": "a time step", "on_spike": "a spike"}
+
+
+def expected_numbers(neuron: Neuron, equation: str, function: Callable) -> tuple[str, ...]:
+    """What an equation returns: the names of state variables, or of one number."""
+    variables = neuron.variables()
+    if equation in ("step", "on_spike", "quick", "tidy"):
+        return tuple(name for name in asked_by(function) if name in variables)
+    return ("whether it does",) if not equation.startswith("arrive") else (asked_by(function)[0],)
+
+
+def wrong_return(neuron: Neuron, equation: str, function: Callable, returned: str) -> NeuronError:
+    """The error about an equation that returns something else than it should."""
+    expected = expected_numbers(neuron, equation, function)
+    wanted = f"{', '.join(expected)}, in this order" if len(expected) > 1 else f"one number, {expected[0]}"
+    return NeuronError(
+        f"{where(function)}: {equation} of {_name(neuron)} must return {wanted}, but returns {returned}."
+    )
+
+
+def functions_of(neuron: Neuron, integrator: str) -> Iterator[tuple[str, Callable]]:
+    """A neuron's functions by name, those for channels as ``arrive_channel``."""
+    kind = type(neuron)
+    if kind.equations is Neuron.equations:
+        named = {name: getattr(kind, name, None) for name in ("step", "on_spike", "fires")}
+    else:
+        named = neuron.equations(integrator)._asdict()
+        named |= {f"arrive_{channel}": function for channel, function in named.pop("arrive").items()}
+    return ((name, function) for name, function in named.items() if function is not None)
+
+
+def _name(neuron: Neuron) -> str:
+    return type(neuron).__name__
+
+
+def _trial_constants(neuron: Neuron, integrator: str) -> dict:
+    return known_constants(neuron, min(0.1, neuron.shortest_time_constant), integrator, "float64")
+
+
+def _check_declared(neuron: Neuron) -> None:
+    """Variables, channels and what is held must fit each other."""
+    kind = type(neuron)
+    declared = {n for n, hint in vars(kind).get("__annotations__", {}).items() if "ClassVar" not in str(hint)}
+    if declared - {field.name for field in fields(neuron)} and "__dataclass_fields__" not in vars(kind):
+        raise NeuronError(
+            f"{kind.__name__} declares {min(declared)} but is not a dataclass; put"
+            " @dataclass(frozen=True, kw_only=True) above the class."
+        )
+    if kind.variables is Neuron.variables:
+        raise NeuronError(f"{kind.__name__} does not say which variables it has; define variables.")
+    variables = neuron.variables()
+    if not variables or not all(isinstance(x, Real) and math.isfinite(x) for x in variables.values()):
+        raise NeuronError(f"variables of {kind.__name__} must be names with finite numbers, got {variables!r}.")
+    if list(neuron.resting()) != list(variables):
+        raise NeuronError(f"resting of {kind.__name__} must name {', '.join(variables)}, in this order.")
+    for channel, variable in kind.channels.items():
+        if variable not in variables:
+            raise NeuronError(
+                f"The channel {channel!r} of {kind.__name__} adds to {variable!r}, which is none of its variables"
+                f" ({', '.join(variables)})."
+            )
+    for variable in kind.held:
+        if variable not in variables and refractory_period(neuron) > 0:
+            raise NeuronError(
+                f"{kind.__name__} holds {variable!r} while it is refractory, which is none of its variables"
+                f" ({', '.join(variables)}); say what is held."
+            )
+
+
+def _check_names(neuron: Neuron, constants: dict) -> None:
+    variables = neuron.variables()
+    for name in variables:
+        if name in constants or name in RESERVED:
+            raise NeuronError(f"{_name(neuron)} has a variable {name!r}, a name that is taken; rename it.")
+    for name in (*variables, *constants):
+        if not str(name).isidentifier() or iskeyword(name) or name.startswith("_"):
+            raise NeuronError(
+                f"{_name(neuron)} has a variable or constant named {name!r}; choose a Python name that does not start"
+                " with an underscore."
+            )
+
+
+def _check_arguments(neuron: Neuron, equation: str, function: Callable, constants: dict) -> None:
+    known = (*neuron.variables(), *constants)
+    asked = asked_by(function)
+    further = asked[2:] if equation.startswith("arrive") else asked
+    for argument in further:
+        if argument == "self":
+            raise NeuronError(
+                f"{where(function)}: {equation} of {_name(neuron)} asks for self; leave it out and ask for what it"
+                f" needs by name: {', '.join(known)}."
+            )
+        if argument not in known:
+            raise NeuronError(
+                f"{where(function)}: {equation} asks for {argument!r}, which {_name(neuron)} does not have; it may ask"
+                f" for {', '.join(known)}."
+            )
+
+
+def _tried(neuron: Neuron, equation: str, function: Callable, constants: dict):
+    """What an equation returns at the neuron's values at time 0."""
+    known = {name: value if isinstance(value, tuple) else np.float64(value) for name, value in constants.items()}
+    known |= {name: np.float64(value) for name, value in neuron.variables().items()}
+    arguments = [known.get(name, np.float64(0.5)) for name in asked_by(function)]
+    try:
+        return in_the_reference(function, np.float64)(*arguments)
+    except RuleError as error:
+        raise NeuronError(str(error)) from error
+    except (ArithmeticError, ValueError):
+        return _UNKNOWN  # of numbers that need not occur: a neuron that spikes is not at rest
+    except Exception as error:
+        raise NeuronError(
+            f"{line_raised(error, function)}: {equation} of {_name(neuron)} raises {type(error).__name__}: {error}."
+        ) from error
+
+
+_UNKNOWN = object()
+
+
+def _check_returned(neuron: Neuron, equation: str, function: Callable, returned) -> None:
+    expected = expected_numbers(neuron, equation, function)
+    if not expected:
+        raise NeuronError(
+            f"{where(function)}: {equation} of {_name(neuron)} asks for no state variable, so that it changes none; ask"
+            f" for those that it changes: {', '.join(neuron.variables())}."
+        )
+    if returned is _UNKNOWN:
+        return
+    parts = returned if isinstance(returned, tuple) else (returned,)
+    if len(parts) != len(expected):
+        raise wrong_return(neuron, equation, function, f"{len(parts)} of them")
+    if not all(isinstance(part, (Real, np.bool_)) for part in parts):
+        raise wrong_return(neuron, equation, function, "something else than numbers")

@@ -30,7 +30,6 @@ import functools
 import inspect
 import itertools
 import math
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from keyword import iskeyword
@@ -39,6 +38,7 @@ from typing import ClassVar, Literal, NamedTuple, get_args, get_origin
 
 import numpy as np
 
+from engram.equations.text import line_raised, where
 from engram.errors import ConfigError, RuleError
 from engram.precision import reference_equation
 from engram.validation import check_choice, check_finite, check_positive
@@ -208,7 +208,7 @@ def check_rule(rule: LearningRule) -> None:
             returned = computed(*(arguments[name] for name in arguments_of(function)))
         except Exception as error:
             raise RuleError(
-                f"{_where_raised(error, function)}: {equation} of {type(rule).__name__} raises"
+                f"{line_raised(error, function)}: {equation} of {type(rule).__name__} raises"
                 f" {type(error).__name__}: {error}."
             ) from error
         _check_returned(rule, equation, function, returned)
@@ -259,12 +259,6 @@ def changes_silent_synapses(rule: LearningRule) -> bool:
             if function(*(values[name] for name in asked)) != values["w"]:
                 return True
     return False
-
-
-def where(function: Callable) -> str:
-    """File and line of a function, for messages."""
-    code = function.__code__
-    return f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def _functions(rule: LearningRule) -> Iterator[tuple[str, Callable]]:
@@ -346,10 +340,3 @@ def _shown(returned) -> str:
     if isinstance(returned, Real):
         return "one number"
     return f"a {type(returned).__name__}"
-
-
-def _where_raised(error: Exception, function: Callable) -> str:
-    """The innermost line of the equation's own file that an exception passed through."""
-    file = function.__code__.co_filename
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f"{file}:{lines[-1]}" if lines else where(function)

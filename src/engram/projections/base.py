@@ -88,6 +88,38 @@ class Listing(NamedTuple):
         """The most synapses of a neuron after."""
         return int(np.diff(self.column_starts).max(initial=0))
 
+    def by_sender(self, values: np.ndarray) -> np.ndarray:
+        """A number for each synapse in the order of `who`, from the order of `column_before`, by neuron after."""
+        before = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        sorted_values = np.empty_like(values)
+        sorted_values[np.lexsort((self.where, before, self.who))] = values
+        return sorted_values
+
+    def check(self, name: str, n_before: int, n_after: int) -> None:
+        """Raise ConfigError if it lists what is not there, or a synapse or a sender's weight twice."""
+        n_synapses, n_columns = len(self.who), self.n_columns
+        before = np.repeat(np.arange(n_before), np.diff(self.starts)) if len(self.starts) == n_before + 1 else []
+        fits = (
+            len(before) == n_synapses == len(self.where) == len(self.column_before) == len(self.column_where)
+            and len(self.column_starts) == n_after + 1
+            and self.column_starts[-1] == n_synapses
+            and len(self.column_of) == n_after
+            and _within(self.who, n_after)
+            and _within(self.column_before, n_before)
+            and _within(self.column_of, n_columns)
+            and _within(self.where, self.n_weights)
+            and _within(self.column_where, self.n_weights)
+        )
+        if not fits:
+            raise ConfigError(f"{name} lists synapses that are not there; make its listing with listed(...).")
+        for what, numbers in (("a synapse", self.who), ("a weight of a sender", self.where)):
+            if len(np.unique(before * np.int64(numbers.max(initial=0) + 1) + numbers)) < n_synapses:
+                raise ConfigError(f"{name} lists {what} twice.")
+
+
+def _within(numbers: np.ndarray, n: int) -> bool:
+    return not len(numbers) or (numbers.min() >= 0 and numbers.max() < n)
+
 
 def listed(before, after, where, n_before: int, n_after: int, column_of, weight_starts) -> Listing:
     """The listing of synapses given as arrays of equal length: sender, receiver, number of the weight."""
@@ -163,7 +195,7 @@ class Projection:
         return (self.listing(before_shape, after_shape).n_weights,)
 
     def delay_shape(self, before_shape, after_shape) -> tuple[int, ...]:
-        """The shape of its delays, if each synapse has one."""
+        """The shape of its delays, if each synapse has one: by neuron after, then by neuron before."""
         return (len(self.listing(before_shape, after_shape).who),)
 
     def initial_weights(self, random: np.random.Generator, before_shape, after_shape, dtype) -> np.ndarray:

@@ -81,6 +81,21 @@ class Source:
         random = np.random.Generator(np.random.Philox(key=whole, counter=[0, 0, int(attempt), int(counter)]))
         return in_order(self.encode(sample, n_steps, dt, intensity, random), n_steps, type(self).__name__)
 
+    def spikes_for(self, n_inputs: int, sample, n_steps: int, *draw):
+        """:meth:`spikes` for an input of a given size.
+
+        Raises
+        ------
+        DataError
+            If they name others.
+        """
+        index, offset = self.spikes(sample, n_steps, *draw)
+        if index.size and index.max() >= n_inputs:
+            raise DataError(
+                f"{type(self).__name__} makes spikes of input {index.max()}, but there are {n_inputs}; count from 0."
+            )
+        return index, offset
+
     def n_inputs_of(self, sample) -> int:
         """How many inputs a sample is for."""
         return len(sample)
