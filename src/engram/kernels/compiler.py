@@ -197,11 +197,11 @@ def _translated(module, symbol: str, target: tuple[str, str]) -> bytes:
     return machine.emit_object(module)
 
 
-_MATHS = (
-    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "copysign", "cos", "cosh", "erf",
-    "erfc", "exp", "exp2", "expm1", "fabs", "floor", "fma", "fmod", "hypot", "ldexp", "lgamma", "log", "log10", "log1p", "log2",
-    "nearbyint", "pow", "rint", "round", "sin", "sinh", "sqrt", "tan", "tanh", "tgamma", "trunc",
-)  # fmt: skip
+_NAMES_OF_MATHS = (
+    "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs floor fma fmod"
+    " hypot ldexp lgamma log log10 log1p log2 nearbyint pow rint round sin sinh sqrt tan tanh tgamma trunc"
+)
+_MATHS = tuple(_NAMES_OF_MATHS.split())
 _FROM_C = {"engram_reallocate", "sched_yield", "memset", "memcpy", "memmove", *_MATHS, *(f"{n}f" for n in _MATHS)}
 """What object files take from C's library."""
 
