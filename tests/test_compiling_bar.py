@@ -49,9 +49,18 @@ def test_the_log_is_told_whoever_watches(caplog):
 def test_a_watcher_is_told_of_the_end_even_if_compiling_fails():
     told = []
     with pytest.raises(ValueError, match="broken"), progress.told(lambda *news: told.append(news)) as tell:
-        tell(0, 2, "the engine")
+        tell(1, 2, "the engine")
         raise ValueError("broken")
-    assert told[-1] == (2, 2, "")
+    assert told == [(1, 2, "the engine"), (1, 1, "")]
+
+
+def test_a_bar_that_is_cut_short_shows_how_far_it_came():
+    file = io.StringIO()
+    bar = CompilingBar(Console(file=file, force_terminal=True, width=80))
+    bar(1, 3, "the engine")
+    bar(1, 1, "")
+    assert "1 of 3" in file.getvalue()
+    assert "3 of 3" not in file.getvalue()
 
 
 def test_only_verbose_estimators_show_what_is_compiled(monkeypatch):
