@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from engram import DiehlCook, Triplet
-from engram.kernels import build, code_store, machine
+from engram.kernels import build, code_store, engine, machine, stock
 from engram.kernels.code_store import CacheWarning
 from engram.kernels.machine import Routine, callable_routine
 from engram.kernels.parts import I8, part
@@ -70,6 +70,24 @@ def test_every_function_of_ours_that_the_engine_calls_is_in_its_digest():
         named = {i.argval for i in dis.get_instructions(routine.function) if i.opname == "LOAD_GLOBAL"}
         for name in named & set(routine.function.__globals__):
             assert name in pieces, (routine.label, name)
+
+
+def test_no_bytecode_of_ours_goes_into_a_digest():
+    for routine in stock.stock_routines():
+        pieces = list(machine._reached(routine.function, dict(routine.scope), set()))
+        assert not [piece for piece in pieces if piece.startswith("Python")], routine.label
+
+
+def test_functions_of_users_are_known_by_their_bytecode():
+    pieces = list(machine._reached(outer, {}, set()))
+    assert f"Python {sys.version_info[:2]}" in pieces
+
+
+def test_a_file_that_was_edited_since_its_import_is_known_by_bytecode(monkeypatch):
+    monkeypatch.setattr(machine, "_digest_of_file", machine._digest_of_file.__wrapped__)
+    assert machine._text_of(engine.run) is not None
+    monkeypatch.setattr(machine, "_IMPORTED", 0.0)
+    assert machine._text_of(engine.run) is None
 
 
 @pytest.mark.parametrize("damage", ["cut short", "a byte changed", "empty", "too long"])

@@ -313,3 +313,10 @@ def test_endless_presentations_are_told(engram, tmp_path):
     assert code == 2
     assert "shown must be at most 60,000 ms" in err
     assert not (tmp_path / "r").exists()
+
+
+def test_the_command_line_answers_before_anything_heavy_is_imported():
+    heavy = "{'numpy', 'numba', 'llvmlite', 'matplotlib', 'sklearn'}"
+    script = f"import sys, engram.cli; print(sorted({heavy} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert shown == "[]\n"

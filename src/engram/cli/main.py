@@ -69,3 +69,5 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             raise
         sys.exit(fail(error, as_json="--json" in arguments))
+    finally:
+        watch_compiling(None)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Watcher = Callable[[int, int, str], None]
-"""Told how many routines are compiled, of how many, and what comes next: before the first, after each; the last time
-with nothing to come."""
+"""Told how many routines are compiled, of how many, and what comes next: before the first and after each. The last
+time nothing is to come and both numbers are the same, even where compiling was cut short."""
 
 _LOG = logging.getLogger("engram")
 _watcher: Watcher | None = None
@@ -58,7 +58,7 @@ def told(watcher: Watcher | None = None) -> Iterator[Watcher]:
         if last[1]:
             _LOG.info("compiled %d of %d routines in %.1f s", *last, time.monotonic() - begin)
             if last[0] < last[1] and watcher is not None:
-                watcher(last[1], last[1], "")  # cut short: nothing stays open
+                watcher(last[0], last[0], "")  # cut short: nothing stays open
 
 
 def _notebook() -> Watcher | None:
