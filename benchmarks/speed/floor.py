@@ -12,9 +12,10 @@ from unittest import mock
 
 import numpy as np
 
-from engram import arithmetic, neurons, randomness
-from engram.kernels.state import network_constants
+from engram import arithmetic, randomness
 from engram.networks import DiehlCook
+from engram.neurons import conductance_lif
+from engram.neurons.base import asked_by, known_constants
 
 SINGLE = 4
 """Bytes of a number."""
@@ -25,9 +26,9 @@ STATE_ARRAYS = 5
 WORDS = 4
 """Random words from one evaluation of the generator; 64 bits wide, so that a register holds half as many as numbers."""
 
-DECAYS, HELD, THRESHOLD, LEAK = 2, 2, 2, 3
+HELD, THRESHOLD, LEAK = 2, 2, 3
 """Products and sums are counted apart here and below, as the kernels do them; fused they would take about as long.
-Operations of a neuron's step besides its membrane: both conductances decay; v is kept while it is refractory (test
+Operations of a neuron's step besides its equations: v is kept while it is refractory (test
 and choice); theta is added and compared; and v_rest + (v - v_rest) times a constant where nothing is open."""
 
 PER_WEIGHT = {"triplet": 2 + 2, "self_normalizing": 2 + 3}
@@ -116,7 +117,7 @@ def counted(function, *numbers, rest=()) -> Tally:
     with (
         mock.patch.object(arithmetic, "scale_by_power_of_two", power_of_two),
         mock.patch.object(arithmetic, "fma", fused),
-        mock.patch.object(neurons, "fma", fused),
+        mock.patch.object(conductance_lif, "fma", fused),
     ):
         function(*(Counting(number, tally) for number in numbers), *rest)
     return tally
@@ -124,12 +125,13 @@ def counted(function, *numbers, rest=()) -> Tally:
 
 def counted_equations(network: DiehlCook) -> dict[str, Tally]:
     """Operations of one evaluation of each of the longer equations."""
-    c = network_constants(network)
-    membrane = counted(neurons.membrane_small_conductance, -60.0, 0.1, 0.1, rest=(c.exc.flow,))
-    exponential = counted(arithmetic.exp2, -0.5, rest=(c.exp2,))
+    constants = known_constants(network.excitatory, network.dt, network.integrator, network.dtype)
+    quick = network.excitatory.equations(network.integrator).quick
+    membrane = counted(quick, -60.0, 0.1, 0.1, rest=tuple(constants[name] for name in asked_by(quick)[3:]))
+    exponential = counted(arithmetic.exp2, -0.5, rest=(arithmetic.exp2_coefficients(network.dtype),))
     words = counted(randomness.philox4x32, *range(6))
     return {
-        "update": dataclasses.replace(membrane, operations=membrane.operations + DECAYS + HELD + THRESHOLD),
+        "update": dataclasses.replace(membrane, operations=membrane.operations + HELD + THRESHOLD),
         "leak": Tally(LEAK + HELD + THRESHOLD),
         "trace": dataclasses.replace(exponential, operations=exponential.operations + 1),
         # its logarithm is a polynomial too, and a quotient makes it a number of steps

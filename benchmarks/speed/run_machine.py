@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import engram.kernels.compile  # noqa: F401  (what compiles fma)
 import numba
 import numpy as np
 from child import measured, timed
 
+import engram.kernels.compiler  # noqa: F401  (what compiles fma)
 from engram.arithmetic import fma
 
 IN_CACHE = 2_048  # single-precision numbers that leave room in a first cache of 32 KiB

@@ -167,7 +167,12 @@ def learning_routines(network: Network, p: Projection) -> dict[str, Routine]:
 
 
 def _routines(acts: dict[str, Callable], scope) -> dict[str, Routine]:
-    return {act: Routine(function, scope, label="synapses") for act, function in acts.items()}
+    return _routines_of_synapses(tuple(acts.items()), scope)
+
+
+@functools.lru_cache(maxsize=256)
+def _routines_of_synapses(acts: tuple[tuple[str, Callable], ...], scope) -> dict[str, Routine]:
+    return {act: Routine(function, scope, label="synapses") for act, function in acts}
 
 
 def routines_of(network: Network, state: NetworkState) -> list[Routine]:

@@ -15,6 +15,7 @@ what the compiler has against it can be told in terms of that equation.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,15 +60,17 @@ class RuleCode:
 
 
 def rule_code(rule: LearningRule, dtype: str) -> RuleCode:
-    """The routines of a rule in a precision; nothing is compiled yet."""
-    writer = _Writer(rule)
-    equations = zip(EQUATIONS, rule.equations(), strict=True)
-    real = np.dtype(dtype).type
-    scope = {f"_equation_{name}": Equation(f, str(np.dtype(dtype))) for name, f in equations if f is not None}
-    scope |= {**parts.words_of_text(real), "_clip": clip_weight}
+    """The routines of a rule in a precision; nothing is compiled yet.
+
+    Those of our own rules are made once; what a user's rule reaches may have been changed since.
+    """
+    writer, routine = _Writer(rule), _own_routine if RULES.get(rule.name) is type(rule) else _routine
+    equations = tuple(zip(EQUATIONS, rule.equations(), strict=True))
     asked = tuple(known_names(rule)["post"].index(name) for name in _asked_post(rule))
-    on_pre = None if rule.equations().on_pre is None else _routine(rule, "_on_pre", writer.row(), scope)
-    return RuleCode(on_pre, _routine(rule, "_on_post", writer.column(), scope), changes_silent_synapses(rule), asked)
+    has_on_pre = rule.equations().on_pre is not None
+    on_pre = routine(rule.name, "_on_pre", writer.row(), equations, str(np.dtype(dtype))) if has_on_pre else None
+    on_post = routine(rule.name, "_on_post", writer.column(), equations, str(np.dtype(dtype)))
+    return RuleCode(on_pre, on_post, changes_silent_synapses(rule), asked)
 
 
 def checked_rule(rule: LearningRule, dtype: str) -> RuleCode:
@@ -95,12 +98,18 @@ def ready_rule(rule: LearningRule, dtype: str) -> RuleCode:
     return code
 
 
-def _routine(rule: LearningRule, name: str, text: str, scope: dict) -> Routine:
+def _routine(rule: str, name: str, text: str, equations: tuple, dtype: str) -> Routine:
+    real = np.dtype(dtype).type
+    scope = {f"_equation_{equation}": Equation(f, dtype) for equation, f in equations if f is not None}
+    scope |= {**parts.words_of_text(real), "_clip": clip_weight}
     space = dict(scope)
-    exec(compile(text, f"<{type(rule).__name__}.{name[1:]}>", "exec"), space)
+    exec(compile(text, f"<{rule}.{name[1:]}>", "exec"), space)
     function = space[name]
     function.__module__, function.written = __name__, text
-    return Routine(parts.part(function), tuple(scope.items()), bounds=True, label=f"the rule {rule.name}")
+    return Routine(parts.part(function), tuple(scope.items()), bounds=True, label=f"the rule {rule}")
+
+
+_own_routine = functools.lru_cache(maxsize=256)(_routine)
 
 
 def _asked_post(rule: LearningRule) -> tuple[str, ...]:
