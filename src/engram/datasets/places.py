@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from engram.folders import user_cache_folder
+
 
 def data_folder() -> Path | None:
     """The folder that ``$ENGRAM_DATA`` names, None where it names none."""
@@ -12,9 +14,7 @@ def data_folder() -> Path | None:
 
 def cache_folder() -> Path:
     """Where downloaded sets are kept, one folder each."""
-    import platformdirs
-
-    return platformdirs.user_cache_path("engram") / "data"
+    return user_cache_folder() / "data"
 
 
 def in_data_folder(name: str) -> Path | None:

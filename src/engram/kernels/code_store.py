@@ -22,6 +22,8 @@ import sys
 import warnings
 from pathlib import Path
 
+from engram.folders import user_cache_folder
+
 SHIPPED = Path(__file__).parent / "machine_code"
 """Machine code that came with the installation, for :data:`SHIPPED_FOR`."""
 
@@ -43,14 +45,7 @@ def cache_folder() -> Path:
     root = os.environ.get("ENGRAM_CACHE")
     if root:
         return Path(root) / "kernels"
-    from platformdirs import user_cache_path
-
-    try:
-        return user_cache_path("engram", appauthor=False) / "kernels"
-    except (RuntimeError, OSError, KeyError):  # neither a home nor a user of a name
-        import tempfile
-
-        return Path(tempfile.gettempdir()) / f"engram-{getattr(os, 'getuid', lambda: 'user')()}" / "kernels"
+    return user_cache_folder() / "kernels"
 
 
 def find(routine, target: tuple[str, str]) -> bytes | None:

@@ -13,7 +13,7 @@ from engram.neurons import EXCITATORY, INHIBITORY, ConductanceLIF
 from engram.plasticity.base import LearningRule
 from engram.projections import AllButOwn, Dense, OneToOne, Uniform
 from engram.randomness import Stream
-from engram.validation import check_choice, check_count, check_finite, check_positive
+from engram.validation import check_choice, check_count, check_finite, check_positive, settle
 
 MAX_MS = 60_000.0
 """Longest time for which an image or the blank after it is shown, ms."""
@@ -49,6 +49,7 @@ class Protocol:
     at_rest: bool = False
 
     def __post_init__(self):
+        settle(self)
         check_positive("shown", self.shown, "ms")
         check_positive("blank", self.blank, "ms", or_zero=True)
         for name in ("shown", "blank"):
@@ -137,6 +138,7 @@ class DiehlCook:
     inhibitory: ConductanceLIF = field(default=INHIBITORY)
 
     def __post_init__(self):
+        settle(self)
         check_count("n_inputs", self.n_inputs)
         check_count("n_neurons", self.n_neurons)
         if self.n_neurons > MOST_NEURONS:

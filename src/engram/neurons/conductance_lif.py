@@ -12,7 +12,7 @@ from engram.arithmetic import exp2, exp2_coefficients, fma, relaxation, relaxati
 from engram.neurons.base import Neuron, NeuronEquations
 from engram.precision import exact
 from engram.synapses import drive_conductance, open_conductance
-from engram.validation import check_finite, check_positive
+from engram.validation import check_finite, check_positive, settle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,7 @@ class ConductanceLIF(Neuron):
     quiet: ClassVar = True
 
     def __post_init__(self):
+        settle(self)
         for name in ("tau_m", "tau_exc", "tau_inh"):
             check_positive(name, getattr(self, name), "ms")
         check_positive("t_ref", self.t_ref, "ms", or_zero=True)

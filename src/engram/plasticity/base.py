@@ -41,7 +41,7 @@ import numpy as np
 from engram.equations.text import line_raised, where
 from engram.errors import ConfigError, RuleError
 from engram.precision import reference_equation
-from engram.validation import check_choice, check_finite, check_positive
+from engram.validation import check_choice, check_finite, check_positive, settle
 
 EQUATIONS = ("on_pre", "on_post", "before_post", "after_post")
 
@@ -119,6 +119,7 @@ class LearningRule:
                 setattr(cls, equation, staticmethod(function))
 
     def __post_init__(self):
+        settle(self)
         for field in fields(self):
             value = getattr(self, field.name)
             if field.type in ("float", float) and field.name not in ("w_min", "w_max"):
