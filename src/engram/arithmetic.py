@@ -5,6 +5,7 @@ Both spellings round alike, so the reference kernel and the compiled kernel agre
 
 from __future__ import annotations
 
+import functools
 import math
 from fractions import Fraction
 from typing import NamedTuple
@@ -219,6 +220,7 @@ class RelaxationCoefficientsDouble(NamedTuple):
     c11: float
 
 
+@functools.lru_cache(maxsize=64)
 def relaxation_coefficients(dtype, h: float):
     """The coefficients of ``(1 − exp(−h g)) / g`` in powers of g, for ``0 <= h g <= 1``.
 
