@@ -126,7 +126,8 @@ def matrix_of_inhibition() -> Proof:
                 delay=random.uniform(0.0, 4.0, np.count_nonzero(matrix)),
             ),
             Dense(
-                before="inh", after="inh", channel="inh", weights=matrix / 3.0, delay=random.uniform(0.5, 200.0, (12, 12))
+                before="inh", after="inh", channel="inh", weights=matrix / 3.0,
+                delay=random.uniform(0.5, 200.0, (12, 12)),
             ),
         ],
         readout="exc",
