@@ -39,6 +39,7 @@ from engram.encoders import auto_input_gain
 from engram.errors import ConfigError, DataError, DataWarning, EngramError, ModelFileError
 from engram.evaluation import count_images, label_spikes
 from engram.health import HealthWarning
+from engram.kernels.progress import shown_if
 from engram.model import Model
 from engram.model_file import model_from, read_model_file, save_model
 from engram.plasticity.base import LearningRule, check_rule
@@ -366,7 +367,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             training.running = self._running
         callbacks = Callbacks([*_as_list(self.callbacks), *([ProgressBar()] if self.verbose else [])])
         try:
-            training.prepare()
+            with shown_if(bool(self.verbose)):
+                training.prepare()
             callbacks.on_start(training)
             for progress in training.blocks():
                 callbacks.on_progress(progress, training)

@@ -209,8 +209,12 @@ def run_training(
 
 
 def _run(folder: RunFolder, training: Training, options: RunOptions, callbacks: Callbacks) -> tuple[Model, dict]:
+    try:
+        with immediate_interrupt():  # nothing is lost while code is compiled
+            training.prepare()
+    except KeyboardInterrupt:
+        raise Interrupted from None
     with deferred_interrupt() as interrupted:
-        training.prepare()
         callbacks.on_start(training)
         if training.examples:
             folder.write_metrics(training.metrics)  # a kill may have come between the checkpoint's and this

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engram.errors import ConfigError, DataError, RuleError
+from engram.kernels.availability import compiled_or_reference
 from engram.kernels.memory import NEVER
 from engram.kernels.state import NetworkState, new_state
 from engram.networks import DiehlCook, Network, Protocol
@@ -28,13 +29,18 @@ _IMAGES_PER_TASK = 32
 
 def load_network(kernel: str, network: Network, state: NetworkState, n_threads: int = 1):
     """A network as a kernel runs it; the compiler is imported only if machine code is missing."""
-    if kernel == "reference":
+
+    def compiled():
+        from engram.kernels.build import CompiledNetwork
+
+        return CompiledNetwork(network, state, n_threads)
+
+    def reference():
         from engram.kernels.reference import ReferenceNetwork
 
         return ReferenceNetwork(network, state)
-    from engram.kernels.build import CompiledNetwork
 
-    return CompiledNetwork(network, state, n_threads)
+    return reference() if kernel == "reference" else compiled_or_reference(compiled, reference)
 
 
 @dataclass(frozen=True, eq=False)

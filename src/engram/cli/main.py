@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from engram._version import __version__
-from engram.cli import data, evaluate, inspect, models, predict, read, rules, train
-from engram.cli.console import fail, spell_what_the_terminal_lacks
+from engram.cli import data, evaluate, inspect, models, predict, read, rules, train, warmup
+from engram.cli.console import err, fail, spell_what_the_terminal_lacks
+from engram.compiling_bar import CompilingBar
+from engram.kernels.progress import watch_compiling
 
 app = typer.Typer(
     name="engram",
@@ -27,6 +29,7 @@ app.command("read")(read.read)
 app.command("figures")(inspect.figures)
 app.command("info")(inspect.info)
 app.command("models")(models.models)
+app.command("warmup")(warmup.warmup)
 app.command("compare")(rules.compare)
 app.add_typer(rules.app, name="rules")
 app.add_typer(data.app, name="data")
@@ -48,12 +51,18 @@ def engram(
     """Unsupervised learning in spiking neural networks by local plasticity."""
 
 
+def _watcher(arguments: list[str]):
+    """Who shows what is compiled; where output is for machines or not wanted, only the log is told."""
+    return None if {"--quiet", "-q", "--json"} & set(arguments) else CompilingBar(err)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     spell_what_the_terminal_lacks()
     os.environ.pop("MPLBACKEND", None)  # a notebook's, which matplotlib refuses elsewhere; engram opens no window
+    watch_compiling(_watcher(arguments))
     try:
         app(args=[argument for argument in arguments if argument != "--debug"], prog_name="engram")
     except (Exception, KeyboardInterrupt) as error:

@@ -49,6 +49,9 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=_Showing)] = False,
 ) -> None:  # fmt: skip
     """Train a network, label its neurons, test it, and draw what it learned."""
+    if err.is_terminal and not (quiet or json):
+        _tell_beginning(dataset, config, from_, resume)  # before anything is imported that takes time
+
     from engram.errors import ConfigError, HealthError, Interrupted
     from engram.run_folder import RunFolder
     from engram.runs import RunOptions, resume_run, run_training
@@ -111,6 +114,12 @@ def train(
         print_json({"out": str(folder.path), **summary})
     elif not quiet:
         _print_summary(folder, summary, display)
+
+
+def _tell_beginning(dataset: str | None, config: Path | None, model: Path | None, resume: Path | None) -> None:
+    """Say at once what was asked for."""
+    source = resume or config or model
+    err.print(f"reading {plain(dataset or source or 'digits')} …")
 
 
 def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load):  # fmt: skip

@@ -27,7 +27,7 @@ from numba.core.compiler_machinery import PassManager
 from numba.core.cpu import CPUTargetOptions
 from numba.core.imputils import builtin_registry
 from numba.core.options import TargetOptions
-from numba.core.typing import npydecl
+from numba.core.typing import npydecl, templates
 from numba.core.typing.templates import _TemplateTargetHelperMixin as _Helper
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import populate_array
@@ -100,21 +100,37 @@ def _front_end_only():
             return type_operator(template, arguments, keywords)
         return None
 
+    refresh, seen = cpu.CPUContext.refresh, []
+
+    def refresh_if_grown(context):  # asked for many times a function
+        if seen != (
+            now := [len(x) for registry in _REGISTRIES for x in vars(registry).values() if isinstance(x, list)]
+        ):
+            seen[:] = now
+            refresh(context)
+
     patches = (
+        (cpu.CPUContext, "refresh", refresh_if_grown),
         (codegen.CPUCodeLibrary, "finalize", finalize),
         (codegen.CPUCodeLibrary, "add_llvm_module", add_module),
         (cpu.CPUContext, "get_executable", lambda *_: [].append),  # a function of its own that nobody calls
         (_Helper, "_get_target_registry", registry),
         (npydecl.NumpyRulesArrayOperator, "generic", operator_on_arrays),
     )
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in patches]
+    before = [(owner, name, vars(owner).get(name)) for owner, name, _ in patches]
     try:
         for owner, name, changed in patches:
             setattr(owner, name, changed)
         yield
     finally:
         for owner, name, original in before:
-            setattr(owner, name, original)
+            if original is None:
+                delattr(owner, name)  # it was inherited
+            else:
+                setattr(owner, name, original)
+
+
+_REGISTRIES = (builtin_registry, templates.builtin_registry)
 
 
 def _linked(library):
@@ -181,11 +197,11 @@ def _translated(module, symbol: str, target: tuple[str, str]) -> bytes:
     return machine.emit_object(module)
 
 
-_MATHS = (
-    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "copysign", "cos", "cosh", "erf",
-    "erfc", "exp", "exp2", "expm1", "fabs", "floor", "fma", "fmod", "hypot", "ldexp", "lgamma", "log", "log10", "log1p",
-    "log2", "nearbyint", "pow", "rint", "round", "sin", "sinh", "sqrt", "tan", "tanh", "tgamma", "trunc",
-)  # fmt: skip
+_NAMES_OF_MATHS = (
+    "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs floor fma fmod"
+    " hypot ldexp lgamma log log10 log1p log2 nearbyint pow rint round sin sinh sqrt tan tanh tgamma trunc"
+)
+_MATHS = tuple(_NAMES_OF_MATHS.split())
 _FROM_C = {"engram_reallocate", "sched_yield", "memset", "memcpy", "memmove", *_MATHS, *(f"{n}f" for n in _MATHS)}
 """What object files take from C's library."""
 

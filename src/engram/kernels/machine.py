@@ -30,6 +30,7 @@ from types import CodeType, FunctionType, ModuleType
 import numpy as np
 
 from engram.kernels import code_store
+from engram.kernels.availability import NoCompilerError, load_compiler
 from engram.kernels.progress import Watcher, told
 
 
@@ -131,9 +132,7 @@ def _place(routine: Routine, code: bytes) -> None:
 
 
 def _compile(routine: Routine) -> bytes:
-    from engram.kernels import compiler
-
-    code = compiler.object_code(routine, target())
+    code = load_compiler().object_code(routine, target())
     code_store.keep(routine, target(), code)
     return code
 
@@ -142,8 +141,10 @@ def _compile(routine: Routine) -> bytes:
 def target() -> tuple[str, str]:
     """The processor that code is made for, and its features; ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` name another
     one that this machine understands."""
-    import llvmlite.binding as llvm
-
+    try:
+        import llvmlite.binding as llvm
+    except (ImportError, OSError) as error:
+        raise NoCompilerError(f"llvmlite, which loads machine code, cannot be imported ({error})") from error
     name = os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
     features = os.environ.get("NUMBA_CPU_FEATURES")
     if features is None:

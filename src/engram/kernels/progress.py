@@ -23,14 +23,19 @@ def watch_compiling(watcher: Watcher | None) -> None:
 
 
 @contextmanager
-def only_logged() -> Iterator[None]:
-    """Tell only the log, as an estimator does that is not verbose."""
-    global _is_silent
-    before, _is_silent = _is_silent, True
+def shown_if(verbose: bool) -> Iterator[None]:
+    """Show what is compiled meanwhile, or tell only the log, as an estimator is asked to."""
+    global _watcher, _is_silent
+    before = _watcher, _is_silent
+    if verbose:
+        from engram.compiling_bar import CompilingBar
+
+        _watcher = CompilingBar()
+    _is_silent = not verbose
     try:
         yield
     finally:
-        _is_silent = before
+        _watcher, _is_silent = before
 
 
 @contextmanager
@@ -62,16 +67,6 @@ def _notebook() -> Watcher | None:
 
     if not in_notebook():
         return None
-    from engram.callbacks import NotebookBar
+    from engram.compiling_bar import CompilingBar
 
-    bar = NotebookBar()
-
-    def show(done: int, total: int, label: str) -> None:
-        if done == 0:
-            bar.__enter__()
-            bar.add_task("compiling for this machine, once", total=total, note=label)
-        bar.update(0, completed=done, note=label)
-        if done == total:
-            bar.clear()
-
-    return show
+    return CompilingBar()

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engram.kernels import machine, parts
+from engram.kernels.availability import load_compiler
 from engram.kernels.machine import Equation, Routine
 from engram.plasticity.base import (
     EQUATIONS,
@@ -80,6 +81,7 @@ def checked_rule(rule: LearningRule, dtype: str) -> RuleCode:
     check_rule(rule)
     code = rule_code(rule, dtype)
     if RULES.get(rule.name) is not type(rule) and machine.missing(code.routines):
+        load_compiler()
         from engram.kernels.equations import check_compiles
 
         check_compiles(rule, dtype)

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, Pipe
 from multiprocessing.connection import wait as wait_for
 from typing import TYPE_CHECKING
 
+from engram.kernels.availability import load_compiler
 from engram.processors import default_threads
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def compiled(routines: Sequence[Routine], target: tuple[str, str], n_processes: 
     routine : Routine
     code : bytes
     """
-    from engram.kernels import compiler
-
+    compiler = load_compiler()
     if n_processes is None:
         n_processes = min(default_threads(), _MOST_WORKERS) if len(routines) > FEW else 1
     if n_processes == 1 or not _may_fork():
@@ -123,8 +123,7 @@ class _Team:
 
     def _work(self, send: Connection) -> None:
         """Be a worker until nothing is left, or nobody waits for it any more; never returns."""
-        from engram.kernels import compiler
-
+        compiler = load_compiler()
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
             for number in (signal.SIGTERM, signal.SIGHUP):

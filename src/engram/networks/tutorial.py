@@ -14,6 +14,7 @@ from engram.blocks.equations import MS_PER_S, firing_rate, neuron_constants, spi
 from engram.datasets.base import check_images
 from engram.errors import ConfigError, DataError
 from engram.kernels import tutorial_reference
+from engram.kernels.availability import compiled_or_reference
 from engram.kernels.tutorial_reference import ReadingConstants
 from engram.neurons import EXCITATORY, ConductanceLIF
 from engram.randomness import Stream, content_counter, stream_key
@@ -379,11 +380,15 @@ class TutorialReader:
         return Readings(answers, leaders, counts, steps * float(self.network.dt), repeats)
 
     def _kernels(self):
-        if self.kernel == "reference":
+        def reference():
             return tutorial_reference.read, tutorial_reference.read_all
-        from engram.kernels import tutorial_cpu
 
-        return tutorial_cpu.kernels()
+        def compiled():
+            from engram.kernels import tutorial_cpu
+
+            return tutorial_cpu.kernels()
+
+        return reference() if self.kernel == "reference" else compiled_or_reference(compiled, reference)
 
     def _pixels(self, images) -> np.ndarray:
         pixels = check_images(images, len(self.weights)).astype(np.float32)
