@@ -5,6 +5,7 @@ Such a wheel is for one kind of machine, while it is for every Python: what it c
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -23,11 +24,12 @@ class BuildWithCode(build_py):
     def run(self):
         """See setuptools."""
         super().run()
+        sources = Path(self.build_lib).resolve()
+        folder = sources / "engram" / "kernels" / "machine_code"
+        shutil.rmtree(folder, ignore_errors=True)  # of an earlier build
         if SHIPS and not self.editable_mode:
             if platform.machine().lower() not in ("x86_64", "amd64"):
                 sys.exit(f"ENGRAM_SHIP_CODE is for x86-64 machines, this is {platform.machine()}; build without it.")
-            sources = Path(self.build_lib).resolve()
-            folder = sources / "engram" / "kernels" / "machine_code"
             surroundings = {**os.environ, "PYTHONPATH": str(sources), "ENGRAM_SHIPPED_CODE": "0"}
             command = [sys.executable, "-m", "engram.kernels.ship", str(folder)]
             subprocess.run(command, env=surroundings, cwd=sources, check=True)
