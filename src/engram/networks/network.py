@@ -43,8 +43,8 @@ class AdaptiveThreshold:
 
     A neuron fires above ``v_thresh + theta``. The published excitatory neuron has a `v_thresh` of -72 mV, below its
     rest of -65 mV, since a `start` of 20 mV belongs to it: with less than 7 mV it fires without any input. For
-    :class:`~engram.neurons.AdEx` it matters little, since a potential past ``v_t`` runs away in any case; its adaptation
-    does that work.
+    :class:`~engram.neurons.AdEx` it matters little, since a potential past ``v_t`` runs away in any case; its
+    adaptation does that work.
 
     Parameters
     ----------

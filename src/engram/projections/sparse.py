@@ -47,12 +47,9 @@ class Sparse(Projection):
         given = self.weights
         if weights is not None and isinstance(given, (int, float)) and given == 1.0:
             given = weights
+        is_matrix = not isinstance(self.synapses, tuple)
         for field, value in (("weights", given), ("delay", self.delay)):
-            if (
-                np.ndim(value) == 2
-                and not isinstance(self.synapses, tuple)
-                and np.shape(value) == np.shape(self.synapses)
-            ):
+            if is_matrix and np.ndim(value) == 2 and np.shape(value) == np.shape(self.synapses):
                 value = np.asarray(value)[before, after]
             if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1 and len(value) == len(order):
                 object.__setattr__(self, field, np.asarray(value, np.float64)[order])
