@@ -11,10 +11,10 @@ import pytest
 from scipy import signal, sparse
 
 from drawn_networks import Alternating, Izhikevich
-from engram import Network, Population, Protocol, Simulator, simulate
+from engram import DiehlCook, Network, Population, Protocol, Simulator, simulate
 from engram.errors import ConfigError, DataError, NeuronError
 from engram.networks import AdaptiveThreshold, Input
-from engram.neurons import EXCITATORY, INHIBITORY, LIF, AdEx, Neuron
+from engram.neurons import ALIF, EXCITATORY, INHIBITORY, LIF, AdEx, Neuron
 from engram.neurons.base import check_neuron
 from engram.plasticity import Pair, SelfNormalizing, Triplet
 from engram.projections import (
@@ -72,6 +72,7 @@ def in_both(network, spikes, n_steps=20, **options):
             {"projections": [Dense(before="in", after="a", channel="inh")]},
             "in_a arrives on 'inh', but Relay has drive, unheard",
         ),
+        ({"populations": {"a": RELAY}}, "a must be a population, such as Population"),
         ({"dt": 0.0}, "dt must be positive"),
         ({"dtype": "float16"}, "dtype must be one of float32, float64"),
         ({"populations": {"a": Population(2, INHIBITORY)}, "dt": 3.0}, "dt must not exceed the shortest time constant"),
@@ -94,6 +95,13 @@ def test_impossible_networks_are_told(change, message):
     ("make", "message"),
     [
         (lambda: Population(3, "lif"), "A population needs a neuron"),
+        (lambda: DiehlCook(excitatory="lif"), r"excitatory must be a neuron, such as ConductanceLIF\(...\), got 'lif'"),
+        (lambda: DiehlCook(inhibitory=3), "inhibitory must be a neuron"),
+        (
+            lambda: DiehlCook(excitatory=ALIF()),
+            "excitatory must have a channel inh and the threshold v_thresh, .* got ALIF",
+        ),
+        (lambda: Dense(before="a", after="b", rule=Pair), "rule of a_b must be a rule, such as Triplet"),
         (lambda: Population(0, RELAY), "the size of a population must be"),
         (lambda: Population(3, LIF(), AdaptiveThreshold(tau=0.0)), "tau of the threshold must be positive"),
         (lambda: Population(3, RELAY, AdaptiveThreshold()), "Relay has a threshold of its own"),
@@ -135,6 +143,22 @@ def test_arrays_of_a_description_that_do_not_fit_are_told():
         Simulator(relays(Dense(before="in", after="a", weights=np.full((4, 4), np.nan))))
     with pytest.raises(ConfigError, match="delay of in_a must be from 0 to 65,534 time steps"):
         Simulator(relays(Dense(before="in", after="a", delay=Uniform(0, 1e6))))
+
+
+def test_matrices_of_weights_and_delays_go_with_a_matrix_of_synapses_and_come_back_as_one():
+    weights = np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 4.0], [5.0, 6.0, 0.0]])
+    projection = Sparse(before="in", after="a", synapses=weights > 0, weights=weights, delay=(weights / 2).tolist())
+    state = Simulator(relays(projection, n_inputs=3, n=3), kernel="reference").state
+    drawn_up = np.zeros((3, 3))
+    drawn_up[projection.synapses] = state.in_a.weights
+    np.testing.assert_array_equal(drawn_up, weights)
+    np.testing.assert_array_equal(projection.delay, projection.weights / 2)
+
+
+def test_delays_may_be_a_list():
+    listed_delays = Dense(before="in", after="a", delay=[[0.5, 1.0], [1.5, 2.0]])
+    steps = listed_delays.delay_steps(np.random.default_rng(0), (2,), (2,), 0.5)
+    np.testing.assert_array_equal(np.sort(steps.ravel()), [1, 2, 3, 4])
 
 
 def test_frozen_network_has_no_rules_and_rising_thresholds_only_elsewhere():

@@ -9,7 +9,7 @@ import numpy as np
 from engram import randomness
 from engram.errors import ConfigError
 from engram.networks.network import INTEGRATORS, PRECISIONS, AdaptiveThreshold, Input, Network, Population
-from engram.neurons import EXCITATORY, INHIBITORY, ConductanceLIF
+from engram.neurons import EXCITATORY, INHIBITORY, Neuron
 from engram.plasticity.base import LearningRule
 from engram.projections import AllButOwn, Dense, OneToOne, Uniform
 from engram.randomness import Stream
@@ -106,8 +106,9 @@ class DiehlCook:
         Delays of the input synapses, ms; 0 for none. Only for testing: such a network does not learn.
     w_start : float
         Initial weights are uniform in [0.01, 1.01) times this.
-    excitatory, inhibitory : ConductanceLIF
-        The neurons.
+    excitatory, inhibitory : Neuron
+        :class:`~engram.neurons.ConductanceLIF`, :class:`~engram.neurons.AdEx`, or one's own. The excitatory neuron
+        needs a channel ``inh`` and the threshold ``v_thresh``.
 
     References
     ----------
@@ -134,8 +135,8 @@ class DiehlCook:
     max_delay: float = 5.0
     max_input_delay: float = 0.0
     w_start: float = 0.3
-    excitatory: ConductanceLIF = field(default=EXCITATORY)
-    inhibitory: ConductanceLIF = field(default=INHIBITORY)
+    excitatory: Neuron = field(default=EXCITATORY)
+    inhibitory: Neuron = field(default=INHIBITORY)
 
     def __post_init__(self):
         settle(self)
@@ -146,6 +147,7 @@ class DiehlCook:
                 f"n_neurons may be {MOST_NEURONS} at most, got {self.n_neurons}; train several smaller networks."
             )
         check_positive("dt", self.dt, "ms")
+        self._check_neurons()
         shortest = min(self.excitatory.shortest_time_constant, self.inhibitory.shortest_time_constant)
         if self.dt > shortest:
             raise ConfigError(
@@ -164,6 +166,16 @@ class DiehlCook:
         check_positive("tau_theta", self.tau_theta, "ms")
         if not 0 < self.theta_plus_decay <= 1:
             raise ConfigError(f"theta_plus_decay must be above 0 and at most 1, got {self.theta_plus_decay!r}.")
+
+    def _check_neurons(self) -> None:
+        for name in ("excitatory", "inhibitory"):
+            if not isinstance(getattr(self, name), Neuron):
+                raise ConfigError(f"{name} must be a neuron, such as ConductanceLIF(...), got {getattr(self, name)!r}.")
+        if "inh" not in self.excitatory.channels or hasattr(type(self.excitatory), "fires"):
+            raise ConfigError(
+                "excitatory must have a channel inh and the threshold v_thresh, as ConductanceLIF and AdEx have, got"
+                f" {type(self.excitatory).__name__}; describe another network with Network(...)."
+            )
 
     def new_weights(self, seed: int) -> np.ndarray:
         """Initial weights, uniform in [0.01, 1.01) · w_start; shape (n_inputs, n_neurons)."""

@@ -41,6 +41,11 @@ class Input:
 class AdaptiveThreshold:
     """What a neuron's threshold has above its own: it rises at each spike while the network learns, and decays.
 
+    A neuron fires above ``v_thresh + theta``. The published excitatory neuron has a `v_thresh` of -72 mV, below its
+    rest of -65 mV, since a `start` of 20 mV belongs to it: with less than 7 mV it fires without any input. For
+    :class:`~engram.neurons.AdEx` it matters little, since a potential past ``v_t`` runs away in any case; its
+    adaptation does that work.
+
     Parameters
     ----------
     start, plus : float
@@ -72,10 +77,11 @@ class Population:
     Parameters
     ----------
     shape : int or tuple of int
-        How many, or their arrangement, such as (maps, height, width).
+        How many, or their arrangement, such as (maps, height, width). Neurons are numbered row by row, as
+        ``numpy.ravel`` does.
     neuron : Neuron
     threshold : AdaptiveThreshold, optional
-        For neurons whose threshold is ``v_thresh``.
+        For neurons whose threshold is ``v_thresh``. Without one, that is all there is.
     """
 
     shape: int | tuple[int, ...]
@@ -108,7 +114,7 @@ class Network:
     Parameters
     ----------
     inputs : dict of str to Input or int or tuple of int
-        Where spikes come from, by name.
+        Where spikes come from, by name; empty if all come from within.
     populations : dict of str to Population
     projections : sequence of Projection
     dt : float
@@ -118,7 +124,8 @@ class Network:
     dtype : {"float32", "float64"}
         Precision of everything but adaptive thresholds, which are always double.
     readout : str
-        The population whose spikes are counted as the answer; the last one by default.
+        The population whose spikes are counted as the answer, and decide whether an image is shown again
+        (:class:`Protocol`); the last one by default.
 
     Examples
     --------
@@ -170,6 +177,8 @@ class Network:
             self._check_projection(projection)
 
     def _check_population(self, name: str, population: Population) -> None:
+        if not isinstance(population, Population):
+            raise ConfigError(f"{name} must be a population, such as Population(100, EXCITATORY), got {population!r}.")
         shortest = population.neuron.shortest_time_constant
         if self.dt > shortest:
             raise ConfigError(

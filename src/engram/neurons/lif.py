@@ -106,6 +106,11 @@ class ALIF(LIF):
     inc_inh : float
         What a spike adds to it.
 
+    Notes
+    -----
+    The threshold is ``v_thresh + inh``; ``inh`` is one of its :meth:`variables`, and can be recorded. There is one
+    channel, ``current``: inhibition is a negative weight.
+
     References
     ----------
     .. [1] *Research Replication: Unsupervised Learning of Digit Recognition Using STDP*, tutorial, part 1.

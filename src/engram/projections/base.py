@@ -171,8 +171,12 @@ class Projection:
     def __post_init__(self):
         if not self.name:
             object.__setattr__(self, "name", f"{self.before}_{self.after}")
-        if not isinstance(self.delay, np.ndarray) and not callable(self.delay):
+        if isinstance(self.delay, (list, tuple)):
+            object.__setattr__(self, "delay", np.asarray(self.delay, np.float64))
+        if self.has_one_delay:
             check_positive(f"delay of {self.name}", self.delay, "ms", or_zero=True)
+        if self.rule is not None and not isinstance(self.rule, LearningRule):
+            raise ConfigError(f"rule of {self.name} must be a rule, such as Triplet(), got {self.rule!r}.")
         if self.rule is not None and not self.has_one_delay:
             raise ConfigError(
                 f"{self.name} learns and has a delay for each synapse; give all of them the same delay, or no rule."

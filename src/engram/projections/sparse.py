@@ -23,7 +23,14 @@ class Sparse(Projection):
         Who sends to whom, synapse by synapse; or a matrix that is true, or not zero, where there is a synapse. A matrix
         of numbers gives the weights too, if `weights` is left at 1.
     before, after, weights, channel, delay, rule, name
-        See :class:`Projection`; arrays have one number for each synapse, in the order of `synapses`.
+        See :class:`Projection`; arrays have one number for each synapse, in the order of `synapses`, or are matrices
+        like it.
+
+    Attributes
+    ----------
+    synapses : pair of ndarray of shape (n_synapses,), int64
+        Who sends and who receives, in the order of the weights that a simulation holds and returns. So
+        ``matrix[projection.synapses] = weights`` draws them up as a matrix.
 
     Examples
     --------
@@ -40,7 +47,10 @@ class Sparse(Projection):
         given = self.weights
         if weights is not None and isinstance(given, (int, float)) and given == 1.0:
             given = weights
+        is_matrix = not isinstance(self.synapses, tuple)
         for field, value in (("weights", given), ("delay", self.delay)):
+            if is_matrix and np.ndim(value) == 2 and np.shape(value) == np.shape(self.synapses):
+                value = np.asarray(value)[before, after]
             if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1 and len(value) == len(order):
                 object.__setattr__(self, field, np.asarray(value, np.float64)[order])
             elif field == "weights":
@@ -91,6 +101,15 @@ def _pairs(name: str, synapses):
 
 def random_synapses(n_before: int, n_after: int, probability: float, seed: int, *, to_itself: bool = True):
     """Each possible synapse with the same chance.
+
+    Parameters
+    ----------
+    n_before, n_after : int
+        How many neurons there are to send and to receive.
+    probability : float
+    seed : int
+    to_itself : bool
+        Whether a neuron may send to the one of its own number.
 
     Returns
     -------
