@@ -65,7 +65,7 @@ def test_counting_takes_no_other_way_than_the_reference(seed, max_input_delay):
 
 
 def test_more_neurons_than_inhibition_is_counted_for_are_told():
-    with pytest.raises(ConfigError, match="65535 at most"):
+    with pytest.raises(ConfigError, match="n_neurons must be at most 65,535"):
         DiehlCook(n_neurons=65_536)
 
 

@@ -66,7 +66,7 @@ _STRENGTH = Parameter(0.0, 1e9)
 PARAMETERS: dict[str, Parameter] = {
     # sizes and lengths
     "n_inputs": _count(high=2**31 - 1),
-    "n_neurons": _count(high=65_535),
+    "n_neurons": _count(high=65_535),  # inhibitory spikes that arrive at a neuron in one step are counted in 16 bits
     "neurons": _count(high=65_535),
     "epochs": _count(),
     "examples": _count(),
