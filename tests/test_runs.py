@@ -12,7 +12,7 @@ import pytest
 from engram import load_model
 from engram.callbacks import Callback
 from engram.config import TrainingConfig
-from engram.errors import ConfigError, DataError, Interrupted, RunFolderError
+from engram.errors import ConfigError, DataError, Interrupted, ModelFileError, RunFolderError
 from engram.plasticity import make_rule
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, resume_run, run_training, start_run
@@ -79,6 +79,17 @@ def test_run_that_was_killed_before_its_first_checkpoint_begins(whole, tmp_path)
     start_run(folder, CONFIG, overwrite=False)
     folder.release()
     same_bytes(resumed(folder.path), whole)
+
+
+def test_checkpoint_of_an_earlier_build_is_told_and_kept(tmp_path):
+    folder = stopped_run(tmp_path / "run", 50)
+    tensors, metadata = folder.read_checkpoint()
+    del metadata["checkpoint"]  # which earlier builds did not have
+    folder.write_checkpoint(50, tensors, metadata)
+    before = content(folder)
+    with pytest.raises(ModelFileError, match="of an earlier build of engram; resume with the build that wrote it"):
+        resumed(folder.path)
+    assert content(folder) == before
 
 
 def test_learning_curve_is_that_of_the_checkpoint_wherever_a_kill_came(whole, tmp_path):

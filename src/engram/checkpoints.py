@@ -70,6 +70,8 @@ def _check_same_run(training: Training, metadata: dict[str, Any], name: str) -> 
             f"{name} is of engram {metadata.get('version')}, this is {__version__}; resume with the version that"
             " wrote it."
         )
+    if "checkpoint" not in metadata and "config" in metadata:
+        raise ModelFileError(f"{name} is of an earlier build of engram; resume with the build that wrote it.")
     if metadata["config"] != training.config.to_dict() or metadata["rule"] != rule_record(training.simulator.rule):
         raise ConfigError(f"{name} is of another configuration; resume with the options of that run.")
     digests = metadata["checkpoint"]["rule_digest"], rule_digest(type(training.simulator.rule))
