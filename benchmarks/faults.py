@@ -53,7 +53,6 @@ FAULTS = (*ERRORS, "half", "kill", "half-kill", "kill-after")
 """What can befall an operation; the halves only a write."""
 
 MAX_SECONDS = 60
-MOST_SECONDS_TO_A_KILL = 0.3
 COMPARED = ("model.safetensors", "metrics.jsonl", "config.toml")
 OPTIONS = RunOptions(checkpoint_examples=25)
 CONFIG = TrainingConfig(
@@ -292,9 +291,17 @@ class Laboratory:
         assert not left, f"left behind: {left}"
 
 
+def _seconds_undisturbed(laboratory: Laboratory) -> float:
+    path, begin = laboratory._copy("nothing"), time.perf_counter()
+    in_a_process(lambda: train(path))
+    shutil.rmtree(path)
+    return time.perf_counter() - begin
+
+
 def kill_at_random(laboratory: Laboratory, kills: int, seed: int) -> tuple[int, list[str]]:
     """Kill runs, and what resumes them, at random moments; how many runs that took, and what was wrong with them."""
     dice, runs, done, wrong = random.Random(f"engram kills {seed}"), 0, 0, []
+    window = min(_seconds_undisturbed(laboratory) for _ in range(3)) / 4
     while done < kills:
         path, runs = laboratory._copy("nothing"), runs + 1
         while done < kills:
@@ -304,7 +311,7 @@ def kill_at_random(laboratory: Laboratory, kills: int, seed: int) -> tuple[int, 
                 with contextlib.suppress(BaseException):
                     action(path)
                 os._exit(0)
-            time.sleep(dice.uniform(0, MOST_SECONDS_TO_A_KILL))
+            time.sleep(dice.uniform(0, window))
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
             if not os.WIFSIGNALED(status):
