@@ -22,7 +22,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,10 @@ from engram.datasets.npy import read_npy, read_npz
 from engram.datasets.zip_json import load_zip, write_zip
 from engram.errors import EngramError
 from engram.model_file import decode, encode, model_bytes, model_content, model_from
+from engram.networks import AdaptiveThreshold, Network, Population
+from engram.neurons import ALIF, EXCITATORY
+from engram.plasticity import SelfNormalizing, Triplet
+from engram.projections import AllButOwn, Convolution, Dense, Sparse, Uniform
 from engram.readout import SCHEMES
 from engram.run_folder import RunFolder
 from engram.training import TrainingSet
@@ -116,6 +120,7 @@ def readers(folder: Path) -> dict[str, Reader]:
         "toml-run": _toml_run(folder),
         "model": _model(),
         "model-run": _model_run(),
+        "layers-run": _model_run(_layers()),
         "checkpoint": _checkpoint(),
         "estimator": _estimator(folder),
         "summary": _summary(folder),
@@ -366,16 +371,34 @@ def _model() -> Reader:
     return _signed_reader(*model_content(model), read)
 
 
-def _model_run() -> Reader:
+def _layers() -> Network:
+    """A network with every way in which synapses lie, and arrays that belong to its description."""
+    neuron, threshold = replace(EXCITATORY, v_start=-65.0), AdaptiveThreshold(start=8.0)
+    synapses, delays = (np.arange(8) % 2, np.arange(8) // 2), np.arange(8) % 3 * 0.5
+    return Network(
+        inputs={"image": (3, 3)},
+        populations={"maps": Population((2, 2, 2), neuron, threshold), "read": Population(4, ALIF())},
+        projections=[
+            Convolution(before="image", after="maps", size=2, weights=Uniform(0.0, 4.0), rule=SelfNormalizing()),
+            AllButOwn(before="maps", after="maps", channel="inh", weights=3.0, delay=Uniform(0.0, 2.0)),
+            Dense(before="maps", after="read", weights=Uniform(0.0, 0.1), rule=Triplet()),
+            Sparse(before="maps", after="read", synapses=synapses, weights=-0.1, delay=delays, name="s"),
+        ],
+    )
+
+
+def _model_run(network=None) -> Reader:
     """Models that pass every check are run: an image is shown for as long as they say, if that is not for long."""
-    classifier = STDPClassifier(4, epochs=1, protocol={"max_intensity": 2.0, "shown": 20.0, "blank": 5.0})
+    protocol = {"max_intensity": 2.0, "shown": 20.0, "blank": 5.0}
+    classifier = STDPClassifier(4, epochs=1, network=network, protocol=protocol, image_shape=network and (3, 3))
     model = classifier.fit(np.arange(90).reshape(10, 9) % 17, np.arange(10) % 2).model_
 
     def read(content: bytes):
         model = model_from(*decode(content, "x"), "x")
         protocol, network = model.protocol, model.network
         attempts = protocol.max_intensity - protocol.start_intensity + 1
-        if protocol.shown / network.dt * attempts * network.n_neurons > MOST_WORK:
+        n_neurons = sum(p.n for p in model.simulator("reference").described.populations.values())
+        if protocol.shown / network.dt * attempts * n_neurons > MOST_WORK:
             return
         counts, _ = model.simulator("reference").count_spikes(np.full((1, network.n_inputs), 200.0))
         assert counts.min() >= 0

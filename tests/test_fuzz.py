@@ -33,8 +33,8 @@ def readers(script, tmp_path_factory):
 
 
 NAMES = (
-    "idx", "idx.gz", "npy", "npz", "zip-json", "toml", "toml-run", "model", "model-run", "checkpoint", "estimator",
-    "summary", "metrics",
+    "idx", "idx.gz", "npy", "npz", "zip-json", "toml", "toml-run", "model", "model-run", "layers-run", "checkpoint",
+    "estimator", "summary", "metrics",
 )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def network():
 
 @pytest.fixture
 def health(network):
-    return Health(network, Protocol(), Triplet())
+    return Health(network.describe(Triplet()), Protocol())
 
 
 def state(network, weight=0.5):
@@ -55,7 +55,7 @@ def test_runaway_spiking_is_found(health, network):
 
 def test_runaway_is_relative_to_what_many_neurons_can_fire():
     many = DiehlCook(n_inputs=2, n_neurons=400)
-    health = Health(many, Protocol(), SelfNormalizing())
+    health = Health(many.describe(SelfNormalizing()), Protocol())
     assert health.update(25, spikes(1300), Simulator(many).state) == []
     assert health.update(50, spikes(1500), Simulator(many).state)[0].kind == "runaway"
 
@@ -106,7 +106,7 @@ def test_a_finding_is_new_once_and_remembers_when_it_was_seen(health, network):
 
 def test_a_resumed_run_goes_on_watching(health, network):
     health.update(25, spikes(500, *[0] * 20), state(network))
-    resumed = Health(network, Protocol(), Triplet())
+    resumed = Health(network.describe(Triplet()), Protocol())
     resumed.restore(json.loads(json.dumps(health.to_dict())))
     assert resumed.findings == health.findings
     assert resumed.update(50, spikes(0, 0, 0, 0, 0), state(network))[0].kind == "silence"

@@ -435,6 +435,19 @@ def test_convolution_sees_what_scipy_correlates():
         np.testing.assert_allclose(result.recording["a.g_exc"].reshape(shape), expected, rtol=1e-12)
 
 
+def test_a_convolution_that_no_memory_holds_is_told_where_it_is_described():
+    big = Convolution(before="in", after="a", size=101)
+    with pytest.raises(ConfigError, match="in_a has 102,010,000 synapses, more than the 67,108,864 that fit"):
+        big.check((200, 200), (1, 100, 100))
+
+
+@pytest.mark.parametrize("kind", [Dense, OneToOne])
+def test_a_delay_that_no_memory_holds_is_told_where_it_is_described(kind):
+    late = kind(before="in", after="a", delay=1e9)
+    with pytest.raises(ConfigError, match=r"delay of in_a must be from 0 to 65,534 time steps, got 1000000000\.0 ms"):
+        Network(inputs={"in": 3}, populations={"a": Population(3, RELAY)}, projections=[late])
+
+
 def test_strides_leave_nothing_out():
     c = Convolution(before="in", after="a", size=3, stride=2)
     assert c.output_shape((7, 9), 5) == (5, 3, 4)

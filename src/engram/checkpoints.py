@@ -13,6 +13,7 @@ import numpy as np
 from engram._version import __version__
 from engram.errors import ConfigError, EngramError, ModelFileError
 from engram.model_file import model_content
+from engram.networks.record import part_name, parts_of
 from engram.plasticity.records import rule_record
 from engram.plasticity.user_rules import rule_digest
 from engram.readout import RunningAccuracy
@@ -31,7 +32,7 @@ def snapshot(training: Training) -> tuple[dict[str, np.ndarray], dict[str, Any]]
         tensors |= {f"running.{name}": getattr(training.running, name) for name in _RUNNING_TENSORS}
     metadata["checkpoint"] = {
         "dataset": training.dataset_hash,
-        "rule_digest": rule_digest(type(training.simulator.rule)),
+        "digests": _digests(training),
         "examples": training.examples,
         "total": training.total,
         "silent_images": training.silent_images,
@@ -56,7 +57,7 @@ def restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[s
         If it is of another configuration, rule or dataset.
     """
     try:
-        _check_same_run(training, metadata, name)
+        _check_same_run(training, tensors, metadata, name)
         _restore(training, tensors, metadata, name)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, EngramError):
@@ -64,7 +65,23 @@ def restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[s
         raise ModelFileError(f"{name} is no checkpoint of this run ({error}); start again with --overwrite.") from None
 
 
-def _check_same_run(training: Training, metadata: dict[str, Any], name: str) -> None:
+def _digests(training: Training) -> dict[str, str]:
+    """What the user's own files were when they were run, by the class that is taken from them."""
+    kinds = parts_of(training.simulator.described)
+    return {part_name(kind): digest for kind in kinds if (digest := rule_digest(kind)) is not None}
+
+
+def _is_same_network(training: Training, tensors: dict[str, np.ndarray], metadata: dict[str, Any]) -> bool:
+    """Whether a snapshot is of the network that the training has; of the usual one its configuration tells."""
+    if training.network_record is None:
+        return metadata["network"].get("kind") != "network"
+    record, arrays = training.network_record
+    return metadata["network"] == record and all(
+        np.array_equal(tensors.get(f"network.{name}"), values) for name, values in arrays.items()
+    )
+
+
+def _check_same_run(training: Training, tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str) -> None:
     if metadata.get("version") != __version__:
         raise ModelFileError(
             f"{name} is of engram {metadata.get('version')}, this is {__version__}; resume with the version that"
@@ -72,13 +89,15 @@ def _check_same_run(training: Training, metadata: dict[str, Any], name: str) -> 
         )
     if "checkpoint" not in metadata and "config" in metadata:
         raise ModelFileError(f"{name} is of an earlier build of engram; resume with the build that wrote it.")
-    if metadata["config"] != training.config.to_dict() or metadata["rule"] != rule_record(training.simulator.rule):
+    same = metadata["config"] == training.config.to_dict() and metadata["rule"] == rule_record(training.rule)
+    if not same or not _is_same_network(training, tensors, metadata):
         raise ConfigError(f"{name} is of another configuration; resume with the options of that run.")
-    digests = metadata["checkpoint"]["rule_digest"], rule_digest(type(training.simulator.rule))
-    if digests[0] != digests[1]:
+    kept, now = metadata["checkpoint"]["digests"], _digests(training)
+    if changed := sorted(part for part in {*kept, *now} if kept.get(part) != now.get(part)):
+        part = changed[0]
         raise ConfigError(
-            f"The file of the rule {metadata['rule']['rule']} is not the one that {name} was made with: its SHA-256 was"
-            f" {digests[0]}, now {digests[1]}; put the file back as it was, or start again with --overwrite."
+            f"The file of {part} is not the one that {name} was made with: its SHA-256 was {kept.get(part)}, now"
+            f" {now.get(part)}; put the file back as it was, or start again with --overwrite."
         )
     if metadata["checkpoint"]["dataset"] != training.dataset_hash:
         raise ConfigError(

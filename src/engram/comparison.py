@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from engram.callbacks import Callback
-from engram.config import TrainingConfig, names_code
+from engram.config import TrainingConfig, code_named
 from engram.errors import ConfigError
 from engram.files import to_json, write_atomically
 from engram.readout import SCHEMES
@@ -94,7 +94,7 @@ def compare(
 
 def _train(run: RunFolder, config: TrainingConfig, data, threads, callbacks: Iterable[Callback]) -> None:
     if run.holds_run:
-        rule = config.rule if names_code({"rule": config.rule}) else None
+        rule = code_named({"rule": config.rule}, "rule") or None
         training = resume_run(run, dataset=data, rule=rule, threads=threads)
     else:
         training = Training(config, data, threads=threads)

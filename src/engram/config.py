@@ -13,7 +13,8 @@ from engram.datasets.base import Dataset
 from engram.datasets.options import Options, Progress
 from engram.errors import ConfigError
 from engram.files import read_regular
-from engram.networks import DiehlCook, Protocol
+from engram.networks import DiehlCook, Network, Protocol
+from engram.networks.catalogue import DESCRIBED_IN_CODE, DIEHL_COOK, Wanted, check_name, describe_network
 from engram.neurons import ConductanceLIF
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import make_rule
@@ -66,9 +67,15 @@ class TrainingConfig:
         Training images from which the neurons' labels come, at most.
     test_examples : int, optional
         Test images to evaluate on; all by default.
-    network, protocol : dict
-        Further fields of :class:`engram.networks.DiehlCook` and :class:`engram.networks.Protocol`; the neurons'
-        parameters as tables in it, such as ``{"excitatory": {"tau_m": 1000.0}}``.
+    network : dict or str
+        Further fields of :class:`engram.networks.DiehlCook`; the neurons' parameters as tables in it, such as
+        ``{"excitatory": {"tau_m": 1000.0}}``. Or another network, its name or ``file.py:function``
+        (:mod:`engram.networks.catalogue`), as text or, with options of its own, as ``{"kind": NAME, ...}``.
+    layers : {"together", "in_turn"}
+        Whether all layers of a network learn at once, or each as long as the run lasts, the first first, while the
+        layers below it stay as they are.
+    protocol : dict
+        Further fields of :class:`engram.networks.Protocol`.
     start : str, optional
         The model that learning goes on from: a run folder, a model file, or a shipped model's name.
 
@@ -98,7 +105,8 @@ class TrainingConfig:
     input_gain: float | str = "auto"
     label_examples: int = 10_000
     test_examples: int | None = None
-    network: dict = field(default_factory=dict)
+    network: dict | str = field(default_factory=dict)
+    layers: str = "together"
     protocol: dict = field(default_factory=dict)
     data: dict = field(default_factory=dict)
     start: str | None = None
@@ -108,10 +116,18 @@ class TrainingConfig:
             object.__setattr__(self, name, value)
         if self.epochs is not None and self.examples is not None:
             raise ConfigError(f"Give epochs or examples, not both (epochs={self.epochs}, examples={self.examples}).")
-        network = self.make_network(1)
-        if network.max_input_delay > 0:
-            raise ConfigError("Networks with input delays do not learn; use them with 'engram evaluate --input-delay'.")
-        check_presentation(network, self.make_protocol())
+        if self.network_name == DIEHL_COOK:
+            network = self.make_network(1)
+            if network.max_input_delay > 0:
+                raise ConfigError(
+                    "Networks with input delays do not learn; use them with 'engram evaluate --input-delay'."
+                )
+            check_presentation(network, self.make_protocol())
+
+    @property
+    def network_name(self) -> str:
+        """The network's name, or ``file.py:function``."""
+        return self.network.get("kind", DIEHL_COOK)
 
     def load_data(self, progress: Progress | None = None) -> Dataset:
         """The dataset that the options describe."""
@@ -119,11 +135,31 @@ class TrainingConfig:
 
         return load_with(self.dataset, self.data, progress)
 
-    def make_network(self, n_inputs: int) -> DiehlCook:
-        """The network that the options describe."""
-        preset = PRESETS[self.preset].network_options(self.neurons)
-        options = {"dt": self.dt, "integrator": self.integrator, "dtype": self.dtype, **merged(preset, self.network)}
-        return _build(DiehlCook, "network", options, n_inputs=n_inputs, n_neurons=self.neurons)
+    def make_network(self, shape: int | tuple[int, ...], rule: LearningRule | None = None) -> DiehlCook | Network:
+        """The network that the options describe.
+
+        Parameters
+        ----------
+        shape : int or tuple of int
+            How many inputs there are, or the shape of the images.
+        rule : LearningRule, optional
+            Instead of the one that the options describe, for a network that asks for it.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such network, or it was described in code.
+        """
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        fixed = {"dt": self.dt, "integrator": self.integrator, "dtype": self.dtype}
+        if self.network_name == DIEHL_COOK:
+            options = fixed | merged(PRESETS[self.preset].network_options(self.neurons), self.network)
+            return _build(DiehlCook, "network", options, n_inputs=math.prod(shape), n_neurons=self.neurons)
+        if self.network_name == DESCRIBED_IN_CODE:
+            raise ConfigError("This run's network was described in code; give it again, network=Network(...).")
+        own = {name: value for name, value in self.network.items() if name != "kind"}
+        wanted = Wanted(shape=shape, neurons=self.neurons, rule=rule or self.make_rule(), **fixed)
+        return describe_network(self.network_name, own, wanted)
 
     def make_protocol(self) -> Protocol:
         """The presentation protocol that the options describe."""
@@ -153,7 +189,7 @@ class TrainingConfig:
         return cls(**options)
 
     @classmethod
-    def from_toml(cls, path: str | Path, *, rule: str | None = None) -> TrainingConfig:
+    def from_toml(cls, path: str | Path, *, rule: str | None = None, network: str | None = None) -> TrainingConfig:
         """The configuration in a TOML file.
 
         Parameters
@@ -161,21 +197,26 @@ class TrainingConfig:
         path : str or Path
         rule : str, optional
             The learning rule, in place of the file's.
+        network : str, optional
+            The network's name, in place of the file's.
 
         Raises
         ------
         ConfigError
-            If the file cannot be used, or names a file of Python code as rule and no `rule` is given: such a file
-            would be run, so the caller has to name it.
+            If the file cannot be used, or names a file of Python code as rule or network that is not given here: such
+            a file would be run, so the caller has to name it.
         """
         options = read_options(path)
         if rule is not None:
             options["rule"] = rule
-        elif names_code(options):
-            raise ConfigError(
-                f"{path} names the rule {options['rule']}, a file that would be run; if you trust that file, name it"
-                f" again with --rule {options['rule']}."
-            )
+        if network is not None:
+            options["network"] = renamed_network(options.get("network", {}), network)
+        for what, given in (("rule", rule), ("network", network)):
+            if given is None and (code := code_named(options, what)):
+                raise ConfigError(
+                    f"{path} names the {what} {code}, a file that would be run; if you trust that file, name it"
+                    f" again with --{what} {code}."
+                )
         return cls.from_dict(options)
 
     @classmethod
@@ -238,9 +279,26 @@ def read_options(path: str | Path) -> dict:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
 
 
-def names_code(options: Mapping) -> bool:
-    """Whether options name a file of Python code, a rule of the user's own."""
-    return isinstance(options.get("rule"), str) and is_file_rule(options["rule"])
+def code_named(options: Mapping, what: str) -> str:
+    """The file of Python code, with a name in it, that options give as rule or network; nothing where they do not."""
+    named = options.get(what)
+    if isinstance(named, Mapping):
+        named = named.get("kind")
+    return named if isinstance(named, str) and is_file_rule(named) else ""
+
+
+def renamed_network(options: Mapping | str, name: str) -> dict:
+    """A network's options with its name; they are dropped where they are of another network."""
+    table = _network_table(options)
+    return _network_table({**table, "kind": name} if _kind(table.get("kind", DIEHL_COOK)) == _kind(name) else name)
+
+
+def _network_table(value) -> dict:
+    """A network's options as a table, in which the name of the usual one is left out."""
+    table = {"kind": value} if isinstance(value, str) else dict(value)
+    if table.get("kind") == DIEHL_COOK:
+        del table["kind"]
+    return table
 
 
 def _kind(rule: str) -> str:
@@ -261,6 +319,8 @@ def _settled_options(options: dict) -> dict:
     """Every option of a configuration, checked and of the type that it has everywhere."""
     result = {}
     for name, value in options.items():
+        if name == "network" and isinstance(value, str):
+            value = _network_table(value)
         if name in ("constants", "network", "protocol", "data"):
             if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
                 raise ConfigError(f"{name} must be a table, got {value!r}.")
@@ -269,6 +329,9 @@ def _settled_options(options: dict) -> dict:
                 continue
             constants = name == "constants"
             result[name] = _settled_constants(value) if constants else settled_fields(value, within=name)
+            if name == "network":
+                result[name] = _network_table(result[name])
+                check_name(result[name].get("kind", DIEHL_COOK))
         elif name == "preset":
             check_choice(name, value, tuple(PRESETS))
             result[name] = str(value)

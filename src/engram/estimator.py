@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from numbers import Real
 from pathlib import Path
@@ -42,6 +42,8 @@ from engram.health import HealthWarning
 from engram.kernels.progress import shown_if
 from engram.model import Model
 from engram.model_file import model_from, read_model_file, save_model
+from engram.networks import Network
+from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.plasticity.base import LearningRule, check_rule
 from engram.plasticity.records import recorded_name
 from engram.plasticity.registry import RULES, build_rule, make_rule
@@ -188,7 +190,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "order": config.order,
             "integrator": model.network.integrator,
             "dtype": model.network.dtype,
-            "network": config.network or None,
+            "network": model.network if config.network_name == DESCRIBED_IN_CODE else config.network or None,
+            "layers": config.layers,
             "protocol": config.protocol or None,
             "random_state": model.seed,
         }
@@ -330,7 +333,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "dtype": self.dtype,
             "input_gain": self.input_gain,
             "label_examples": getattr(self, "label_examples", 10_000),
-            "network": dict(self.network or {}),
+            "network": _network_option(self.network),
+            "layers": self.layers,
             "protocol": dict(self.protocol or {}),
         }
         return TrainingConfig(**{name: _plain(value) for name, value in (options | fixed).items()})
@@ -340,12 +344,6 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         rule = self._make_rule()
         config = self._config(rule, start, **({"order": "file", "epochs": 1} if online else {}))
         pixels = self._pixels(X)
-        if start is not None and start.weights.shape != (pixels.shape[1], config.neurons):
-            raise ConfigError(
-                f"Learning goes on only in a network of the same size, {start.weights.shape[0]:,} inputs and"
-                f" {start.weights.shape[1]:,} neurons, got {pixels.shape[1]:,} and {config.neurons:,}; fit anew without"
-                " warm_start."
-            )
         if start is not None:
             self._warn_of_scale(X)
             if online:
@@ -361,7 +359,13 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         )
         learning_rate_at = None if not online else 0.0 if start is None else self._progress
         training = Training(
-            config, data, rule=rule, start=start, learning_rate_at=learning_rate_at, threads=self.threads
+            config,
+            data,
+            rule=rule,
+            network=self.network if isinstance(self.network, Network) else None,
+            start=start,
+            learning_rate_at=learning_rate_at,
+            threads=self.threads,
         )
         if online and codes is not None and getattr(self, "_running", None) is not None and start is not None:
             training.running = self._running
@@ -397,6 +401,15 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     def _start_of_fit(self) -> Model | None:
         return self.model_ if self.warm_start and hasattr(self, "model_") else None
+
+
+def _network_option(network) -> dict | str:
+    """What a configuration has for the parameter `network`."""
+    if isinstance(network, Network):
+        return DESCRIBED_IN_CODE
+    if network is None or isinstance(network, (str, Mapping)):
+        return network or {}
+    raise ConfigError(f"network must be a table, a name or a Network, got {network!r:.100}.")
 
 
 class STDPClassifier(ClassifierMixin, _Network):
@@ -435,8 +448,13 @@ class STDPClassifier(ClassifierMixin, _Network):
         Whether each pass shuffles the images anew, from the seed.
     integrator, dtype : str
         See :class:`engram.networks.DiehlCook`.
-    network, protocol : dict, optional
-        Further fields of :class:`engram.networks.DiehlCook` and :class:`engram.networks.Protocol`.
+    network : dict, str or Network, optional
+        Further fields of :class:`engram.networks.DiehlCook`; or another network: its name or ``file.py:function``,
+        with options of its own as ``{"kind": NAME, ...}``, or the description itself.
+    layers : {"together", "in_turn"}
+        Whether the layers of a network learn at once, or one after another, each for so many epochs.
+    protocol : dict, optional
+        Further fields of :class:`engram.networks.Protocol`.
     random_state : int, RandomState instance or None
         The seed from which everything random is drawn. None draws a new one for each fit.
     threads : int, optional
@@ -502,7 +520,8 @@ class STDPClassifier(ClassifierMixin, _Network):
         order: str = "shuffled",
         integrator: str = "exponential_euler",
         dtype: str = "float32",
-        network: dict | None = None,
+        network: dict | str | Network | None = None,
+        layers: str = "together",
         protocol: dict | None = None,
         random_state=0,
         threads: int | None = None,
@@ -524,6 +543,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         self.integrator = integrator
         self.dtype = dtype
         self.network = network
+        self.layers = layers
         self.protocol = protocol
         self.random_state = random_state
         self.threads = threads
@@ -758,8 +778,8 @@ class STDPFeatures(_Network):
     ----------
     n_neurons : int
         Excitatory neurons, each a feature.
-    rule, preset, epochs, dt, value_range, image_shape, input_gain, order, integrator, dtype, network, protocol, \
-random_state, threads, warm_start, callbacks, verbose
+    rule, preset, epochs, dt, value_range, image_shape, input_gain, order, integrator, dtype, network, layers, \
+protocol, random_state, threads, warm_start, callbacks, verbose
         See :class:`STDPClassifier`.
 
     Attributes
@@ -799,7 +819,8 @@ random_state, threads, warm_start, callbacks, verbose
         order: str = "shuffled",
         integrator: str = "exponential_euler",
         dtype: str = "float32",
-        network: dict | None = None,
+        network: dict | str | Network | None = None,
+        layers: str = "together",
         protocol: dict | None = None,
         random_state=0,
         threads: int | None = None,
@@ -819,6 +840,7 @@ random_state, threads, warm_start, callbacks, verbose
         self.integrator = integrator
         self.dtype = dtype
         self.network = network
+        self.layers = layers
         self.protocol = protocol
         self.random_state = random_state
         self.threads = threads

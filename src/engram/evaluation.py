@@ -12,6 +12,7 @@ from engram import randomness
 from engram.datasets.base import Dataset
 from engram.errors import ConfigError, DataError
 from engram.model import Model
+from engram.networks import DiehlCook
 from engram.processors import default_threads
 from engram.randomness import Stream
 from engram.readout import SCHEMES, Readout, fit_readout
@@ -194,8 +195,13 @@ def evaluate(
     evaluation : Evaluation
     """
     check_fits(model, dataset)
-    network = replace(model.network, max_input_delay=input_delay)
-    simulator = replace(model, network=network).simulator()
+    if isinstance(model.network, DiehlCook):
+        model_shown = replace(model, network=replace(model.network, max_input_delay=input_delay))
+    elif input_delay:
+        raise ConfigError("Only the network of Diehl and Cook takes an input delay; leave --input-delay out.")
+    else:
+        model_shown = model
+    simulator = model_shown.simulator()
     if model.readout is None or label_examples is not None:
         readout = label_neurons(simulator, dataset, label_examples or 10_000, threads=threads, on_progress=on_progress)
         model = replace(model, readout=readout)

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 
 from engram.kernels.state import NetworkState
-from engram.networks import DiehlCook, Protocol
-from engram.plasticity.base import LearningRule
+from engram.networks import Network, Protocol
+from engram.neurons.base import refractory_period
 
 SILENT_IMAGES = 25
 """This many images in a row without an answer are silence."""
@@ -87,9 +87,8 @@ class Health:
 
     Parameters
     ----------
-    network : DiehlCook
+    network : Network
     protocol : Protocol
-    rule : LearningRule
 
     Attributes
     ----------
@@ -97,11 +96,12 @@ class Health:
         Kinds of what was wrong in the last block.
     """
 
-    def __init__(self, network: DiehlCook, protocol: Protocol, rule: LearningRule):
-        most = network.n_neurons * protocol.shown / max(network.excitatory.t_ref, network.dt)
+    def __init__(self, network: Network, protocol: Protocol):
+        rest = refractory_period(network.populations[network.readout].neuron)
+        most = network.n_neurons * protocol.shown / max(rest, network.dt)
         self._runaway = max(RUNAWAY_SPIKES, RUNAWAY_SHARE * most)
         self._min_spikes = protocol.min_spikes
-        self._w_min, self._w_max = rule.w_min, rule.w_max
+        self._plastic = network.plastic
         self._found: dict[str, Finding] = {}
         self._silent = 0
         self.active: tuple[str, ...] = ()
@@ -119,14 +119,14 @@ class Health:
         examples : int
             Images learned from so far.
         spikes : ndarray of shape (n_images,)
-            Excitatory spikes of each of the block's images.
+            Spikes of each of the block's images, of the population that is read out.
         state : NetworkState
         """
         self.active = ()
         new = [
             self._note("runaway", examples, self._too_many(spikes)),
             self._note("silence", examples, self._too_few(spikes)),
-            self._note("saturation", examples, self._stuck(state.weights)),
+            self._note("saturation", examples, self._stuck(state)),
         ]
         return [finding for finding in new if finding is not None]
 
@@ -171,13 +171,18 @@ class Health:
             return None
         return f"silence: {longest} images in a row drew fewer than {self._min_spikes} spikes at any intensity"
 
-    def _stuck(self, weights: np.ndarray) -> str | None:
-        for bound, name, limit in ((self._w_max, "upper", SATURATED_SHARE), (self._w_min, "lower", EMPTY_SHARE)):
-            if not np.isfinite(bound):
-                continue
-            share = float(np.mean(weights >= bound if name == "upper" else weights <= bound))
-            if share > limit:
-                return f"saturated weights: {100 * share:.0f} % of them are at their {name} bound {bound:g}"
+    def _stuck(self, state: NetworkState) -> str | None:
+        for p in self._plastic:
+            weights, where = state.projections[p.name].weights, f" of {p.name}" if len(self._plastic) > 1 else ""
+            for bound, name, limit in (
+                (p.rule.w_max, "upper", SATURATED_SHARE),
+                (p.rule.w_min, "lower", EMPTY_SHARE),
+            ):
+                if not np.isfinite(bound):
+                    continue
+                share = float(np.mean(weights >= bound if name == "upper" else weights <= bound))
+                if share > limit:
+                    return f"saturated weights{where}: {100 * share:.0f} % of them are at their {name} bound {bound:g}"
         return None
 
 

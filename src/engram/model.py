@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from engram.datasets.recordings import Layout
 from engram.datasets.scale import PIXELS, ValueRange
-from engram.networks import DiehlCook, Protocol
+from engram.networks import DiehlCook, Network, Protocol
 from engram.plasticity.base import LearningRule
+from engram.projections.base import Projection, column_norms
 from engram.readout import Readout
 from engram.simulator import Simulator
+
+
+class Layer(NamedTuple):
+    """A plastic projection as it learned.
+
+    Attributes
+    ----------
+    population : str
+        To which it leads.
+    projection : str
+    weights : ndarray
+        In the shape that the projection gives them.
+    norms : ndarray of shape (n_columns,), float64
+        The L1 norm of each neuron's weights, or of each filter's.
+    theta : ndarray of shape (n_neurons,), float64
+        Adaptive thresholds of the population, mV.
+    """
+
+    population: str
+    projection: str
+    weights: np.ndarray
+    norms: np.ndarray
+    theta: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -20,19 +45,20 @@ class Model:
 
     Attributes
     ----------
-    network : DiehlCook
+    network : DiehlCook or Network
     rule : LearningRule or None
-        None where the model was made by a user's rule whose file was not given.
+        Of several, the first. None where the model was made by a user's rule whose file was not given.
     rule_record : dict
         The rule's name and constants.
     protocol : Protocol
     seed : int
     input_gain : float
-    weights : ndarray of shape (n_inputs, n_neurons)
-    theta : ndarray of shape (n_neurons,), float64
-        Adaptive thresholds, mV.
+    weights : ndarray of shape (n_inputs, n_neurons), or dict of str to ndarray
+        Of the input; of a :class:`~engram.Network` by projection.
+    theta : ndarray of shape (n_neurons,), float64, or dict of str to ndarray
+        Adaptive thresholds, mV; of a :class:`~engram.Network` by population.
     rule_state : dict of str to ndarray
-        The rule's traces and state variables.
+        The rule's traces and state variables; of a :class:`~engram.Network` as ``projection.name``.
     readout : Readout or None
         None before the neurons were labelled.
     image_shape : tuple of int or None
@@ -55,16 +81,18 @@ class Model:
         The options of the run.
     version : str
         The engram that wrote it.
+    network_record : tuple of dict, or None
+        A :class:`~engram.Network` as a file holds it, see :mod:`engram.networks.record`.
     """
 
-    network: DiehlCook
+    network: DiehlCook | Network
     rule: LearningRule | None
     rule_record: dict
     protocol: Protocol
     seed: int
     input_gain: float
-    weights: np.ndarray
-    theta: np.ndarray
+    weights: np.ndarray | dict[str, np.ndarray]
+    theta: np.ndarray | dict[str, np.ndarray]
     rule_state: dict[str, np.ndarray]
     readout: Readout | None = None
     image_shape: tuple[int, int] | None = None
@@ -78,16 +106,30 @@ class Model:
     presentations: int = 0
     config: dict = field(default_factory=dict)
     version: str = ""
+    network_record: tuple[dict, dict[str, np.ndarray]] | None = field(default=None, repr=False, compare=False)
 
     def class_name(self, label: int | None) -> str:
         """What a class is called: its name, or its number where it has none; "none" for no class."""
         return "none" if label is None else self.class_names.get(int(label), str(int(label)))
 
+    @property
+    def layers(self) -> list[Layer]:
+        """What learned, layer by layer."""
+        if isinstance(self.network, DiehlCook):
+            return [Layer("exc", "input_exc", self.weights, column_norms(self.weights, None), self.theta)]
+        return [self._layer(p) for p in self.network.plastic]
+
+    def _layer(self, p: Projection) -> Layer:
+        shapes = self.network.shape_of(p.before), self.network.shape_of(p.after)
+        weights = self.weights[p.name]
+        norms = column_norms(weights, p.listing(*shapes) if p.layout == "listed" else None)
+        return Layer(p.after, p.name, weights, norms, self.theta[p.after])
+
     def simulator(self, kernel: str = "compiled") -> Simulator:
         """A simulator with the model's weights and thresholds, to count spikes with learning off."""
         return Simulator(
             self.network,
-            self.rule,
+            self.rule if isinstance(self.network, DiehlCook) else None,
             seed=self.seed,
             protocol=self.protocol,
             input_gain=self.input_gain,

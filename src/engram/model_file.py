@@ -11,7 +11,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ from engram.errors import ConfigError, EngramError, ModelFileError
 from engram.files import exists, open_regular, write_atomically
 from engram.model import Model
 from engram.models import find_model
-from engram.networks import DiehlCook, Protocol
+from engram.networks import DiehlCook, Network, Protocol
+from engram.networks.network import PRECISIONS
+from engram.networks.record import network_from_record
 from engram.neurons import ConductanceLIF
 from engram.plasticity.records import rule_from_record
 from engram.readout import Readout
-from engram.validation import check_presentation, settled, settled_fields
+from engram.validation import check_choice, check_presentation, settled, settled_fields
 
 FORMAT = "engram-1"
 """The layout of the files; a file of another one is refused."""
@@ -53,6 +55,9 @@ _CHECKPOINT_NAME = re.compile(r"^\d{12}\.safetensors$")
 
 _HALVED = ("weights", "readout.profile", "readout.coefficients")
 """What a compact file holds in half precision."""
+
+_MAX_NEURONS = 1 << 20
+"""No network of a file has more."""
 
 
 def encode(tensors: dict[str, np.ndarray], metadata: dict[str, Any]) -> bytes:
@@ -119,11 +124,11 @@ def read_bytes(path: Path) -> bytes:
 
 def model_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """A model as tensors and metadata."""
-    tensors = {"weights": model.weights, "theta": model.theta}
+    tensors, network = _learned_content(model)
     tensors |= {f"rule.{name}": values for name, values in model.rule_state.items()}
     metadata = {
         "version": __version__,
-        "network": settled_fields(asdict(model.network)),
+        "network": network,
         "protocol": settled_fields(asdict(model.protocol)),
         "rule": model.rule_record,
         "seed": int(model.seed),
@@ -145,6 +150,16 @@ def model_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         tensors["labels"] = model.readout.labels
         metadata["n_label"] = model.readout.n_label
     return tensors, metadata
+
+
+def _learned_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Weights, thresholds and what belongs to the description as tensors, and the description."""
+    if isinstance(model.network, DiehlCook):
+        return {"weights": model.weights, "theta": model.theta}, settled_fields(asdict(model.network))
+    record, arrays = model.network_record
+    tensors = {f"weights.{name}": values for name, values in model.weights.items()}
+    tensors |= {f"theta.{name}": values for name, values in model.theta.items()}
+    return tensors | {f"network.{name}": values for name, values in arrays.items()}, record
 
 
 def save_model(
@@ -178,7 +193,7 @@ def model_bytes(model: Model, *, extra: dict[str, np.ndarray] | None = None, com
     return encode({**(extra or {}), **tensors}, metadata)
 
 
-def load_model(path: str | Path, *, rule=None) -> Model:
+def load_model(path: str | Path, *, rule=None, parts: Iterable[type] = ()) -> Model:
     """Read a model from its file or its run folder, or one that comes with engram by its name.
 
     Parameters
@@ -189,13 +204,15 @@ def load_model(path: str | Path, *, rule=None) -> Model:
     rule : type or str, optional
         The class, or ``file.py:Class``, of the user's rule that made the model; only needed to go on learning. Loading
         never runs code that the file names.
+    parts : iterable of type
+        The classes of neurons, projections and rules of the user's own that a :class:`~engram.Network` has.
 
     Raises
     ------
     ModelFileError
         If there is no model, or it is damaged or of another version.
     """
-    return model_from(*read_model_file(path), rule=rule)
+    return model_from(*read_model_file(path), rule=rule, parts=parts)
 
 
 def read_model_file(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
@@ -240,17 +257,26 @@ def read_last_checkpoint(folder: Path) -> tuple[dict[str, np.ndarray], dict[str,
     raise failure
 
 
-def model_from(tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str, *, rule=None) -> Model:
+def model_from(
+    tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str, *, rule=None, parts: Iterable[type] = ()
+) -> Model:
     """A model from tensors and metadata whose digest was right; what they say is checked all the same."""
     try:
-        network = _network(metadata["network"])
-        tensors = _widened(tensors, network.dtype)
+        described = _table(metadata["network"]).get("kind") == "network"
+        dtype = metadata["network"]["dtype"]
+        check_choice("dtype", dtype, PRECISIONS)
+        tensors = _widened(tensors, dtype)
+        network = _described(metadata["network"], tensors, parts) if described else _network(metadata["network"])
         protocol = Protocol(**settled_fields(_table(metadata["protocol"])))
         _check_bounds(network, protocol)
         record = dict(metadata["rule"])
-        known_rule = None if ":" in record["rule"] and rule is None else rule_from_record(record, rule)
-        _check_array(tensors, "weights", (network.n_inputs, network.n_neurons), network.dtype)
-        _check_array(tensors, "theta", (network.n_neurons,), "float64")
+        if described:
+            known_rule, learned = network.plastic[0].rule, _learned_by_part(tensors, network)
+        else:
+            known_rule = None if ":" in record["rule"] and rule is None else rule_from_record(record, rule)
+            _check_array(tensors, "weights", (network.n_inputs, network.n_neurons), network.dtype)
+            _check_array(tensors, "theta", (network.n_neurons,), "float64")
+            learned = {"weights": tensors["weights"], "theta": tensors["theta"]}
         return Model(
             network=network,
             rule=known_rule,
@@ -258,8 +284,8 @@ def model_from(tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: s
             protocol=protocol,
             seed=_whole(metadata, "seed"),
             input_gain=settled("input_gain", metadata["input_gain"]),
-            weights=tensors["weights"],
-            theta=tensors["theta"],
+            **learned,
+            network_record=(dict(metadata["network"]), _starting_with("network.", tensors)) if described else None,
             rule_state=_rule_state(tensors, network),
             readout=_readout(tensors, metadata, network.n_neurons),
             image_shape=_image_shape(metadata["image_shape"], network.n_inputs),
@@ -280,17 +306,49 @@ def model_from(tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: s
         raise ModelFileError(f"{name} is not a model that this engram ({__version__}) understands: {error}.") from None
 
 
+def _described(record: Mapping, tensors: dict[str, np.ndarray], parts: Iterable[type]) -> Network:
+    """A network of any parts; what its arrays say is checked as a user's would be."""
+    network = network_from_record(
+        record, _starting_with("network.", tensors), _starting_with("weights.", tensors), parts
+    )
+    if not network.plastic or len(network.inputs) != 1:
+        raise ValueError("its network has nothing that learns, or not one input")
+    if sum(p.n for p in [*network.populations.values(), *network.inputs.values()]) > _MAX_NEURONS:
+        raise ValueError("it claims more neurons than any network has")
+    return network
+
+
+def _learned_by_part(tensors: dict[str, np.ndarray], network: Network) -> dict[str, dict[str, np.ndarray]]:
+    """The weights of every projection and the thresholds of every population."""
+    for p in network.projections:
+        shape = p.weight_shape(network.shape_of(p.before), network.shape_of(p.after))
+        _check_array(tensors, f"weights.{p.name}", tuple(shape), network.dtype)
+    for name, population in network.populations.items():
+        _check_array(tensors, f"theta.{name}", (population.n,), "float64")
+    return {"weights": _starting_with("weights.", tensors), "theta": _starting_with("theta.", tensors)}
+
+
+def _starting_with(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
+
+
 def _compacted(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The same tensors in half precision where that is enough, without what only learning needs."""
     kept = {name: values for name, values in tensors.items() if not name.startswith("rule.")}
-    return kept | {name: kept[name].astype(np.float16) for name in _HALVED if name in kept}
+    return kept | {name: values.astype(np.float16) for name, values in kept.items() if _is_halved(name)}
 
 
 def _widened(tensors: dict[str, np.ndarray], dtype: str) -> dict[str, np.ndarray]:
     """The tensors of a compact file in the precision that they are computed with."""
-    wide = {name: dtype if name == "weights" else "float64" for name in _HALVED}
-    halved = [name for name in _HALVED if name in tensors and tensors[name].dtype == np.float16]
-    return tensors | {name: tensors[name].astype(wide[name]) for name in halved}
+    halved = [name for name, values in tensors.items() if _is_halved(name) and values.dtype == np.float16]
+    return tensors | {
+        name: tensors[name].astype("float64" if name.startswith("readout.") else dtype) for name in halved
+    }
+
+
+def _is_halved(name: str) -> bool:
+    """Whether a compact file holds a tensor in half precision."""
+    return name.startswith(("weights.", *_HALVED))
 
 
 def _digest_field(digest: str) -> bytes:
@@ -313,13 +371,22 @@ def _config(options) -> dict[str, Any]:
     return options if estimator is None else {**options, "estimator": dict(_table(estimator))}
 
 
-def _check_bounds(network: DiehlCook, protocol: Protocol) -> None:
+def _check_bounds(network: DiehlCook | Network, protocol: Protocol) -> None:
     """Raise ConfigError where a few bytes ask for more memory or time than any real network takes."""
+    if isinstance(network, DiehlCook):
+        _check_size(network)
+    else:
+        for p in network.projections:
+            if not p.has_one_delay and network.size_of(p.before) * network.size_of(p.after) > _MAX_DELAYS:
+                raise ConfigError(f"it claims {network.size_of(p.after):,} neurons with delayed synapses")
+    check_presentation(network, protocol)
+
+
+def _check_size(network: DiehlCook) -> None:
     if network.n_neurons**2 > _MAX_DELAYS:
         raise ConfigError(f"it claims {network.n_neurons:,} neurons")
     if network.max_input_delay and network.n_inputs * network.n_neurons > _MAX_DELAYS:
         raise ConfigError(f"it claims {network.n_inputs * network.n_neurons:,} delayed synapses")
-    check_presentation(network, protocol)
 
 
 def _table(value) -> Mapping:
@@ -336,9 +403,14 @@ def _check_array(tensors, name: str, shape: tuple[int, ...], dtype: str, *, fini
         raise ValueError(f"it holds {name} that are not finite")
 
 
-def _rule_state(tensors, network: DiehlCook) -> dict[str, np.ndarray]:
-    """A rule's traces and state variables: each of one value per input, neuron or synapse."""
-    state = {key[5:]: values for key, values in tensors.items() if key.startswith("rule.")}
+def _rule_state(tensors, network: DiehlCook | Network) -> dict[str, np.ndarray]:
+    """Rules' traces and state variables: each of one value per input, neuron or synapse."""
+    state = _starting_with("rule.", tensors)
+    if isinstance(network, Network):
+        for key, values in state.items():
+            if values.dtype != network.dtype:
+                raise ValueError(f"it holds rule.{key} of type {values.dtype}")
+        return state  # the shapes are those of the rules' memories, which are compared where learning goes on
     n_inputs, n = network.n_inputs, network.n_neurons
     for key, values in state.items():
         if values.shape not in ((n_inputs,), (n,), (n_inputs, n)) or values.dtype != network.dtype:

@@ -13,6 +13,7 @@ from engram.model import Model
 from engram.model_input import samples
 from engram.processors import default_threads
 from engram.readout import SCHEMES, UNASSIGNED
+from engram.receptive_fields import fields_of
 
 WINNERS = 5
 
@@ -141,7 +142,7 @@ def draw_answer(model: Model, answer: Answer, folder: Path) -> list[Path]:
         model.image_shape,
         scores,
         [model.class_name(label) for label in model.readout.classes],
-        model.weights,
+        fields_of(model),
         answer.counts,
         labels=model.readout.assigned,
     )

@@ -11,10 +11,14 @@ from engram.encoders import RATE_PER_PIXEL
 from engram.errors import ConfigError
 from engram.images import PreparedImage, read_image
 from engram.model import Model
+from engram.networks import DiehlCook
+from engram.networks.catalogue import DIEHL_COOK
 from engram.networks.tutorial import PRESETS, TutorialNetwork, TutorialReader, relative_theta
+from engram.receptive_fields import fields_of
 from engram.validation import check_choice
 
-NETWORKS = ("tutorial", "diehl-cook")
+OWN = "own"
+"""The network that learned, with all its layers, in place of the tutorial's."""
 """What can read."""
 
 _SCHEME = "proportion"
@@ -113,12 +117,16 @@ def tutorial_reader(
     (784, 100)
     """
     labels = _labels(model)
+    if not isinstance(model.network, DiehlCook):
+        raise ConfigError(
+            "The tutorial's network takes the weights of one layer that sees the image; read with --network own."
+        )
     theta = relative_theta(model.theta, model.network.excitatory)
     return TutorialReader(model.weights, theta, labels, network=network, seed=seed, kernel=kernel)
 
 
 def read_digit(
-    model: Model, path: str | Path, *, network: str = "tutorial", preset: str = "more_evidence"
+    model: Model, path: str | Path, *, network: str | None = None, preset: str = "more_evidence"
 ) -> DigitReading:
     """Prepare a picture as the model's training images were, read it, and record every spike.
 
@@ -126,8 +134,9 @@ def read_digit(
     ----------
     model : Model
     path : str or Path
-    network : {"tutorial", "diehl-cook"}
-        Which network the weights are put into.
+    network : {"tutorial", "own"} or str, optional
+        Which network reads: the tutorial's, into which the weights are put, or the one that learned, which may be
+        called by its name too, such as ``"diehl-cook"``. By default the tutorial's where the weights fit into it.
     preset : {"text", "more_evidence"}
         Constants of the tutorial's network.
 
@@ -138,7 +147,7 @@ def read_digit(
     DataError
         If the file is no picture, or blank.
     """
-    check_choice("network", network, NETWORKS)
+    network = _reader_of(model, network)
     check_choice("preset", preset, tuple(PRESETS))
     if model.image_shape is None or model.event_layout is not None:
         raise ConfigError("The model was not trained on pictures and cannot read any; use 'engram predict'.")
@@ -146,10 +155,8 @@ def read_digit(
     picture = read_image(
         path, model.image_shape, fill=model.ink_fill, value_range=model.value_range, framing=model.framing
     )
-    if network == "tutorial":
-        found = _by_tutorial(model, picture.pixels, preset)
-    else:
-        found = _by_diehl_cook(model, picture.pixels)
+    by_tutorial = network == "tutorial"
+    found = _by_tutorial(model, picture.pixels, preset) if by_tutorial else _by_own(model, picture.pixels)
     return DigitReading(path=Path(path), network=network, picture=picture, labels=labels, **found)
 
 
@@ -168,7 +175,7 @@ def reading_figure(model: Model, reading: DigitReading):
     return figures.reading(
         reading.picture.pixels,
         model.image_shape,
-        model.weights,
+        fields_of(model),
         reading.counts,
         reading.exc_spikes,
         reading.input_spikes,
@@ -202,7 +209,17 @@ def _by_tutorial(model: Model, pixels: np.ndarray, preset: str) -> dict:
     }
 
 
-def _by_diehl_cook(model: Model, pixels: np.ndarray) -> dict:
+def _reader_of(model: Model, network: str | None) -> str:
+    """The name of the network that reads."""
+    own = model.config.get("network", {}).get("kind", DIEHL_COOK)
+    usual = isinstance(model.network, DiehlCook)
+    choices = ("tutorial", OWN, own) if usual else (OWN, own)
+    network = network or choices[0]
+    check_choice("network", network, choices)
+    return own if network == OWN else network
+
+
+def _by_own(model: Model, pixels: np.ndarray) -> dict:
     """The presentation whose spikes :meth:`Simulator.count_spikes` counts, recorded."""
     shown = model.simulator(kernel="reference").presentation_of(pixels.astype(np.float32))
     heard = bool(shown.counts.any())
@@ -214,7 +231,7 @@ def _by_diehl_cook(model: Model, pixels: np.ndarray) -> dict:
         "counts": shown.counts,
         "shown": model.protocol.shown,
         "repeats": shown.repeats,
-        "exc_spikes": shown.spikes["exc"],
+        "exc_spikes": shown.spikes["exc" if isinstance(model.network, DiehlCook) else model.network.readout],
         "input_spikes": shown.input_spikes,
         "rate": np.repeat([rate, 0.0], [shown.n_shown, shown.n_blank]),
         "dt": float(model.network.dt),

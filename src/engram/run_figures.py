@@ -8,14 +8,16 @@ import numpy as np
 
 from engram import figures
 from engram.datasets.base import Dataset
-from engram.errors import DataError
+from engram.errors import ConfigError, DataError
 from engram.evaluation import Evaluation
 from engram.files import exists, make_folder
 from engram.model import Model
 from engram.model_file import load_model
 from engram.model_input import load_for
+from engram.networks import DiehlCook
 from engram.plasticity.normalization import target_norm
 from engram.readout import RunningAccuracy
+from engram.receptive_fields import fields_of, filters_of
 from engram.run_folder import RunFolder
 
 BEST_SCHEME = "proportion"
@@ -75,9 +77,7 @@ def draw_run(
         names = [model.class_name(label) for label in dataset.train_labels]
         drawn["contact_sheet"] = figures.contact_sheet(dataset.train_images, model.image_shape, names, dataset.title)
     if model.image_shape is not None:
-        labels = None if model.readout is None else model.readout.assigned
-        classes = None if model.readout is None else [model.class_name(label) for label in model.readout.classes]
-        drawn["receptive_fields"] = figures.receptive_fields(model.weights, model.image_shape, labels, classes=classes)
+        drawn |= _fields(model)
     if metrics:
         examples = [record["examples"] for record in metrics]
         accuracy = None if evaluation is None else evaluation.accuracy
@@ -87,14 +87,7 @@ def draw_run(
             test_accuracy=accuracy,
             window=RunningAccuracy.WINDOW,
         )
-        drawn["weights_and_theta"] = figures.weights_and_theta(
-            examples,
-            [record["l1_norm"]["mean"] for record in metrics],
-            [record["l1_norm"]["sd"] for record in metrics],
-            [record["theta"]["mean"] for record in metrics],
-            [record["theta"]["sd"] for record in metrics],
-            target=target_norm("l1", model.network.n_inputs),
-        )
+        drawn |= _weights_and_theta(model, metrics, examples)
     if dataset is not None and len(dataset.test_images):
         drawn["raster"] = draw_raster(model, dataset.test_images[0], dataset.test_labels[0])
     if evaluation is not None:
@@ -102,6 +95,49 @@ def draw_run(
         classes = [model.class_name(label) for label in evaluation.classes]
         drawn["confusion"] = figures.confusion(matrix, classes, evaluation.accuracy[BEST_SCHEME])
     return [path for name, figure in drawn.items() for path in figures.save(figure, folder.figures / name)]
+
+
+def _fields(model: Model) -> dict:
+    """What each layer's neurons want to see; of a convolution its filters."""
+    layers = list(dict.fromkeys(layer.population for layer in model.layers))
+    drawn = {}
+    for layer in layers:
+        name = f"receptive_fields{_suffix(layer, layers)}"
+        if (filters := filters_of(model, layer)) is not None:
+            side = round(len(filters) ** 0.5)
+            drawn[f"filters{_suffix(layer, layers)}"] = figures.receptive_fields(filters, (side, side))
+            continue
+        try:
+            fields = fields_of(model, layer)
+        except ConfigError:
+            continue  # nothing leads to it from the image, or far too much
+        labelled = model.readout is not None and len(model.readout.assigned) == fields.shape[1] and layer == layers[-1]
+        drawn[name] = figures.receptive_fields(
+            fields,
+            model.image_shape,
+            model.readout.assigned if labelled else None,
+            classes=[model.class_name(label) for label in model.readout.classes] if labelled else None,
+        )
+    return drawn
+
+
+def _weights_and_theta(model: Model, metrics: list[dict], examples: list[int]) -> dict:
+    """Norms and thresholds over training, of each layer that learned."""
+    layers = list(metrics[0].get("layers", [""]))
+    drawn = {}
+    for layer in layers:
+        points = [record["layers"][layer] if layer else record for record in metrics]
+        drawn[f"weights_and_theta{_suffix(layer, layers)}"] = figures.weights_and_theta(
+            examples,
+            *([p[what][part] for p in points] for what in ("l1_norm", "theta") for part in ("mean", "sd")),
+            target=target_norm("l1", model.network.n_inputs) if isinstance(model.network, DiehlCook) else None,
+        )
+    return drawn
+
+
+def _suffix(layer: str, layers: list[str]) -> str:
+    """What tells the figures of several layers apart."""
+    return f"-{layer}" if len(layers) > 1 else ""
 
 
 def draw_raster(model: Model, image, label=None):
@@ -112,16 +148,17 @@ def draw_raster(model: Model, image, label=None):
     if label is not None and model.readout is not None:
         answer = model.readout.predict(shown.counts[np.newaxis], BEST_SCHEME)[0]
         title = f"test image of class {model.class_name(label)}, read as {model.class_name(answer)}"
-    return figures.raster(
-        shown.spikes["exc"],
-        shown.spikes["inh"],
-        shown.input_spikes,
-        dt=model.network.dt,
-        shown_ms=model.protocol.shown,
-        blank_ms=model.protocol.blank,
-        n_inputs=model.network.n_inputs,
-        n_neurons=model.network.n_neurons,
-        image=pixels if model.image_shape else None,
-        image_shape=model.image_shape,
-        title=title,
-    )
+    how = {
+        "dt": model.network.dt,
+        "shown_ms": model.protocol.shown,
+        "blank_ms": model.protocol.blank,
+        "n_inputs": model.network.n_inputs,
+        "image": pixels if model.image_shape else None,
+        "image_shape": model.image_shape,
+        "title": title,
+    }
+    if isinstance(model.network, DiehlCook):
+        exc, inh = shown.spikes["exc"], shown.spikes["inh"]
+        return figures.raster(exc, inh, shown.input_spikes, n_neurons=model.network.n_neurons, **how)
+    sizes = {name: population.n for name, population in model.network.populations.items()}
+    return figures.network_raster(shown.spikes, shown.input_spikes, sizes, **how)

@@ -11,7 +11,7 @@ import numpy as np
 
 from engram._version import __version__
 from engram.callbacks import Callback, Callbacks
-from engram.config import TrainingConfig, names_code
+from engram.config import TrainingConfig
 from engram.datasets.base import Dataset
 from engram.errors import ConfigError, HealthError, Interrupted, ModelFileError, RuleError, RunFolderError
 from engram.evaluation import Evaluation, label_neurons, measure_accuracy
@@ -19,10 +19,13 @@ from engram.files import exists
 from engram.interrupts import deferred_interrupt, immediate_interrupt
 from engram.model import Model
 from engram.model_file import load_model
+from engram.networks import Network
+from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import load_rule
+from engram.plasticity.user_rules import is_file_rule
 from engram.run_folder import RunFolder
-from engram.training import BLOCK, Training
+from engram.training import BLOCK, Training, norm_and_theta
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +102,7 @@ def resume_run(
     dataset: Dataset | None = None,
     load: Callable[[TrainingConfig], Dataset] | None = None,
     rule: str | None = None,
+    network: str | Network | None = None,
     checkpoint: str | Path | None = None,
     threads: int | None = None,
     kernel: str = "compiled",
@@ -115,6 +119,9 @@ def resume_run(
         Loads them from the run's options instead, to tell of it.
     rule : str, optional
         ``file.py:Class``, for a run whose rule is the user's own: what the folder names is never run.
+    network : str or Network, optional
+        Likewise ``file.py:function``, for a run whose network the user's own file describes, or the network that was
+        described in code.
     checkpoint : str or Path, optional
         The checkpoint to go on from, instead of the newest.
     threads : int, optional
@@ -131,13 +138,14 @@ def resume_run(
     """
     config = folder.read_config()
     rule = _rule_of(config, rule, folder)
+    network = network if isinstance(network, Network) else _check_network(config, network, folder)
     folder.acquire()
     try:
         folder.sweep()
         start = load_model(folder.start_file) if config.start else None
         kept = folder.read_checkpoint(checkpoint) if checkpoint is not None or folder.checkpoint_files() else None
         data = dataset or (config.load_data() if load is None else load(config))
-        training = Training(config, data, rule=rule, start=start, threads=threads, kernel=kernel)
+        training = Training(config, data, rule=rule, network=network, start=start, threads=threads, kernel=kernel)
         if kept is not None:
             training.restore(*kept, name=str(checkpoint or folder.path))
     except BaseException:
@@ -148,7 +156,7 @@ def resume_run(
 
 def _rule_of(config: TrainingConfig, named: str | None, folder: RunFolder) -> LearningRule | None:
     """The rule of a run where it is the user's own, from the file that the user names; None for a built-in one."""
-    if not names_code({"rule": config.rule}):
+    if not is_file_rule(config.rule):
         if named is not None and named != config.rule:
             raise ConfigError(f"{folder.path} learns by the rule {config.rule}, not {named}; resume it without --rule.")
         return None
@@ -158,9 +166,26 @@ def _rule_of(config: TrainingConfig, named: str | None, folder: RunFolder) -> Le
             f" again: engram train --resume {folder.path} --rule {config.rule}"
         )
     kind = config.rule.rpartition(":")[2]
-    if named.rpartition(":")[2] != kind or not names_code({"rule": named}):
+    if named.rpartition(":")[2] != kind or not is_file_rule(named):
         raise ConfigError(f"{folder.path} learns by the rule {config.rule}, not {named}; give path/to/file.py:{kind}.")
     return load_rule(named, config.constants)
+
+
+def _check_network(config: TrainingConfig, named: str | None, folder: RunFolder) -> None:
+    """Raise ConfigError where a run's network is described by a file that the user does not name, or by code."""
+    own = config.network_name
+    if own == DESCRIBED_IN_CODE:
+        raise ConfigError(
+            f"The network of {folder.path} was described in code; resume it there, with"
+            " resume_run(folder, network=...)."
+        )
+    if named is None and is_file_rule(own):
+        raise ConfigError(
+            f"{folder.path} has the network {own}, a file that would be run; if you trust that file, name it again:"
+            f" engram train --resume {folder.path} --network {own}"
+        )
+    if named is not None and named != own:
+        raise ConfigError(f"{folder.path} has the network {own}, not {named}; give that one, or none.")
 
 
 def run_training(
@@ -309,7 +334,6 @@ def save_checkpoint(folder: RunFolder, training: Training) -> None:
 def summarize(training: Training) -> dict:
     """A run's figures, before evaluation."""
     simulator = training.simulator
-    norm = np.abs(simulator.state.weights).sum(axis=0, dtype=np.float64)
     return {
         "version": __version__,
         "seconds": training.seconds,
@@ -317,8 +341,7 @@ def summarize(training: Training) -> dict:
         "presentations": simulator.presentations,
         "examples_per_second": training.examples / training.seconds if training.seconds else 0.0,
         "ms_per_example": 1000 * training.seconds / training.examples if training.examples else 0.0,
-        "l1_norm": _mean_and_sd(norm),
-        "theta": _mean_and_sd(simulator.state.theta),
+        **norm_and_theta(*training.layer_state()),
         "silent_images": training.silent_images,
         "stopped": training.stop_reason or None,
         "health": [finding.to_dict() for finding in training.health.findings],
@@ -326,12 +349,6 @@ def summarize(training: Training) -> dict:
         "input_gain": simulator.input_gain,
         "dataset": training.dataset.name,
     }
-
-
-def _mean_and_sd(values: np.ndarray) -> dict[str, float | None]:
-    """As JSON can hold them: None for what is not finite."""
-    pair = {"mean": float(values.mean()), "sd": float(values.std())}
-    return {name: value if np.isfinite(value) else None for name, value in pair.items()}
 
 
 def _holds_other_files(path: Path) -> bool:

@@ -149,7 +149,7 @@ class Simulator:
         self.schedule = schedule_steps(self.protocol, self.described.dt)
         self.presentations = 0
         self.overshot = self.interrupted = False
-        self._learning: dict[int, object] = {}
+        self._learning: dict[tuple[int, str], object] = {}
         self._frozen: queue.SimpleQueue = queue.SimpleQueue()
 
     @property
@@ -190,7 +190,7 @@ class Simulator:
         self.overshot |= bool(network.overshot)
         return spikes, counts
 
-    def train(self, images, progress=None, *, threads: int = 1):
+    def train(self, images, progress=None, *, threads: int = 1, layer: str = ""):
         """Learn from images, in order.
 
         Parameters
@@ -203,11 +203,15 @@ class Simulator:
         threads : int
             At most so many threads share out the neurons, no more than there are processors, and each with at least
             :data:`NEURONS_PER_THREAD`: fewer are faster by themselves. The result is the same for any number.
+        layer : str, optional
+            The population that learns, one of ``described.layers``, while what it depends on stays as it is and the
+            rest is left out, see :meth:`engram.networks.Network.stage`. By default all learn together.
 
         Returns
         -------
         counts : ndarray of shape (n_images, n_neurons), int32
-            Excitatory spikes of each image's last presentation, while it was shown.
+            Spikes of each image's last presentation, while it was shown, of the population that is read out, or of the
+            layer that learns.
         attempts : ndarray of shape (n_images,), int32
             Presentations of each image.
 
@@ -228,8 +232,8 @@ class Simulator:
             raise ConfigError(
                 f"progress must be a finite number for each of the {n} images, got an array of shape {progress.shape}."
             )
-        shown = self._shown(n, learns=True, progress=progress)
-        network = self.loaded(self.training_threads(threads))
+        network = self.loaded(self.training_threads(threads), layer)
+        shown = self._shown(network.network, n, learns=True, progress=progress)
         network.use_sources(self.sources, self._keys(Stream.TRAINING), samples)
         done = self._present(network, shown)
         self.interrupted = done < n
@@ -250,9 +254,9 @@ class Simulator:
             return 1
         return max(1, min(threads, default_threads(), largest // NEURONS_PER_THREAD))
 
-    def prepare(self, threads: int = 1) -> None:
+    def prepare(self, threads: int = 1, layer: str = "") -> None:
         """Have everything at hand that training needs: machine code is compiled, or read from where it was kept."""
-        self.loaded(self.training_threads(threads))
+        self.loaded(self.training_threads(threads), layer)
 
     def count_spikes(self, images, *, threads: int = 1, on_progress=None):
         """The spikes that images draw with learning off.
@@ -288,7 +292,7 @@ class Simulator:
             part = slice(start, min(start + _IMAGES_PER_TASK, n))
             chosen = {k: v[part] for k, v in images.items()} if isinstance(images, dict) else images[part]
             samples, n_part = self._samples(chosen)
-            shown = self._shown(n_part, learns=False, samples=samples)
+            shown = self._shown(self._frozen_description, n_part, learns=False, samples=samples)
             network = self._frozen_network()
             workers.append(network)
             network.use_sources(self.sources, self._keys(Stream.PREDICTION), samples)
@@ -328,7 +332,7 @@ class Simulator:
         PresentedImage
         """
         samples, _ = self._samples(np.asarray(image)[np.newaxis] if isinstance(image, np.ndarray) else [image])
-        shown = self._shown(1, learns=False, samples=samples, with_blank=True)
+        shown = self._shown(self._frozen_description, 1, learns=False, samples=samples, with_blank=True)
         network = self._frozen_network()
         network.use_sources(self.sources, self._keys(Stream.PREDICTION), samples)
         network.present(shown, record=True)
@@ -347,11 +351,13 @@ class Simulator:
             spikes=spikes,
         )
 
-    def loaded(self, n_threads: int):
-        """The network as its kernel runs it, for so many threads."""
-        if n_threads not in self._learning:
-            self._learning[n_threads] = load_network(self.kernel, self.described, self.state, n_threads)
-        return self._learning[n_threads]
+    def loaded(self, n_threads: int, layer: str = ""):
+        """The network as its kernel runs it, for so many threads; whole, or the stage of one layer."""
+        if (n_threads, layer) not in self._learning:
+            described = self.described.stage(layer) if layer else self.described
+            state = self.state.part(described) if layer else self.state
+            self._learning[n_threads, layer] = load_network(self.kernel, described, state, n_threads)
+        return self._learning[n_threads, layer]
 
     def _frozen_network(self):
         """One that does not learn, with the present thresholds, for one thread at a time."""
@@ -386,10 +392,11 @@ class Simulator:
         names = list(self.described.inputs)
         return {name: stream_key(self.seed, stream, k) for k, name in enumerate(names)}
 
-    def _shown(self, n: int, *, learns: bool, progress=None, samples=None, with_blank: bool = False):
+    def _shown(
+        self, described: Network, n: int, *, learns: bool, progress=None, samples=None, with_blank: bool = False
+    ):
         from engram.kernels.build import Shown
 
-        described = self.described
         counters, parameters, plus = np.zeros(n, np.int64), {}, np.zeros((len(described.populations), n))
         if learns:
             parameters = {p.name: self._parameters_over(p, progress) for p in described.plastic}

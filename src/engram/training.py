@@ -24,6 +24,9 @@ from engram.encoders import auto_input_gain
 from engram.errors import ConfigError, RuleError
 from engram.health import Health
 from engram.model import Model
+from engram.networks import DiehlCook, Network
+from engram.networks.catalogue import DESCRIBED_IN_CODE
+from engram.networks.record import network_record
 from engram.plasticity.base import LearningRule
 from engram.plasticity.records import rule_record
 from engram.plasticity.registry import settled_rule
@@ -31,6 +34,7 @@ from engram.processors import default_threads
 from engram.randomness import Stream
 from engram.readout import RunningAccuracy
 from engram.simulator import Simulator, named_rule_state
+from engram.validation import check_presentation
 
 BLOCK = 25
 """Images between two looks at the clock, the keyboard and the learning curve."""
@@ -51,11 +55,13 @@ class Progress:
     accuracy : float or None
         Of the neurons' answers to the last images before learning from them; None without labels.
     l1_norm_mean, l1_norm_sd : float
-        Over the neurons' incoming weights.
+        Over the neurons' incoming weights, in the layer that learns; where several do, in the last.
     spikes_per_image : float
         Excitatory spikes of the images since the last point of the learning curve.
     health : tuple of str
         What is wrong with the network now, see :mod:`engram.health`.
+    layer : str
+        The population that learns, where layers learn in turn.
     """
 
     examples: int
@@ -66,6 +72,7 @@ class Progress:
     l1_norm_sd: float
     spikes_per_image: float
     health: tuple[str, ...] = ()
+    layer: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +125,8 @@ class Training:
     kernel : {"compiled", "reference"}
     rule : LearningRule, optional
         Instead of the one that the configuration names.
+    network : Network, optional
+        Instead of the one that the configuration names. It has one input, of the images' size.
     start : Model, optional
         Go on from its weights, thresholds, rule state and, unless the configuration has another, input gain instead
         of starting anew.
@@ -133,7 +142,9 @@ class Training:
     examples : int
         Images learned from so far.
     total : int
-        Images to learn from in all.
+        Images to learn from in all; where layers learn in turn, for all of them together.
+    layers : tuple of str
+        The populations that learn one after another; empty where all learn at once.
     metrics : list of dict
         The learning curve so far.
     seconds : float
@@ -143,6 +154,8 @@ class Training:
     running : RunningAccuracy or None
         None without labels.
     health : Health
+    network_record : tuple of dict, or None
+        A :class:`~engram.Network` as a file holds it, see :mod:`engram.networks.record`.
     stop_reason : str
         Why the run was asked to end before its time; empty if it was not.
     """
@@ -154,17 +167,28 @@ class Training:
         *,
         kernel: str = "compiled",
         rule: LearningRule | None = None,
+        network: Network | None = None,
         start: Model | None = None,
         learning_rate_at: float | None = None,
         threads: int | None = None,
     ):
+        if network is not None:
+            config = config.replace(network=DESCRIBED_IN_CODE)
         self.config, self.dataset = config, dataset
+        rule = settled_rule(rule or config.make_rule())
+        network = network or config.make_network(dataset.image_shape or dataset.n_inputs, rule)
+        check_presentation(network, config.make_protocol())
+        if network.n_inputs != dataset.n_inputs:
+            raise ConfigError(
+                f"The network has {network.n_inputs:,} inputs, the images of {dataset.name} {dataset.n_inputs:,};"
+                " give its input the images' shape."
+            )
         if start is not None:
-            _check_start(start, dataset.n_inputs, config.neurons)
+            _check_start(start, network)
         gain = start.input_gain if start is not None and config.input_gain == "auto" else config.input_gain
         self.simulator = Simulator(
-            config.make_network(dataset.n_inputs),
-            settled_rule(rule or config.make_rule()),
+            network,
+            rule if isinstance(network, DiehlCook) else None,
             seed=config.seed,
             protocol=config.make_protocol(),
             input_gain=auto_input_gain(dataset.train_images) if gain == "auto" else float(gain),
@@ -172,19 +196,22 @@ class Training:
             weights=None if start is None else start.weights,
             theta=None if start is None else start.theta,
         )
+        described = self.simulator.described
+        self.layers = tuple(described.layers) if config.layers == "in_turn" else ()
+        self.network_record = None if isinstance(network, DiehlCook) else network_record(network, self.simulator.state)
         self._examples_before, self._ink_fill = 0, None
         if start is not None:
             self._start_from(start)
         self.learning_rate_at = learning_rate_at
         self.threads = threads or default_threads()
-        self.total = config.total_examples(len(dataset.train_images))
+        self.total = config.total_examples(len(dataset.train_images)) * max(1, len(self.layers))
         self.examples = 0
         self.silent_images = 0
         self.seconds = 0.0
         self.metrics: list[dict] = []
         labelled = dataset.train_labels is not None
-        self.running = RunningAccuracy(np.array(dataset.classes), config.neurons) if labelled else None
-        self.health = Health(self.simulator.network, self.simulator.protocol, self.simulator.rule)
+        self.running = RunningAccuracy(np.array(dataset.classes), network.n_neurons) if labelled else None
+        self.health = Health(described, self.simulator.protocol)
         self.stop_reason = ""
         self.spikes_since = 0
         self.images_since = 0
@@ -206,7 +233,14 @@ class Training:
 
     def prepare(self) -> None:
         """Have the machine code of training at hand, so that compiling does not count as training time."""
-        self.simulator.prepare(self.threads)
+        for layer in self.layers or ("",):
+            self.simulator.prepare(self.threads, layer)
+
+    @property
+    def layer(self) -> str:
+        """The population whose turn it is to learn; empty where all learn at once."""
+        position = self.examples * len(self.layers) // max(1, self.total)
+        return self.layers[min(position, len(self.layers) - 1)] if self.layers else ""
 
     def blocks(self) -> Iterator[Progress]:
         """Learn block by block; stopping between two loses nothing."""
@@ -216,20 +250,20 @@ class Training:
 
     def learn_block(self) -> Progress:
         """Present the next few images and learn from them; Ctrl-C ends between two, and nothing of them is lost."""
-        begin = time.perf_counter()
-        stop = min(self.examples + BLOCK - self.examples % BLOCK, self.total)
+        begin, layer = time.perf_counter(), self.layer
+        stop = self._end_of_block()
         chosen = np.array([self._image_at(e) for e in range(self.examples, stop)])
-        counts = self._present(self.dataset.train_images[chosen], self._progress(stop))
+        counts = self._present(self.dataset.train_images[chosen], self._progress(stop), layer)
         stop, chosen = self.examples + len(counts), chosen[: len(counts)]
         spikes = counts.sum(axis=1)
         self.silent_images += int(np.sum(spikes < self.simulator.protocol.min_spikes))
-        if self.running is not None:
+        if self.running is not None and self._answers(layer):
             self.running.update(counts, self.dataset.train_labels[chosen])
         self.examples = stop
         self.spikes_since += int(spikes.sum())
         self.images_since += len(chosen)
         self.health.update(self.examples, spikes, self.simulator.state)
-        report = self._report()
+        report = self._report(layer)
         if self.examples % self._curve_step() == 0 or self.done:
             self._record(report)
         self.seconds += time.perf_counter() - begin
@@ -242,14 +276,13 @@ class Training:
         simulator = self.simulator
         return Model(
             network=simulator.network,
-            rule=simulator.rule,
-            rule_record=rule_record(simulator.rule),
+            rule=self.rule,
+            rule_record=rule_record(self.rule),
             protocol=simulator.protocol,
             seed=simulator.seed,
             input_gain=simulator.input_gain,
-            weights=simulator.state.weights,
-            theta=simulator.state.theta,
-            rule_state=named_rule_state(simulator.rule, simulator.memory),
+            **self._learned(),
+            network_record=self.network_record,
             image_shape=self.dataset.image_shape,
             ink_fill=ink_fill(self.dataset) if self._ink_fill is None else self._ink_fill,
             value_range=self.dataset.value_range,
@@ -262,6 +295,11 @@ class Training:
             config=self.config.to_dict(),
             version=__version__,
         )
+
+    @property
+    def rule(self) -> LearningRule:
+        """The rule by which the network learns; of several, the first."""
+        return self.simulator.described.plastic[0].rule
 
     def snapshot(self) -> tuple[dict[str, np.ndarray], dict]:
         """Everything that a resumed run needs, see :mod:`engram.checkpoints`."""
@@ -283,14 +321,39 @@ class Training:
         """Take over what a model learned besides weights and thresholds."""
         self.simulator.presentations = model.presentations
         self._examples_before, self._ink_fill = model.examples, model.ink_fill
-        for name, values in named_rule_state(self.simulator.rule, self.simulator.memory).items():
+        for name, values in self._learned()["rule_state"].items():
             if name in model.rule_state and model.rule_state[name].shape == values.shape:
                 values[...] = model.rule_state[name]
 
-    def _present(self, images: np.ndarray, progress: np.ndarray) -> np.ndarray:
+    def _learned(self) -> dict:
+        """Weights, thresholds and what rules remember, as a :class:`Model` has them."""
+        state = self.simulator.state
+        if isinstance(self.simulator.network, DiehlCook):
+            rule_state = named_rule_state(self.rule, self.simulator.memory)
+            return {"weights": state.weights, "theta": state.theta, "rule_state": rule_state}
+        return {
+            "weights": {name: p.weights for name, p in state.projections.items()},
+            "theta": {name: p.theta for name, p in state.populations.items()},
+            "rule_state": {
+                f"{p.name}.{name}": values
+                for p in self.simulator.described.plastic
+                for name, values in named_rule_state(p.rule, state.projections[p.name].memory).items()
+            },
+        }
+
+    def _end_of_block(self) -> int:
+        """The image before which the present block ends: a round number, or the end of a layer's turn."""
+        turn = self.total // max(1, len(self.layers))
+        return min(self.examples + BLOCK - self.examples % BLOCK, self.examples + turn - self.examples % turn)
+
+    def _answers(self, layer: str) -> bool:
+        """Whether what was counted is the answer of the population that is read out."""
+        return layer in ("", self.simulator.described.readout)
+
+    def _present(self, images: np.ndarray, progress: np.ndarray, layer: str) -> np.ndarray:
         """Learn from images and return their counts."""
         try:
-            return self.simulator.train(images, progress, threads=self.threads)[0]
+            return self.simulator.train(images, progress, threads=self.threads, layer=layer)[0]
         except RuleError:
             self.health.note_nan(self.examples)
             raise
@@ -299,7 +362,8 @@ class Training:
         """How much of training is done at each image up to `stop`, as far as learning rates go."""
         if self.learning_rate_at is not None:
             return np.full(stop - self.examples, self.learning_rate_at)
-        return np.arange(self.examples, stop) / self.total
+        turn = self.total // max(1, len(self.layers))
+        return np.arange(self.examples, stop) % turn / turn
 
     def _image_at(self, example: int) -> int:
         """Which training image comes at a position of the run."""
@@ -315,44 +379,65 @@ class Training:
     def _curve_step(self) -> int:
         return max(1, self.total // (_CURVE_POINTS * BLOCK)) * BLOCK
 
-    def _report(self) -> Progress:
-        norm = np.abs(self.simulator.state.weights).sum(axis=0, dtype=np.float64)
+    def _report(self, layer: str) -> Progress:
+        norm, _ = self.layer_state(layer)
         return Progress(
             examples=self.examples,
             total=self.total,
             presentations=self.simulator.presentations,
-            accuracy=None if self.running is None else self.running.value,
+            accuracy=self.running.value if self.running is not None and self._answers(layer) else None,
             l1_norm_mean=float(norm.mean()),
             l1_norm_sd=float(norm.std()),
             spikes_per_image=self.spikes_since / self.images_since,
             health=self.health.active,
+            layer=layer,
         )
+
+    def layer_state(self, layer: str = "") -> tuple[np.ndarray, np.ndarray]:
+        """The norms of a layer's weights, and its adaptive thresholds, mV; by default of the last."""
+        described, state = self.simulator.described, self.simulator.state
+        projection = next(p for p in reversed(described.plastic) if layer in ("", p.after))
+        return state.projections[projection.name].norms, state.populations[projection.after].theta
 
     def _record(self, report: Progress) -> None:
         """Add a point to the learning curve."""
-        theta = self.simulator.state.theta
-        self.metrics.append(
-            {
-                "examples": report.examples,
-                "presentations": report.presentations,
-                "accuracy": report.accuracy,
-                "l1_norm": {"mean": report.l1_norm_mean, "sd": report.l1_norm_sd},
-                "theta": {"mean": float(theta.mean()), "sd": float(theta.std())},
-                "spikes_per_image": report.spikes_per_image,
-                "silent_images": self.silent_images,
-            }
-        )
+        record = {
+            "examples": report.examples,
+            "presentations": report.presentations,
+            "accuracy": report.accuracy,
+            **norm_and_theta(*self.layer_state(report.layer)),
+            "spikes_per_image": report.spikes_per_image,
+            "silent_images": self.silent_images,
+        }
+        layers = self.simulator.described.layers
+        if len(layers) > 1:
+            record["layers"] = {layer: norm_and_theta(*self.layer_state(layer)) for layer in layers}
+        self.metrics.append(record)
         self.spikes_since = self.images_since = 0
 
 
-def _check_start(start: Model, n_inputs: int, n_neurons: int) -> None:
-    """Raise ConfigError where a model cannot go on learning from such images."""
-    if start.weights.shape != (n_inputs, n_neurons):
+def norm_and_theta(norms: np.ndarray, theta: np.ndarray) -> dict[str, dict[str, float | None]]:
+    """Mean and standard deviation of both, None for what is not finite: JSON has no such numbers."""
+    pairs = {
+        name: {"mean": float(values.mean()), "sd": float(values.std())}
+        for name, values in (("l1_norm", norms), ("theta", theta))
+    }
+    return {n: {k: v if np.isfinite(v) else None for k, v in pair.items()} for n, pair in pairs.items()}
+
+
+def _check_start(start: Model, network: DiehlCook | Network) -> None:
+    """Raise ConfigError where a model cannot go on learning as such a network."""
+    found = start.network
+    if (found.n_inputs, found.n_neurons) != (network.n_inputs, network.n_neurons):
         raise ConfigError(
-            f"Learning goes on only in a network of the same size, {start.weights.shape[0]:,} inputs and"
-            f" {start.weights.shape[1]:,} neurons, got {n_inputs:,} and {n_neurons:,}; give images and neurons of the"
-            " model's size, or start a new run."
+            f"Learning goes on only in a network of the same size, {found.n_inputs:,} inputs and"
+            f" {found.n_neurons:,} neurons, got {network.n_inputs:,} and {network.n_neurons:,}; give images and neurons"
+            " of the model's size, or start a new run."
         )
+    if isinstance(found, Network) != isinstance(network, Network) or (
+        isinstance(found, Network) and (list(found.named), list(found.layers)) != (list(network.named), network.layers)
+    ):
+        raise ConfigError("Learning goes on only in a network of the same parts; give the one that the model has.")
 
 
 def ink_fill(dataset: Dataset | TrainingSet) -> float:

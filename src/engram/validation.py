@@ -106,6 +106,7 @@ PARAMETERS: dict[str, Parameter] = {
     "at_rest": Parameter(switch=True),
     "input_gain": Parameter(1e-12, 1e12),
     "order": Parameter(choices=("shuffled", "file")),
+    "layers": Parameter(choices=("together", "in_turn")),
 }
 """Every parameter of networks, neurons, protocols and runs by its name, which means the same everywhere."""
 
@@ -214,7 +215,7 @@ def check_presentation(network, protocol) -> None:
 
     Parameters
     ----------
-    network : DiehlCook
+    network : DiehlCook or Network
     protocol : Protocol
     """
     attempts = protocol.max_intensity - protocol.start_intensity + 1
@@ -225,11 +226,11 @@ def check_presentation(network, protocol) -> None:
             f" shown ({protocol.shown:g} ms) or max_intensity ({protocol.max_intensity:g}), or raise dt"
             f" ({network.dt:g} ms)."
         )
-    for population in (network.excitatory, network.inhibitory):
-        if population.t_ref / network.dt > MAX_STEPS:
+    for neuron in network.neurons:
+        t_ref = getattr(neuron, "t_ref", 0.0)
+        if t_ref / network.dt > MAX_STEPS:
             raise ConfigError(
-                f"t_ref must be {MAX_STEPS:,} time steps at most, got {population.t_ref:g} ms in steps of"
-                f" {network.dt:g} ms."
+                f"t_ref must be {MAX_STEPS:,} time steps at most, got {t_ref:g} ms in steps of {network.dt:g} ms."
             )
 
 

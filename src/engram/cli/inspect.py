@@ -45,19 +45,18 @@ def info(
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Say what a model is: its network, rule and constants, what it has seen, its labels."""
-    import numpy as np
-
     from engram.model_file import model_content
     from engram.run_folder import RunFolder
+    from engram.training import norm_and_theta
 
     trained = open_model(model, quiet=json)
     tensors, metadata = model_content(trained)
-    norm = np.abs(trained.weights).sum(axis=0, dtype=np.float64)
+    layers = {layer.projection: norm_and_theta(layer.norms, layer.theta) for layer in trained.layers}
     facts = {
         **metadata,
         "version": trained.version,
-        "l1_norm": {"mean": float(norm.mean()), "sd": float(norm.std())},
-        "theta": {"mean": float(trained.theta.mean()), "sd": float(trained.theta.std())},
+        **layers[trained.layers[-1].projection],
+        **({"layers": layers} if len(layers) > 1 else {}),
         "tensors": {name: list(values.shape) for name, values in tensors.items()},
     }
     if trained.readout is not None:
@@ -69,16 +68,17 @@ def info(
     if json:
         print_json(facts)
         return
-    network = metadata["network"]
+    network = trained.network
     out.print(f"[bold]{plain(model)}[/]  written by engram {plain(trained.version)}")
-    out.print(f"network    {network['n_inputs']} inputs, {network['n_neurons']} neurons, dt {network['dt']} ms, "
-              f"{network['integrator']}, {network['dtype']}")  # fmt: skip
+    out.print(f"network    {_parts_of(network)}, dt {network.dt} ms, {network.integrator}, {network.dtype}")
     constants = ", ".join(f"{name}={value}" for name, value in trained.rule_record["constants"].items())
     out.print(f"rule       {plain(trained.rule_record['rule'])} ({plain(constants)})")
     out.print(f"trained on {trained.examples:,} images of {plain(trained.dataset)} in {trained.presentations:,} presentations,"
               f" seed {trained.seed}, input gain {trained.input_gain:.3f}")  # fmt: skip
-    out.print(f"weights    L1 norm {norm.mean():.2f} ± {norm.std():.2f} per neuron, theta {trained.theta.mean():.2f} ±"
-              f" {trained.theta.std():.2f} mV")  # fmt: skip
+    for projection, layer in layers.items():
+        norm, theta = layer["l1_norm"], layer["theta"]
+        out.print(f"weights    L1 norm {norm['mean']:.2f} ± {norm['sd']:.2f} per neuron, theta {theta['mean']:.2f} ±"
+                  f" {theta['sd']:.2f} mV{f' ({plain(projection)})' if len(layers) > 1 else ''}")  # fmt: skip
     if trained.readout is None:
         out.print("labels     none yet")
     else:
@@ -90,3 +90,13 @@ def info(
         out.print(
             "accuracy   " + ", ".join(f"{100 * value:.2f} % ({plain(scheme)})" for scheme, value in accuracy.items())
         )
+
+
+def _parts_of(network) -> str:
+    """How many inputs and neurons, by population where there are several that learn."""
+    from engram.networks import DiehlCook
+
+    if isinstance(network, DiehlCook):
+        return f"{network.n_inputs} inputs, {network.n_neurons} neurons"
+    parts = [f"{plain(name)} {p.n:,} {type(p.neuron).__name__}" for name, p in network.populations.items()]
+    return f"{network.n_inputs} inputs, populations {', '.join(parts)}, read out by {plain(network.readout)}"

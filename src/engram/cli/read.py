@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -13,7 +13,7 @@ from engram.cli.opening import labelled, open_model
 
 def read(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or array files of any size.")],
-    network: Annotated[str, typer.Option(help="Which network reads: tutorial or diehl-cook.")] = "tutorial",
+    network: Annotated[Optional[str], typer.Option(help="Which network reads: the tutorial's, or the one that learned, own.", show_default="tutorial, where the weights fit")] = None,
     model: Annotated[Path, typer.Option(metavar="RUN|MODEL", help="Whose weights: a run folder, a model file, or a name of 'engram models'.")] = Path("mnist-400"),
     preset: Annotated[str, typer.Option(help="Constants of the tutorial's network: its text's, or ours that gather more-evidence.")] = "more-evidence",
     folder: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the pictures are drawn.")] = Path("readings"),

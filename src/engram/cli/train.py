@@ -21,6 +21,8 @@ def train(
     dataset: Annotated[Optional[str], typer.Option(help="digits, mnist, fashion-mnist, or a folder or file of pictures, events or rows.", rich_help_panel=_Config, show_default="digits")] = None,
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Config, show_default="self_normalizing")] = None,
     preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: paper, or sharp for more accuracy.", rich_help_panel=_Config, show_default="paper")] = None,
+    network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
+    layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="together")] = None,
     set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
     neurons: Annotated[Optional[int], typer.Option(help="Excitatory neurons.", rich_help_panel=_Config, show_default="400")] = None,
     epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Config, show_default="as many as show 10,000 images")] = None,
@@ -63,7 +65,7 @@ def train(
             check_count(name, value)
     given = {
         "dataset": dataset, "rule": rule, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples, "order": order,
-        "dt": dt, "integrator": integrator, "dtype": dtype, "label_examples": label_examples,
+        "dt": dt, "integrator": integrator, "dtype": dtype, "label_examples": label_examples, "network": network, "layers": layers and layers.replace("-", "_"),
         "test_examples": test_examples, "seed": seed, "input_gain": _gain(input_gain),
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
@@ -71,7 +73,7 @@ def train(
         raise ConfigError("--checkpoint is for resuming; give --resume RUN with it.")
     load = partial(_load_told, quiet=quiet or json)
     if resume is not None:
-        if set(given) - {"rule"} or any((config, set_, overwrite, out_, from_)):
+        if set(given) - {"rule", "network"} or any((config, set_, overwrite, out_, from_)):
             raise ConfigError(
                 "A resumed run keeps its own options; give --resume RUN without others, or --from RUN to go on learning"
                 " with others."
@@ -80,13 +82,13 @@ def train(
         if folder.is_finished:
             _tell_finished(folder, quiet=quiet, as_json=json)
             return
-        training = resume_run(folder, load=load, rule=rule, checkpoint=checkpoint, threads=threads)
-        again = f"engram train --resume {folder.path}" + (f" --rule {rule}" if rule else "")
+        training = resume_run(folder, load=load, rule=rule, network=network, checkpoint=checkpoint, threads=threads)
     else:
         folder, training = _begin(
             given, config, from_, set_ or [], out_, overwrite=overwrite, threads=threads, load=load
         )
-        again = f"engram train --resume {folder.path}" + (f" --rule {rule}" if rule and ":" in rule else "")
+    code = [f" --{what} {name}" for what, name in (("rule", rule), ("network", network)) if name and ":" in name]
+    again = f"engram train --resume {folder.path}{''.join(code)}"
     options = RunOptions(
         checkpoint_seconds=checkpoint_seconds,
         checkpoint_examples=checkpoint_examples,
@@ -124,7 +126,7 @@ def _tell_beginning(dataset: str | None, config: Path | None, model: Path | None
 
 def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load):  # fmt: skip
     """A new run's folder, held, and its training; from a configuration file or a model, with options that win."""
-    from engram.config import TrainingConfig
+    from engram.config import TrainingConfig, renamed_network
     from engram.errors import ConfigError
     from engram.model_file import load_model
     from engram.run_folder import RunFolder
@@ -135,12 +137,17 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
         raise ConfigError("Give --config FILE or --from RUN|MODEL, not both; a model brings its options with it.")
     if model is not None:
         start = load_model(model)
-        _check_rule_is_given(start, given, model)
+        _check_code_is_given(start, given, model)
         changes = {name: value for name, value in given.items() if name != "dataset"} | {"start": str(model)}
+        if "network" in given:
+            changes["network"] = renamed_network(start.config.get("network", {}), given["network"])
         changes["dataset"] = given.get("dataset", _dataset_of(start, model))
         chosen = TrainingConfig.from_model(start, **with_settings(changes, settings))
     else:
-        chosen = TrainingConfig() if file is None else TrainingConfig.from_toml(file, rule=given.get("rule"))
+        named = {what: given.get(what) for what in ("rule", "network")}
+        chosen = TrainingConfig() if file is None else TrainingConfig.from_toml(file, **named)
+        if "network" in given:
+            given = {**given, "network": renamed_network(chosen.network, given["network"])}
         chosen = TrainingConfig.from_dict(with_settings({**_without_length(chosen, given), **given}, settings))
         start = None if chosen.start is None else load_model(chosen.start)
     folder = RunFolder(out_ or _next_folder(chosen.dataset))
@@ -156,13 +163,16 @@ def _load_told(chosen, *, quiet: bool):
     return told_load(chosen.load_data, quiet=quiet)
 
 
-def _check_rule_is_given(start, given: dict, model: Path) -> None:
-    """Raise ConfigError where a model goes on by a rule of the user's own that was not named again."""
+def _check_code_is_given(start, given: dict, model: Path) -> None:
+    """Raise ConfigError where a model goes on by a rule or network of the user's own that was not named again."""
     from engram.errors import ConfigError
 
-    if ":" in start.rule_record["rule"] and "rule" not in given:
-        name = start.rule_record["rule"]
-        raise ConfigError(f"{model} learned by the rule {name}; name its file again, --rule path/to/{name}.")
+    for what, name in (
+        ("rule", start.rule_record["rule"]),
+        ("network", start.config.get("network", {}).get("kind", "")),
+    ):
+        if ":" in name and what not in given:
+            raise ConfigError(f"{model} has the {what} {name}; name its file again, --{what} path/to/{name}.")
 
 
 def _dataset_of(start, model: Path) -> str:
@@ -187,6 +197,16 @@ def _tell_finished(folder, *, quiet: bool, as_json: bool) -> None:
         )
 
 
+def _what_learns(training) -> str:
+    """How many neurons, and in which layers."""
+    described = training.simulator.described
+    layers = [(layer, described.size_of(layer)) for layer in described.layers]
+    if len(layers) == 1:
+        return f"{layers[0][1]:,} neurons"
+    named = ", ".join(f"{plain(layer)} {n:,}" for layer, n in layers)
+    return f"{sum(n for _, n in layers):,} neurons in {len(layers)} layers ({named}; {'in turn' if training.layers else 'together'})"
+
+
 class Display(ProgressBar):
     """Shows a run's progress, where a person is looking."""
 
@@ -197,11 +217,11 @@ class Display(ProgressBar):
 
     def on_start(self, training) -> None:
         """Say what is trained, and open the bar."""
-        network, rule = training.simulator.network, training.simulator.rule
+        network, rule = training.simulator.network, training.rule
         if not self.silent:
             done = f", {training.examples:,} of them done" if training.examples else ""
             err.print(
-                f"Training {network.n_neurons:,} neurons on {training.total:,} images of"
+                f"Training {_what_learns(training)} on {training.total:,} images of"
                 f" {plain(training.dataset.name)}{done}, rule {plain(rule.name)}, dt {network.dt:g} ms"
             )
         super().on_start(training)

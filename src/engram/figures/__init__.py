@@ -10,12 +10,13 @@ from engram.figures.files import save
 from engram.figures.reading import reading
 from engram.figures.results import confusion, prediction
 from engram.figures.rules import rule_comparison, stdp_window
-from engram.figures.spikes import raster
+from engram.figures.spikes import network_raster, raster
 
 __all__ = [
     "confusion",
     "contact_sheet",
     "learning_curve",
+    "network_raster",
     "prediction",
     "raster",
     "reading",

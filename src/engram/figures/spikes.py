@@ -11,6 +11,7 @@ from engram.figures.checks import check_image, check_whole
 from engram.figures.style import (
     AMOUNTS,
     BLUE,
+    COLOURS,
     INK,
     MUTED,
     SHADE,
@@ -84,36 +85,101 @@ def raster(
     >>> figure.axes[1].lines[0].get_xdata()
     array([20.])
     """
-    check_positive("dt", dt, "ms")
-    check_positive("shown_ms", shown_ms, "ms")
-    check_positive("blank_ms", blank_ms, "ms", or_zero=True)
-    total_ms = shown_ms + blank_ms
     spikes = {"input_spikes": input_spikes, "exc_spikes": exc_spikes, "inh_spikes": inh_spikes}
-    spikes = {name: check_spikes(name, pairs, dt, total_ms) for name, pairs in spikes.items()}
+    spikes = _checked_spikes(spikes, dt, shown_ms, blank_ms)
     if image is not None:
         image = check_image(image, image_shape)
         n_inputs = image.size if n_inputs is None else n_inputs
     n_inputs = _check_size("n_inputs", n_inputs, spikes["input_spikes"])
     n_neurons = _check_size("n_neurons", n_neurons, spikes["exc_spikes"], spikes["inh_spikes"])
+    panels = (
+        ("input", spikes["input_spikes"], n_inputs, INK),
+        ("excitatory", spikes["exc_spikes"], n_neurons, BLUE),
+        ("inhibitory", spikes["inh_spikes"], n_neurons, VERMILLION),
+    )
+    return _draw_panels(panels, (1.5, 1.5, 1.0), dt, shown_ms, blank_ms, image, title)
 
-    figure = new_figure(8.4 if image is not None else 6.8, 5.6)
-    grid = figure.add_gridspec(3, 2 if image is not None else 1, height_ratios=(1.5, 1.5, 1.0))
+
+@in_house_style
+def network_raster(
+    spikes: dict,
+    input_spikes,
+    sizes: dict[str, int],
+    *,
+    dt: float,
+    shown_ms: float,
+    blank_ms: float = 150.0,
+    n_inputs: int | None = None,
+    image=None,
+    image_shape: tuple[int, int] | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Draw all spikes of one presentation of a network of any populations, from the input upwards.
+
+    Parameters
+    ----------
+    spikes : dict of str to array_like of shape (n_spikes, 2), int
+        By population, spikes as (neuron, step), steps counted from the start of the presentation.
+    input_spikes : array_like of shape (n_spikes, 2), int
+    sizes : dict of str to int
+        How many neurons each population has.
+    dt, shown_ms, blank_ms, n_inputs, image, image_shape, title
+        See :func:`raster`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    DataError
+        If spikes are not pairs of whole numbers, or lie outside the presentation or the population.
+    ConfigError
+        If a duration or size is not positive.
+
+    Examples
+    --------
+    >>> figure = network_raster({"first": [[3, 40]], "second": []}, [[5, 7]], {"first": 9, "second": 4}, dt=0.5,
+    ...                         shown_ms=350.0)
+    >>> [axes.get_title(loc="left") for axes in figure.axes]
+    ['input: 1 spike', 'first: 1 spike', 'second: 0 spikes']
+    """
+    checked = _checked_spikes({"input": input_spikes, **spikes}, dt, shown_ms, blank_ms)
+    if image is not None:
+        image = check_image(image, image_shape)
+        n_inputs = image.size if n_inputs is None else n_inputs
+    colours = (INK, *(COLOURS[k % len(COLOURS)] for k in range(len(spikes))))
+    sizes = {"input": n_inputs, **sizes}
+    panels = [
+        (name, pairs, _check_size(f"the size of {name}", sizes[name], pairs), colour)
+        for (name, pairs), colour in zip(checked.items(), colours, strict=True)
+    ]
+    return _draw_panels(panels, [1.0] * len(panels), dt, shown_ms, blank_ms, image, title)
+
+
+def _checked_spikes(spikes: dict, dt: float, shown_ms: float, blank_ms: float) -> dict[str, np.ndarray]:
+    check_positive("dt", dt, "ms")
+    check_positive("shown_ms", shown_ms, "ms")
+    check_positive("blank_ms", blank_ms, "ms", or_zero=True)
+    return {name: check_spikes(name, pairs, dt, shown_ms + blank_ms) for name, pairs in spikes.items()}
+
+
+def _draw_panels(panels, heights, dt: float, shown_ms: float, blank_ms: float, image, title: str | None) -> Figure:
+    """One above the other, (name, spikes, size, colour) with the input first, and the image beside it."""
+    total_ms = shown_ms + blank_ms
+    figure = new_figure(8.4 if image is not None else 6.8, 5.6 / 3 * len(panels))
+    grid = figure.add_gridspec(len(panels), 2 if image is not None else 1, height_ratios=heights)
     if image is not None:
         grid.set_width_ratios((4.2, 1.0))
-    panels = (
-        ("input", n_inputs, INK),
-        ("excitatory", n_neurons, BLUE),
-        ("inhibitory", n_neurons, VERMILLION),
-    )
     axes = None
-    for row, ((name, size, colour), pairs) in enumerate(zip(panels, spikes.values(), strict=True)):
+    for row, (name, pairs, size, colour) in enumerate(panels):
         axes = figure.add_subplot(grid[row, 0], sharex=axes)
-        draw_spikes(axes, pairs, dt, size, colour, thin=name == "input")
+        draw_spikes(axes, pairs, dt, size, colour, thin=row == 0)
         if blank_ms:
             axes.axvspan(shown_ms, total_ms, color=SHADE, linewidth=0, zorder=0)
         axes.set_title(f"{name}: {plural(len(pairs), 'spike')}", fontsize=SMALL)
-        axes.set_ylabel("pixel" if name == "input" else "neuron")
-        axes.tick_params(labelbottom=row == 2)
+        axes.set_ylabel("pixel" if row == 0 else "neuron")
+        axes.tick_params(labelbottom=row == len(panels) - 1)
     first = figure.axes[0]
     first.invert_yaxis()
     if blank_ms:

@@ -9,6 +9,7 @@ from functools import wraps
 BLUE = "#0072B2"
 VERMILLION = "#D55E00"
 GREEN = "#009E73"
+COLOURS = (BLUE, VERMILLION, GREEN)
 
 INK = "#222222"
 MUTED = "#6E6E6E"

@@ -15,7 +15,7 @@ from engram.errors import DataError
 from engram.kernels.memory import GROUP, padded_rows
 from engram.networks.network import Network, Population
 from engram.plasticity.base import LearningRule, known_names
-from engram.projections.base import Listing, Projection
+from engram.projections.base import Listing, Projection, column_norms
 from engram.randomness import Stream
 
 
@@ -116,6 +116,11 @@ class ProjectionState:
     memory: Memory | None
     listing: Listing | None = field(default=None, repr=False)
 
+    @property
+    def norms(self) -> np.ndarray:
+        """The L1 norm of each neuron's weights, or of each filter's; float64."""
+        return column_norms(self.weights, self.listing)
+
     def tensors(self) -> dict[str, np.ndarray]:
         """Every array that changes, by name."""
         own = {"weights": self.weights, "pending": self.pending, "events": self.events, "n_events": self.n_events}
@@ -150,6 +155,13 @@ class NetworkState:
         """Every array that changes in a run, by a name of its own: what a checkpoint keeps."""
         parts = {**self.populations, **self.projections}
         return {f"{name}.{key}": array for name, part in parts.items() for key, array in part.tensors().items()}
+
+    def part(self, network: Network) -> NetworkState:
+        """The state of those parts that a smaller network has too; the arrays are the same."""
+        return NetworkState(
+            {name: self.populations[name] for name in network.populations},
+            {p.name: self.projections[p.name] for p in network.projections},
+        )
 
     def own_dynamics(self) -> NetworkState:
         """A network with the same weights, thresholds and delays, whose dynamics are its own and which has no rule."""

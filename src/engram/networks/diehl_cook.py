@@ -148,6 +148,11 @@ class DiehlCook:
                 f" {type(self.excitatory).__name__}; describe another network with Network(...)."
             )
 
+    @property
+    def neurons(self) -> list[Neuron]:
+        """The neuron of each population."""
+        return [self.excitatory, self.inhibitory]
+
     def new_weights(self, seed: int) -> np.ndarray:
         """Initial weights, uniform in [0.01, 1.01) · w_start; shape (n_inputs, n_neurons)."""
         uniform = randomness.generator(seed, Stream.WEIGHTS).random((self.n_inputs, self.n_neurons))

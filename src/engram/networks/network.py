@@ -9,8 +9,11 @@ import numpy as np
 
 from engram.errors import ConfigError
 from engram.neurons.base import Neuron, check_neuron
-from engram.projections.base import Projection
+from engram.projections.base import MOST_STEPS, Projection
 from engram.validation import check_choice, check_count, check_finite, check_positive
+
+_HELD = 1e30
+"""A time constant, ms, with which nothing decays in any time that is simulated."""
 
 INTEGRATORS = ("exponential_euler", "euler")
 PRECISIONS = ("float32", "float64")
@@ -203,9 +206,27 @@ class Network:
         if p.channel and p.channel not in channels:
             kind = type(self.populations[p.after].neuron).__name__
             raise ConfigError(f"{p.name} arrives on {p.channel!r}, but {kind} has {', '.join(channels)}.")
-        if p.rule is not None and p.has_one_delay and round(float(p.delay) / self.dt) < 0:
-            raise ConfigError(f"{p.name} has a negative delay.")
+        if p.has_one_delay and not 0 <= float(p.delay) / self.dt <= MOST_STEPS:
+            raise ConfigError(
+                f"delay of {p.name} must be from 0 to {MOST_STEPS:,} time steps, got {p.delay!r} ms in steps of"
+                f" {self.dt:g} ms."
+            )
         p.check(self.shape_of(p.before), self.shape_of(p.after))
+
+    @property
+    def n_inputs(self) -> int:
+        """How many inputs the first of them has, to which images are shown; 0 without any."""
+        return next((i.n for i in self.inputs.values()), 0)
+
+    @property
+    def neurons(self) -> list[Neuron]:
+        """The neuron of each population."""
+        return [p.neuron for p in self.populations.values()]
+
+    @property
+    def n_neurons(self) -> int:
+        """How many neurons are read out."""
+        return self.size_of(self.readout)
 
     def shape_of(self, name: str) -> tuple[int, ...]:
         """The shape of an input or population."""
@@ -224,6 +245,38 @@ class Network:
     def plastic(self) -> list[Projection]:
         """The projections that learn."""
         return [p for p in self.projections if p.rule is not None]
+
+    @property
+    def layers(self) -> list[str]:
+        """The populations that learn, in the order of the projections by which they do."""
+        return list(dict.fromkeys(p.after for p in self.plastic))
+
+    def stage(self, layer: str) -> Network:
+        """The network in which one layer learns alone: what its neurons depend on, all else of which stays as it is.
+
+        Parameters
+        ----------
+        layer : str
+            One of :attr:`layers`; it is what is read out.
+
+        Returns
+        -------
+        Network
+            Without the populations from which nothing reaches the layer, so that each layer of a stack costs no more
+            than what lies below it.
+        """
+        check_choice("layer", layer, tuple(self.layers))
+        needed = {layer}
+        while more := {p.before for p in self.projections if p.after in needed} - needed:
+            needed |= more
+        projections = [p if p.after == layer else replace(p, rule=None) for p in self.projections if p.after in needed]
+        populations = {
+            name: p if name == layer or name not in self.layers or p.threshold is None
+            else replace(p, threshold=replace(p.threshold, plus=0.0, tau=_HELD))
+            for name, p in self.populations.items() if name in needed
+        }  # fmt: skip
+        inputs = {name: i for name, i in self.inputs.items() if name in needed}
+        return self.replace(inputs=inputs, populations=populations, projections=projections, readout=layer)
 
     def replace(self, **changes) -> Network:
         """A copy with some fields changed."""

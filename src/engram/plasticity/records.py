@@ -54,9 +54,9 @@ def rule_from_record(record: Mapping, rule: type[LearningRule] | str | None = No
     return build_rule(_class_for(name, rule), dict(constants))
 
 
-def recorded_name(rule: type[LearningRule]) -> str:
-    """The name of a rule's class in a record; of a user's file only its last part, not where it lies."""
-    if RULES.get(rule.name) is rule:
+def recorded_name(rule: type) -> str:
+    """The name of a class in a record: a rule's own, or of a user's file its last part, not where it lies."""
+    if RULES.get(getattr(rule, "name", None)) is rule:
         return rule.name
     path = getattr(sys.modules.get(rule.__module__), "__file__", None)
     file = Path(path).name if path else rule.__module__

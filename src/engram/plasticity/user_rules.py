@@ -41,11 +41,7 @@ def load_rule_class(name: str) -> type[LearningRule]:
     RuleError
         If there is no such file or class, the file does not run, or the class is no learning rule.
     """
-    path_text, _, class_name = name.rpartition(":")
-    if not path_text or not class_name:
-        raise RuleError(f"A rule of your own is named path.py:Class, got {name!r}.")
-    path = Path(path_text).expanduser()
-    module = _run_file(path)
+    path, class_name, module = _named(name, "rule", "Class")
     rule = getattr(module, class_name, None)
     if rule is None:
         raise RuleError(f"{path} has no class {class_name!r}; {_rules_in(module)}.")
@@ -56,8 +52,37 @@ def load_rule_class(name: str) -> type[LearningRule]:
     return rule
 
 
-def rule_digest(rule: type[LearningRule]) -> str | None:
-    """What a rule from a user's file was when it was run.
+def load_from_file(name: str, what: str):
+    """Whatever ``path.py:name`` names; the file is run.
+
+    Parameters
+    ----------
+    name : str
+    what : str
+        What it should be, for messages.
+
+    Raises
+    ------
+    RuleError
+        If there is no such file or name, or the file does not run.
+    """
+    path, own_name, module = _named(name, what, "name")
+    if not hasattr(module, own_name):
+        raise RuleError(f"{path} has no {what} {own_name!r}; check the name.")
+    return getattr(module, own_name)
+
+
+def _named(name: str, what: str, kind: str) -> tuple[Path, str, ModuleType]:
+    """The file, the name within it, and the file as a module."""
+    path_text, _, own_name = name.rpartition(":")
+    if not path_text or not own_name:
+        raise RuleError(f"A {what} of your own is named path.py:{kind}, got {name!r}.")
+    path = Path(path_text).expanduser()
+    return path, own_name, _run_file(path)
+
+
+def rule_digest(rule: type) -> str | None:
+    """What a rule, or another class, from a user's file was when it was run.
 
     Returns
     -------

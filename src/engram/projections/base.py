@@ -117,6 +117,26 @@ class Listing(NamedTuple):
                 raise ConfigError(f"{name} lists {what} twice.")
 
 
+def column_norms(weights: np.ndarray, listing: Listing | None) -> np.ndarray:
+    """The L1 norm of the weights onto each neuron, or of each filter that neurons share.
+
+    Parameters
+    ----------
+    weights : ndarray
+        As a projection has them: (n_before, n_after), or those of its listing.
+    listing : Listing or None
+
+    Returns
+    -------
+    ndarray of shape (n_columns,), float64
+    """
+    sizes = np.abs(weights)
+    if listing is None:
+        return sizes.sum(axis=0, dtype=np.float64) if sizes.ndim == 2 else sizes.astype(np.float64)
+    sums = np.concatenate(([0.0], np.cumsum(sizes, dtype=np.float64)))
+    return np.diff(sums[listing.weight_starts])
+
+
 def _within(numbers: np.ndarray, n: int) -> bool:
     return not len(numbers) or (numbers.min() >= 0 and numbers.max() < n)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from engram.errors import ConfigError
 from engram.projections.base import Listing, Projection, listed
 from engram.validation import check_count
+
+MOST_SYNAPSES = 1 << 26
+"""Each takes some 70 bytes while a network is made ready, and 24 afterwards."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,6 +64,12 @@ class Convolution(Projection):
             raise ConfigError(
                 f"{self.name} makes {self.after} of shape {wanted} from {tuple(before_shape)}, not"
                 f" {tuple(after_shape)}."
+            )
+        n_synapses = math.prod(after_shape) * _as_maps(self.name, before_shape)[0] * self.size**2
+        if n_synapses > MOST_SYNAPSES:
+            raise ConfigError(
+                f"{self.name} has {n_synapses:,} synapses, more than the {MOST_SYNAPSES:,} that fit into memory; take"
+                " fewer maps, smaller filters or a larger stride."
             )
 
     def weight_shape(self, before_shape, after_shape) -> tuple[int]:

@@ -3,7 +3,8 @@
 from engram.sources.base import Source
 from engram.sources.events import StoredEvents
 from engram.sources.latency import Latency
+from engram.sources.learned import Learned
 from engram.sources.poisson import Poisson
 from engram.sources.rates import Ramp, Regular
 
-__all__ = ["Latency", "Poisson", "Ramp", "Regular", "Source", "StoredEvents"]
+__all__ = ["Latency", "Learned", "Poisson", "Ramp", "Regular", "Source", "StoredEvents"]
