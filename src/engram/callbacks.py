@@ -8,6 +8,7 @@ with and without them.
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -152,7 +153,7 @@ class EarlyStopping(Callback):
 
     def on_start(self, training: Training | None) -> None:
         """Forget the run before."""
-        self.best, self.looks = -1.0, 0
+        self.best, self.looks = -math.inf, 0
 
     def on_progress(self, progress: Progress, training: Training) -> None:
         """Look whether the accuracy rose."""
