@@ -181,8 +181,27 @@ def test_a_leader_without_a_label_gives_no_answer():
 
 
 def test_accuracy_counts_no_answer_as_wrong():
-    readings = dataclasses.replace(reader().read_all(images(4)), answers=np.array([1, -1, 2, 3]))
+    answers, answered = np.array([1, -1, 2, 3]), np.array([True, False, True, True])
+    readings = dataclasses.replace(reader().read_all(images(4)), answers=answers, answered=answered)
     assert readings.accuracy([1, -1, 2, 0]) == 0.5
+
+
+@pytest.mark.parametrize("kernel", ["compiled", "reference"])
+def test_class_minus_one_is_a_class(kernel):
+    """Which neurons have none is told apart from what a class is called."""
+    weights, theta, labels = parameters()
+    labels, labelled = np.full_like(labels, -1), np.arange(len(labels)) % 2 == 0
+    reader = TutorialReader(weights, theta, labels, labelled=labelled, kernel=kernel)
+    readings = reader.read_all(images(6))
+    wanted = [bool(leader >= 0 and leader % 2 == 0) for leader in readings.leaders]
+    assert readings.answered.tolist() == wanted
+    assert set(wanted) == {True, False}
+    assert readings.accuracy(np.full(6, -1)) == np.mean(wanted)
+    one = reader.read(images(6)[wanted.index(True)])
+    assert (one.answer, one.why_none) == (-1, "")
+    other = reader.read(images(6)[wanted.index(False)])
+    assert other.answer is None
+    assert "has no label" in other.why_none
 
 
 def test_no_images_give_no_readings():

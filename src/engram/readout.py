@@ -71,7 +71,10 @@ class Readout:
 
     @property
     def labels(self) -> np.ndarray:
-        """Each neuron's class label, -1 for unassigned ones; shape (n_neurons,)."""
+        """Each neuron's class label, -1 for unassigned ones; shape (n_neurons,).
+
+        A class may be called -1 too; `assigned` tells which neurons have one.
+        """
         return np.where(self.assigned == UNASSIGNED, UNASSIGNED, self.classes[self.assigned])
 
     @property

@@ -217,7 +217,9 @@ class Readings:
     Attributes
     ----------
     answers : ndarray of shape (n_images,), int64
-        Labels; -1 where there is no answer.
+        Labels; -1 where there is no answer, which a class may be called too.
+    answered : ndarray of shape (n_images,), bool
+        Whether there is one.
     leaders : ndarray of shape (n_images,), int64
         Neurons that led alone; -1 for none.
     counts : ndarray of shape (n_images, n_neurons), int64
@@ -227,6 +229,7 @@ class Readings:
     """
 
     answers: np.ndarray
+    answered: np.ndarray
     leaders: np.ndarray
     counts: np.ndarray
     shown: np.ndarray
@@ -237,7 +240,7 @@ class Readings:
         labels = np.asarray(labels)
         if labels.shape != self.answers.shape:
             raise DataError(f"labels must have shape {self.answers.shape}, got {labels.shape}.")
-        return float(np.mean((self.answers == labels) & (self.answers >= 0))) if len(labels) else math.nan
+        return float(np.mean((self.answers == labels) & self.answered)) if len(labels) else math.nan
 
 
 class TutorialReader:
@@ -251,7 +254,9 @@ class TutorialReader:
     theta : array-like of shape (n_neurons,)
         What each threshold has above `v_th`, in units of `v_th`; see :func:`relative_theta`.
     labels : array-like of shape (n_neurons,), int
-        Each neuron's class; negative for none.
+        Each neuron's class; negative for none, unless `labelled` tells.
+    labelled : array-like of shape (n_neurons,), bool, optional
+        Which neurons have a class, for classes that may be negative.
     network : TutorialNetwork, optional
         Its constants; :data:`MORE_EVIDENCE` if not given.
     seed : int
@@ -279,6 +284,7 @@ class TutorialReader:
         theta,
         labels,
         *,
+        labelled=None,
         network: TutorialNetwork | None = None,
         seed: int = 0,
         kernel: str = "compiled",
@@ -289,8 +295,9 @@ class TutorialReader:
         self.weights = _finite("weights", weights, 2, np.float32)
         self.theta = _finite("theta", theta, 1, np.float64)
         self.labels = _finite("labels", labels, 1, np.int64)
+        self.labelled = self.labels >= 0 if labelled is None else np.asarray(labelled, bool)
         n = self.weights.shape[1]
-        for name in ("theta", "labels"):
+        for name in ("theta", "labels", "labelled"):
             if len(getattr(self, name)) != n:
                 raise DataError(f"{name} must hold one value for each of {n} neurons, got {len(getattr(self, name))}.")
         self._key = stream_key(seed, Stream.PREDICTION)
@@ -376,8 +383,9 @@ class TutorialReader:
                     on_progress(done)
         finally:
             pool.shutdown(cancel_futures=True)
-        answers = np.where(leaders >= 0, np.maximum(self.labels[leaders], -1), -1)
-        return Readings(answers, leaders, counts, steps * float(self.network.dt), repeats)
+        answered = (leaders >= 0) & self.labelled[leaders]
+        answers = np.where(answered, self.labels[leaders], -1)
+        return Readings(answers, answered, leaders, counts, steps * float(self.network.dt), repeats)
 
     def _kernels(self):
         def reference():
@@ -398,7 +406,7 @@ class TutorialReader:
 
     def _answer(self, leader: int, counts) -> tuple[int | None, str]:
         """The leader's label, or why there is none."""
-        if leader >= 0 and self.labels[leader] >= 0:
+        if leader >= 0 and self.labelled[leader]:
             return int(self.labels[leader]), ""
         if leader >= 0:
             return None, f"Neuron {leader} led alone but has no label."
