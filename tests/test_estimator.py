@@ -554,7 +554,7 @@ def test_model_of_a_user_s_rule_is_read_without_it_and_goes_on_with_it(tmp_path,
         images, labels
     )
     classifier.save(tmp_path / "m")
-    monkeypatch.setattr("engram.plasticity.user_rules._run_file", lambda path: pytest.fail("ran a user's file"))
+    monkeypatch.setattr("engram.user_code._run_file", lambda *_: pytest.fail("ran a user's file"))
     loaded = STDPClassifier.load(tmp_path / "m")
     np.testing.assert_array_equal(loaded.predict(images), classifier.predict(images))
     with pytest.raises(ConfigError, match="a model of a rule of your own is loaded with rule="):

@@ -286,7 +286,7 @@ def test_neighbour_of_a_rule_file_that_changed_is_refused_too(tmp_path, hebb):
     sys.modules.pop("my_neighbour")
     neighbour.write_text("GAIN = 2.0\n")
     hebb.write_text(hebb.read_text())
-    for name in [name for name in sys.modules if name.startswith("_engram_rule_")]:
+    for name in [name for name in sys.modules if name.startswith("_engram_own_")]:
         del sys.modules[name]  # as in a new process
     with pytest.raises(ConfigError, match="its SHA-256 was"):
         resumed(folder.path, rule=f"{hebb}:Hebb")

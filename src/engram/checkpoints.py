@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engram._version import __version__
+from engram.config import TrainingConfig
 from engram.errors import ConfigError, EngramError, ModelFileError
 from engram.model_file import model_content
 from engram.networks.record import part_name, parts_of
 from engram.plasticity.records import rule_record
-from engram.plasticity.user_rules import rule_digest
 from engram.readout import RunningAccuracy
+from engram.sources.records import POISSON, source_record
+from engram.user_code import digest_of
 
 if TYPE_CHECKING:
     from engram.training import Training
@@ -67,8 +69,8 @@ def restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[s
 
 def _digests(training: Training) -> dict[str, str]:
     """What the user's own files were when they were run, by the class that is taken from them."""
-    kinds = parts_of(training.simulator.described)
-    return {part_name(kind): digest for kind in kinds if (digest := rule_digest(kind)) is not None}
+    kinds = [*parts_of(training.simulator.described), type(training.simulator.source)]
+    return {part_name(kind): digest for kind in kinds if (digest := digest_of(kind)) is not None}
 
 
 def _is_same_network(training: Training, tensors: dict[str, np.ndarray], metadata: dict[str, Any]) -> bool:
@@ -89,7 +91,11 @@ def _check_same_run(training: Training, tensors: dict[str, np.ndarray], metadata
         )
     if "checkpoint" not in metadata and "config" in metadata:
         raise ModelFileError(f"{name} is of an earlier build of engram; resume with the build that wrote it.")
-    same = metadata["config"] == training.config.to_dict() and metadata["rule"] == rule_record(training.rule)
+    same = (
+        TrainingConfig.from_dict(metadata["config"]) == training.config
+        and metadata["rule"] == rule_record(training.rule)
+        and metadata.get("source", POISSON) == source_record(training.simulator.source)
+    )
     if not same or not _is_same_network(training, tensors, metadata):
         raise ConfigError(f"{name} is of another configuration; resume with the options of that run.")
     kept, now = metadata["checkpoint"]["digests"], _digests(training)

@@ -42,6 +42,7 @@ def comparison_runs(
     configs = [base.replace(rule=rule, neurons=n, seed=seed) for n, rule, seed in itertools.product(*once)]
     for config in configs:
         config.make_rule()
+    base.make_source()
     return configs
 
 
@@ -94,8 +95,8 @@ def compare(
 
 def _train(run: RunFolder, config: TrainingConfig, data, threads, callbacks: Iterable[Callback]) -> None:
     if run.holds_run:
-        rule = code_named({"rule": config.rule}, "rule") or None
-        training = resume_run(run, dataset=data, rule=rule, threads=threads)
+        own = {part: code_named({part: getattr(config, part)}, part) or None for part in ("rule", "source")}
+        training = resume_run(run, dataset=data, **own, threads=threads)
     else:
         training = Training(config, data, threads=threads)
         start_run(run, config, overwrite=True)

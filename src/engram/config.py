@@ -18,8 +18,10 @@ from engram.networks.catalogue import DESCRIBED_IN_CODE, DIEHL_COOK, Wanted, che
 from engram.neurons import ConductanceLIF
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import make_rule
-from engram.plasticity.user_rules import is_file_rule
 from engram.presets import PRESETS
+from engram.sources.base import Source
+from engram.sources.registry import build_source, source_class
+from engram.user_code import is_own, kind_of
 from engram.validation import PARAMETERS, check_choice, check_presentation, plain_number, settled, settled_fields
 
 if TYPE_CHECKING:
@@ -43,10 +45,15 @@ class TrainingConfig:
         Options of the dataset, see :class:`engram.datasets.Options`.
     rule : str
         A learning rule's name, or ``file.py:Class`` for one's own.
-    preset : {"paper", "sharp"}
+    preset : {"paper", "sharp", "events"}
         The constants that everything below has where it is not given; see :mod:`engram.presets`.
     constants : dict
         Constants of the rule that differ from the preset's.
+    source : str or dict
+        What makes spikes of what is shown: a source's name, see :mod:`engram.sources`, or ``file.py:Class`` for one's
+        own. A table ``{"kind": "latency", "order": "rank"}`` gives constants as well.
+    source_constants : dict
+        Constants of the source.
     neurons : int
         Excitatory neurons.
     epochs : int, optional
@@ -62,7 +69,8 @@ class TrainingConfig:
     integrator, dtype : str
         See :class:`engram.networks.DiehlCook`.
     input_gain : float or "auto"
-        Factor on pixel values; "auto" gives the training images MNIST's mean ink.
+        Factor on pixel values; "auto" gives the training images MNIST's mean ink where inputs spike at rates, and is 1
+        for other sources.
     label_examples : int
         Training images from which the neurons' labels come, at most.
     test_examples : int, optional
@@ -110,8 +118,14 @@ class TrainingConfig:
     protocol: dict = field(default_factory=dict)
     data: dict = field(default_factory=dict)
     start: str | None = None
+    source: str | dict = "poisson"
+    source_constants: dict = field(default_factory=dict)
 
     def __post_init__(self):
+        if isinstance(self.source, Mapping):
+            name, constants = _source_in(self.source)
+            object.__setattr__(self, "source", name)
+            object.__setattr__(self, "source_constants", {**constants, **self.source_constants})
         for name, value in _settled_options({f.name: getattr(self, f.name) for f in fields(self)}).items():
             object.__setattr__(self, name, value)
         if self.epochs is not None and self.examples is not None:
@@ -169,6 +183,22 @@ class TrainingConfig:
         """The learning rule that the options describe."""
         return make_rule(self.rule, {**PRESETS[self.preset].rules.get(self.rule, {}), **self.constants})
 
+    def make_source(self, gain: float | str = "auto") -> Source:
+        """The source of spikes that the options describe, with a gain: what the images give, or a number.
+
+        Raises
+        ------
+        ConfigError
+            If a gain is given to a source of recordings, which have no brightness.
+        """
+        kind = source_class(self.source)
+        if kind.takes_events and self.input_gain != "auto":
+            raise ConfigError(
+                f"input_gain is a factor on pixel values, and the source {kind.name} shows recordings; leave it out, or"
+                " give auto."
+            )
+        return build_source(kind, self.source_constants, gain=1.0 if gain == "auto" else gain)
+
     def total_examples(self, n_train: int) -> int:
         """How many images a run presents, given how many the training set holds."""
         if self.examples is not None:
@@ -189,7 +219,9 @@ class TrainingConfig:
         return cls(**options)
 
     @classmethod
-    def from_toml(cls, path: str | Path, *, rule: str | None = None, network: str | None = None) -> TrainingConfig:
+    def from_toml(
+        cls, path: str | Path, *, rule: str | None = None, network: str | None = None, source: str | None = None
+    ) -> TrainingConfig:
         """The configuration in a TOML file.
 
         Parameters
@@ -199,19 +231,23 @@ class TrainingConfig:
             The learning rule, in place of the file's.
         network : str, optional
             The network's name, in place of the file's.
+        source : str, optional
+            The source of spikes, in place of the file's.
 
         Raises
         ------
         ConfigError
-            If the file cannot be used, or names a file of Python code as rule or network that is not given here: such
-            a file would be run, so the caller has to name it.
+            If the file cannot be used, or names a file of Python code as rule, network or source that is not given
+            here: such a file would be run, so the caller has to name it.
         """
         options = read_options(path)
+        if source is not None:
+            options = with_source(options, source)
         if rule is not None:
             options["rule"] = rule
         if network is not None:
             options["network"] = renamed_network(options.get("network", {}), network)
-        for what, given in (("rule", rule), ("network", network)):
+        for what, given in (("rule", rule), ("network", network), ("source", source)):
             if given is None and (code := code_named(options, what)):
                 raise ConfigError(
                     f"{path} names the {what} {code}, a file that would be run; if you trust that file, name it"
@@ -242,8 +278,10 @@ class TrainingConfig:
             own = {name: value for name, value in own.items() if name not in ("epochs", "examples")}
         if options.get("dataset", own.get("dataset")) != own.get("dataset"):
             own.pop("data", None)
-        if "rule" in options and _kind(options["rule"]) != _kind(own.get("rule", "")):
+        if "rule" in options and kind_of(options["rule"]) != kind_of(own.get("rule", "")):
             own.pop("constants", None)
+        if "source" in options:
+            own = with_source(own, options["source"])
         own.setdefault("neurons", model.network.n_neurons)
         return cls.from_dict(merged(own, options))
 
@@ -280,17 +318,18 @@ def read_options(path: str | Path) -> dict:
 
 
 def code_named(options: Mapping, what: str) -> str:
-    """The file of Python code, with a name in it, that options give as rule or network; nothing where they do not."""
+    """The file of Python code, with a name in it, that options give as rule, network or source; nothing where they do
+    not."""
     named = options.get(what)
     if isinstance(named, Mapping):
         named = named.get("kind")
-    return named if isinstance(named, str) and is_file_rule(named) else ""
+    return named if isinstance(named, str) and is_own(named) else ""
 
 
 def renamed_network(options: Mapping | str, name: str) -> dict:
     """A network's options with its name; they are dropped where they are of another network."""
     table = _network_table(options)
-    return _network_table({**table, "kind": name} if _kind(table.get("kind", DIEHL_COOK)) == _kind(name) else name)
+    return _network_table({**table, "kind": name} if kind_of(table.get("kind", DIEHL_COOK)) == kind_of(name) else name)
 
 
 def _network_table(value) -> dict:
@@ -301,9 +340,21 @@ def _network_table(value) -> dict:
     return table
 
 
-def _kind(rule: str) -> str:
-    """A rule's name, without where its file lies."""
-    return str(rule).rpartition(":")[2]
+def with_source(options: Mapping, source: str | Mapping) -> dict:
+    """Options with another source of spikes; constants stay only where it is of the same kind."""
+    before, own = _source_in(options.get("source", "poisson"))
+    name, constants = _source_in(source)
+    if kind_of(before) == kind_of(name):
+        constants = {**own, **options.get("source_constants", {}), **constants}
+    return {**options, "source": name, "source_constants": constants}
+
+
+def _source_in(source) -> tuple[str, dict]:
+    """The name and the constants of a source, given by its name or as a table."""
+    if not isinstance(source, Mapping):
+        return source, {}
+    constants = dict(source)
+    return constants.pop("kind", "poisson"), constants
 
 
 def merged(options: Mapping, changes: Mapping) -> dict:
@@ -321,13 +372,13 @@ def _settled_options(options: dict) -> dict:
     for name, value in options.items():
         if name == "network" and isinstance(value, str):
             value = _network_table(value)
-        if name in ("constants", "network", "protocol", "data"):
+        if name in ("constants", "source_constants", "network", "protocol", "data"):
             if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
                 raise ConfigError(f"{name} must be a table, got {value!r}.")
             if name == "data":
                 result[name] = Options.from_dict(value).to_dict()
                 continue
-            constants = name == "constants"
+            constants = name in ("constants", "source_constants")
             result[name] = _settled_constants(value) if constants else settled_fields(value, within=name)
             if name == "network":
                 result[name] = _network_table(result[name])
@@ -347,7 +398,7 @@ def _settled_options(options: dict) -> dict:
 
 
 def _settled_constants(constants: Mapping) -> dict:
-    """A rule's constants; the rule itself knows their bounds. Infinity is a text, since JSON's numbers lack it."""
+    """Constants of a rule or source, which knows their bounds. Infinity is a text, since JSON's numbers lack it."""
     result = {}
     for name, value in constants.items():
         number = plain_number(value)

@@ -29,6 +29,10 @@ class NeuronError(EngramError, ValueError):
     """A neuron whose equations cannot work or do not compile."""
 
 
+class SourceError(EngramError, ValueError):
+    """A source of spikes that is unknown, or cannot make spikes."""
+
+
 class HealthError(EngramError, ArithmeticError):
     """A network that runs away, falls silent or saturates, where that was not to be tolerated."""
 

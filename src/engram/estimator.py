@@ -49,6 +49,10 @@ from engram.plasticity.records import recorded_name
 from engram.plasticity.registry import RULES, build_rule, make_rule
 from engram.presets import PRESETS
 from engram.readout import SCHEMES, Readout, fit_readout
+from engram.sources import SOURCES, Source, make_source
+from engram.sources.base import check_source
+from engram.sources.records import recorded_name as recorded_source
+from engram.sources.registry import build_source
 from engram.training import Training, TrainingSet
 from engram.validation import check_choice, check_count
 
@@ -60,36 +64,41 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     """What both estimators share: parameters of the rule, images of any scale and shape, learning, counting, files."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters, those of the learning rule as ``rule__NAME``.
+        """The parameters, those of the learning rule as ``rule__NAME``, those of the source as ``source__NAME``.
 
         Parameters
         ----------
         deep : bool
-            Whether to include the rule's.
+            Whether to include the rule's and the source's.
         """
         params = super().get_params(deep=deep)
-        if deep:
+        for name, make in (("rule", self._make_rule), ("source", self._make_source)) if deep else ():
             try:
-                rule = self._make_rule()
+                params |= {f"{name}__{constant}": value for constant, value in _constants(make()).items()}
             except EngramError:
-                return params
-            params |= {f"rule__{f.name}": getattr(rule, f.name) for f in fields(rule) if f.init}
+                continue
         return params
 
     def set_params(self, **params) -> Self:
-        """Set parameters; ``rule__NAME`` puts a rule with that constant changed in place of the present one.
+        """Set parameters; ``rule__NAME`` puts a rule with that constant changed in place of the present one, and
+        ``source__NAME`` such a source.
 
         Raises
         ------
         ConfigError
-            If the rule has no such constant, or the value cannot be used.
+            If the rule or source has no such constant, or the value cannot be used.
         """
-        constants = {name[6:]: params.pop(name) for name in list(params) if name.startswith("rule__")}
+        changes = {
+            part: {name.removeprefix(part): params.pop(name) for name in list(params) if name.startswith(part)}
+            for part in ("rule__", "source__")
+        }
         super().set_params(**params)
-        if constants:
+        if changes["rule__"]:
             rule = self._make_rule()
-            present = {f.name: getattr(rule, f.name) for f in fields(rule) if f.init}
-            self.rule = build_rule(type(rule), {**present, **constants})
+            self.rule = build_rule(type(rule), {**_constants(rule), **changes["rule__"]})
+        if changes["source__"]:
+            source = self._make_source()
+            self.source = build_source(type(source), {**_constants(source), **changes["source__"]})
         return self
 
     def transform(self, X) -> np.ndarray:
@@ -127,7 +136,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         save_model(model, path, extra=self._extra_tensors())
 
     @classmethod
-    def load(cls, path: str | Path, *, rule=None) -> Self:
+    def load(cls, path: str | Path, *, rule=None, source=None) -> Self:
         """Read a fitted estimator from a model file or a run folder, whether an estimator or the command line wrote it.
 
         Parameters
@@ -135,6 +144,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         path : str or Path
         rule : type or str, optional
             The class, or ``file.py:Class``, of the user's rule that made the model; only needed to go on learning.
+        source : type or str, optional
+            The class, or ``file.py:Class``, of the user's source of spikes that the model learned by; needed to read.
 
         Raises
         ------
@@ -142,7 +153,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             If there is no model, or it is damaged, of another version, or lacks what the estimator needs.
         """
         tensors, metadata, name = read_model_file(path)
-        model = model_from(tensors, metadata, name, rule=rule)
+        model = model_from(tensors, metadata, name, rule=rule, source=source)
         try:
             return cls._loaded(model, tensors)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -179,6 +190,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         known = {
             "n_neurons": model.network.n_neurons,
             "rule": model.rule,
+            "source": _parameter_of(model),
             "preset": config.preset,
             "epochs": config.epochs,
             "dt": model.network.dt,
@@ -306,7 +318,18 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             check_rule(rule)
         return rule
 
-    def _config(self, rule: LearningRule, start: Model | None, **fixed) -> TrainingConfig:
+    def _make_source(self) -> Source:
+        """The source of spikes that the parameter stands for."""
+        source = make_source(self.source) if isinstance(self.source, str) else self.source
+        check_source(source)
+        if source.takes_events:
+            raise ConfigError(
+                f"An estimator takes images, and the source {source.name} shows recordings; train on those with"
+                " engram.Training or 'engram train'."
+            )
+        return source
+
+    def _config(self, rule: LearningRule, source: Source, start: Model | None, **fixed) -> TrainingConfig:
         """The options as the command line has them."""
         check_count("n_neurons", self.n_neurons)
         if start is None:
@@ -324,6 +347,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "rule": recorded_name(type(rule)),
             "preset": self.preset,
             "constants": {name: _plain(value) for name, value in constants.items() if value != defaults[name]},
+            "source": recorded_source(type(source)),
+            "source_constants": {name: _plain(value) for name, value in _constants(source).items()},
             "neurons": self.n_neurons,
             "epochs": self.epochs,
             "order": self.order,
@@ -341,8 +366,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     def _learn(self, X, codes, classes, *, start: Model | None, online: bool, label=None, names=None) -> None:
         """Train on images that are validated; `label` is called in the end, with the training and the callbacks."""
-        rule = self._make_rule()
-        config = self._config(rule, start, **({"order": "file", "epochs": 1} if online else {}))
+        rule, source = self._make_rule(), self._make_source()
+        config = self._config(rule, source, start, **({"order": "file", "epochs": 1} if online else {}))
         pixels = self._pixels(X)
         if start is not None:
             self._warn_of_scale(X)
@@ -362,6 +387,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             config,
             data,
             rule=rule,
+            source=source,
             network=self.network if isinstance(self.network, Network) else None,
             start=start,
             learning_rate_at=learning_rate_at,
@@ -425,7 +451,11 @@ class STDPClassifier(ClassifierMixin, _Network):
     rule : LearningRule or str
         A rule, a rule's name, or ``file.py:Class`` for one's own. Its constants are parameters of the estimator as
         ``rule__eta`` and so on.
-    preset : {"paper", "sharp"}
+    source : Source or str
+        What makes spikes of images: a source, a source's name, or ``file.py:Class`` for one's own; see
+        :mod:`engram.sources`. Its constants are parameters of the estimator as ``source__order`` and so on, and its
+        gain is `input_gain`.
+    preset : {"paper", "sharp", "events"}
         The constants of network and protocol, and of a rule given by its name; see :mod:`engram.presets`.
     epochs : int, optional
         Passes over the images; by default as many whole passes as show about 10,000 images.
@@ -441,7 +471,8 @@ class STDPClassifier(ClassifierMixin, _Network):
     image_shape : tuple of int, optional
         Height and width; by default that of 3-D input, or a square where the number of features is one.
     input_gain : float or "auto"
-        Factor on pixel values; "auto" gives the training images MNIST's mean ink.
+        Factor on pixel values; "auto" gives the training images MNIST's mean ink where inputs spike at rates, and is 1
+        for other sources.
     label_examples : int
         Training images from which the neurons' labels come, at most.
     order : {"shuffled", "file"}
@@ -509,6 +540,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         n_neurons: int = 400,
         *,
         rule: LearningRule | str = "self_normalizing",
+        source: Source | str = "poisson",
         preset: str = "paper",
         epochs: int | None = None,
         dt: float = 0.5,
@@ -531,6 +563,7 @@ class STDPClassifier(ClassifierMixin, _Network):
     ):
         self.n_neurons = n_neurons
         self.rule = rule
+        self.source = source
         self.preset = preset
         self.epochs = epochs
         self.dt = dt
@@ -818,7 +851,7 @@ class STDPFeatures(_Network):
     ----------
     n_neurons : int
         Excitatory neurons, each a feature.
-    rule, preset, epochs, dt, value_range, image_shape, input_gain, order, integrator, dtype, network, layers, \
+    rule, source, preset, epochs, dt, value_range, image_shape, input_gain, order, integrator, dtype, network, layers, \
 protocol, random_state, threads, warm_start, callbacks, verbose
         See :class:`STDPClassifier`.
 
@@ -850,6 +883,7 @@ protocol, random_state, threads, warm_start, callbacks, verbose
         n_neurons: int = 400,
         *,
         rule: LearningRule | str = "self_normalizing",
+        source: Source | str = "poisson",
         preset: str = "paper",
         epochs: int | None = None,
         dt: float = 0.5,
@@ -870,6 +904,7 @@ protocol, random_state, threads, warm_start, callbacks, verbose
     ):
         self.n_neurons = n_neurons
         self.rule = rule
+        self.source = source
         self.preset = preset
         self.epochs = epochs
         self.dt = dt
@@ -971,6 +1006,20 @@ class _Evidence:
         counts = sparse.csr_matrix((data, indices, indptr), shape=(len(labels), model.network.n_neurons))
         counts.check_format(full_check=True)
         return cls(counts, labels.astype(np.int64))
+
+
+def _constants(part: LearningRule | Source) -> dict[str, Any]:
+    """The constants of a rule or source by name; a source's gain is none."""
+    without = "gain" if isinstance(part, Source) else None
+    return {f.name: getattr(part, f.name) for f in fields(part) if f.init and f.name != without}
+
+
+def _parameter_of(model: Model) -> Source | str:
+    """A model's source as a parameter: its name where that says all."""
+    source, name = model.source, model.source_record["source"]
+    if source is None or (SOURCES.get(name) is type(source) and source == type(source)(gain=source.gain)):
+        return name
+    return replace(source, gain=1.0)
 
 
 def _codes(classes: np.ndarray) -> np.ndarray:

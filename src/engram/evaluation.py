@@ -16,6 +16,7 @@ from engram.networks import DiehlCook
 from engram.processors import default_threads
 from engram.randomness import Stream
 from engram.readout import SCHEMES, Readout, fit_readout
+from engram.samples import samples_of
 from engram.simulator import Simulator
 from engram.training import TrainingSet
 
@@ -113,7 +114,8 @@ def label_spikes(
     n_train = len(dataset.train_images)
     order = randomness.generator(simulator.seed, Stream.LABELS).permutation(n_train)
     chosen = np.sort(order[:n_images])
-    counts, _ = count_images(simulator, dataset.train_images[chosen], "labelling", threads, on_progress)
+    images = samples_of(dataset, simulator.source)[chosen]
+    counts, _ = count_images(simulator, images, "labelling", threads, on_progress)
     return counts, dataset.train_labels[chosen]
 
 
@@ -133,7 +135,7 @@ def measure_accuracy(
     simulator : Simulator
     readout : Readout
     images : ndarray of shape (n_images, n_inputs)
-        Pixel values 0-255.
+        Pixel values 0-255, or what the simulator's source takes.
     labels : ndarray of shape (n_images,), int
 
     Raises
@@ -211,7 +213,8 @@ def evaluate(
     if model.readout is None or label_examples is not None:
         readout = label_neurons(simulator, dataset, label_examples or 10_000, threads=threads, on_progress=on_progress)
         model = replace(model, readout=readout)
-    images, labels = dataset.test_images[:test_examples], dataset.test_labels[:test_examples]
+    images = samples_of(dataset, simulator.source, "test")[:test_examples]
+    labels = dataset.test_labels[:test_examples]
     return model, measure_accuracy(simulator, model.readout, images, labels, threads=threads, on_progress=on_progress)
 
 

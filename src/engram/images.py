@@ -16,6 +16,7 @@ from engram.datasets.pictures import (
 )
 from engram.datasets.scale import PIXELS, ValueRange, range_for, to_pixels
 from engram.errors import ConfigError, DataError
+from engram.sources import Source
 
 FILL = 20 / 28
 """Share of the frame's sides that the ink is fitted into: MNIST's digits fill 20 of 28 pixels."""
@@ -44,11 +45,30 @@ class PreparedImage:
         Height and width.
     steps : tuple of str
         What was done to the picture, in order.
+    events : pair of ndarray, optional
+        Of a recording, whose picture is a frame of event counts: the inputs, and times in ms.
     """
 
     pixels: np.ndarray
     image_shape: tuple[int, int]
     steps: tuple[str, ...]
+    events: tuple[np.ndarray, np.ndarray] | None = None
+
+    def shown_by(self, source: Source):
+        """What a source makes spikes of.
+
+        Raises
+        ------
+        DataError
+            If it takes events, and this is no recording.
+        """
+        if not source.takes_events:
+            return self.pixels
+        if self.events is None:
+            raise DataError(
+                f"The source {source.name} shows recordings of events; give such files instead of pictures."
+            )
+        return self.events
 
 
 def read_image(

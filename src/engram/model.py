@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from engram.datasets.recordings import Layout
 from engram.datasets.scale import PIXELS, ValueRange
+from engram.errors import ConfigError
 from engram.networks import DiehlCook, Network, Protocol
 from engram.plasticity.base import LearningRule
 from engram.projections.base import Projection, column_norms
 from engram.readout import Readout
 from engram.simulator import Simulator
+from engram.sources import Poisson, Source
+from engram.sources.records import POISSON
 
 
 class Layer(NamedTuple):
@@ -53,6 +56,7 @@ class Model:
     protocol : Protocol
     seed : int
     input_gain : float
+        The gain of its source.
     weights : ndarray of shape (n_inputs, n_neurons), or dict of str to ndarray
         Of the input; of a :class:`~engram.Network` by projection.
     theta : ndarray of shape (n_neurons,), float64, or dict of str to ndarray
@@ -77,6 +81,10 @@ class Model:
         What it was trained on.
     examples, presentations : int
         How much it has seen.
+    source : Source or None
+        What makes spikes of what is shown; None where it is a user's whose file was not given.
+    source_record : dict
+        The source's name and constants.
     config : dict
         The options of the run.
     version : str
@@ -104,6 +112,8 @@ class Model:
     dataset: str = ""
     examples: int = 0
     presentations: int = 0
+    source: Source | None = field(default_factory=Poisson)
+    source_record: dict = field(default_factory=lambda: dict(POISSON))
     config: dict = field(default_factory=dict)
     version: str = ""
     network_record: tuple[dict, dict[str, np.ndarray]] | None = field(default=None, repr=False, compare=False)
@@ -126,13 +136,25 @@ class Model:
         return Layer(p.after, p.name, weights, norms, self.theta[p.after])
 
     def simulator(self, kernel: str = "compiled") -> Simulator:
-        """A simulator with the model's weights and thresholds, to count spikes with learning off."""
+        """A simulator with the model's weights and thresholds, to count spikes with learning off.
+
+        Raises
+        ------
+        ConfigError
+            If its source of spikes is a user's file that was not given.
+        """
+        if self.source is None:
+            name = self.source_record["source"]
+            raise ConfigError(
+                f"The model reads by the source of spikes {name}, a file that would be run; if you trust that file,"
+                f" name it: --source path/to/{name}, or load_model(..., source=...) in Python."
+            )
         return Simulator(
             self.network,
             self.rule if isinstance(self.network, DiehlCook) else None,
             seed=self.seed,
             protocol=self.protocol,
-            input_gain=self.input_gain,
+            source=replace(self.source, gain=self.input_gain),
             kernel=kernel,
             weights=self.weights,
             theta=self.theta,

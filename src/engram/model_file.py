@@ -33,6 +33,7 @@ from engram.networks.record import network_from_record
 from engram.neurons import ConductanceLIF
 from engram.plasticity.records import rule_from_record
 from engram.readout import Readout
+from engram.sources.records import POISSON, source_from_record
 from engram.validation import check_choice, check_presentation, settled, settled_fields
 
 FORMAT = "engram-1"
@@ -133,6 +134,7 @@ def model_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "rule": model.rule_record,
         "seed": int(model.seed),
         "input_gain": float(model.input_gain),
+        "source": model.source_record,
         "image_shape": model.image_shape,
         "ink_fill": model.ink_fill,
         "value_range": model.value_range,
@@ -193,7 +195,7 @@ def model_bytes(model: Model, *, extra: dict[str, np.ndarray] | None = None, com
     return encode({**(extra or {}), **tensors}, metadata)
 
 
-def load_model(path: str | Path, *, rule=None, parts: Iterable[type] = ()) -> Model:
+def load_model(path: str | Path, *, rule=None, parts: Iterable[type] = (), source=None) -> Model:
     """Read a model from its file or its run folder, or one that comes with engram by its name.
 
     Parameters
@@ -206,13 +208,15 @@ def load_model(path: str | Path, *, rule=None, parts: Iterable[type] = ()) -> Mo
         never runs code that the file names.
     parts : iterable of type
         The classes of neurons, projections and rules of the user's own that a :class:`~engram.Network` has.
+    source : type or str, optional
+        The class, or ``file.py:Class``, of the user's source of spikes that the model learned by; needed to read.
 
     Raises
     ------
     ModelFileError
         If there is no model, or it is damaged or of another version.
     """
-    return model_from(*read_model_file(path), rule=rule, parts=parts)
+    return model_from(*read_model_file(path), rule=rule, parts=parts, source=source)
 
 
 def read_model_file(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
@@ -258,7 +262,13 @@ def read_last_checkpoint(folder: Path) -> tuple[dict[str, np.ndarray], dict[str,
 
 
 def model_from(
-    tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str, *, rule=None, parts: Iterable[type] = ()
+    tensors: dict[str, np.ndarray],
+    metadata: dict[str, Any],
+    name: str,
+    *,
+    rule=None,
+    parts: Iterable[type] = (),
+    source=None,
 ) -> Model:
     """A model from tensors and metadata whose digest was right; what they say is checked all the same."""
     try:
@@ -269,7 +279,8 @@ def model_from(
         network = _described(metadata["network"], tensors, parts) if described else _network(metadata["network"])
         protocol = Protocol(**settled_fields(_table(metadata["protocol"])))
         _check_bounds(network, protocol)
-        record = dict(metadata["rule"])
+        record, shown_by = dict(metadata["rule"]), dict(_table(metadata.get("source", POISSON)))
+        gain = settled("input_gain", metadata["input_gain"])
         if described:
             known_rule, learned = network.plastic[0].rule, _learned_by_part(tensors, network)
         else:
@@ -283,7 +294,9 @@ def model_from(
             rule_record=record,
             protocol=protocol,
             seed=_whole(metadata, "seed"),
-            input_gain=settled("input_gain", metadata["input_gain"]),
+            input_gain=gain,
+            source=source_from_record(shown_by, gain, source),
+            source_record=shown_by,
             **learned,
             network_record=(dict(metadata["network"]), _starting_with("network.", tensors)) if described else None,
             rule_state=_rule_state(tensors, network),

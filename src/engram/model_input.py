@@ -92,19 +92,27 @@ def samples(model: Model, path: Path) -> Iterator[tuple[int | None, PreparedImag
     path = Path(path)
     if is_csv(path):
         yield from enumerate(_from_csv(model, path), start=1)
-    elif model.event_layout is not None:
-        yield None, _from_recording(model, path)
     elif model.image_shape is not None:
-        yield (
-            None,
-            read_image(
-                path, model.image_shape, fill=model.ink_fill, value_range=model.value_range, framing=model.framing
-            ),
-        )
+        yield None, sample_in(model, path)
     else:
         rows = _rows(model, path)
         numbers = [None] if len(rows) == 1 else range(1, len(rows) + 1)
         yield from zip(numbers, _prepared(model, rows, path, []), strict=True)
+
+
+def sample_in(model: Model, path: Path) -> PreparedImage:
+    """The one picture or recording that a file holds, as the network was shown such.
+
+    Raises
+    ------
+    DataError
+        If the file is no such thing.
+    """
+    if model.event_layout is not None:
+        return _from_recording(model, path)
+    return read_image(
+        path, model.image_shape, fill=model.ink_fill, value_range=model.value_range, framing=model.framing
+    )
 
 
 def _of_model(model):
@@ -132,7 +140,8 @@ def _from_recording(model, path):
     if len(recordings.events(0)[0]) == 0:
         raise DataError(f"{path} holds no events in what is shown of it; give another window when training.")
     step = f"{len(recordings.time):,} events of {layout.sensor_shape[1]}×{layout.sensor_shape[0]} pixels"
-    return PreparedImage(recordings.frames(model.value_range[1])[0], model.image_shape, (step,))
+    frame = recordings.frames(model.value_range[1])[0]
+    return PreparedImage(frame, model.image_shape, (step,), recordings.samples[0])
 
 
 def _from_csv(model, path):

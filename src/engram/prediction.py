@@ -91,8 +91,9 @@ def read_pictures(model: Model, paths: Sequence[Path], scheme: str = "proportion
         If a file is none of these, or blank.
     """
     found = [(Path(path), row, sample) for path in paths for row, sample in samples(model, path)]
-    pixels = np.array([sample.pixels for _, _, sample in found])
-    counts, _ = model.simulator().count_spikes(pixels, threads=default_threads())
+    simulator = model.simulator()
+    shown = [sample.shown_by(simulator.source) for _, _, sample in found]
+    counts, _ = simulator.count_spikes(shown, threads=default_threads())
     scores = model.readout.scores(counts, scheme)
     return [
         _answer(model, path, row, sample, count, score)

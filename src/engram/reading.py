@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from engram.encoders import RATE_PER_PIXEL
+from engram.blocks.equations import MS_PER_S
 from engram.errors import ConfigError
-from engram.images import PreparedImage, read_image
+from engram.images import PreparedImage
 from engram.model import Model
+from engram.model_input import sample_in
 from engram.networks import DiehlCook
 from engram.networks.catalogue import DIEHL_COOK
 from engram.networks.tutorial import PRESETS, TutorialNetwork, TutorialReader, relative_theta
+from engram.readout import UNASSIGNED, Readout
 from engram.receptive_fields import fields_of
+from engram.simulator import PresentedImage
 from engram.validation import check_choice
 
 OWN = "own"
@@ -22,6 +25,9 @@ OWN = "own"
 """What can read."""
 
 _SCHEME = "proportion"
+
+RATE_OF_WHITE = "input rate of white"
+_SMOOTHED_MS = 5.0
 
 # Pictures are read by the reference kernels: for one image they are quick, and nothing has to be compiled first.
 
@@ -35,6 +41,8 @@ class DigitReading:
     path : Path
     network : {"tutorial", "diehl-cook"}
     answer : int or None
+    name : str
+        What the class is called.
     why_none : str
         Why there is no answer; empty if there is one.
     counts : ndarray of shape (n_neurons,), int64
@@ -46,17 +54,24 @@ class DigitReading:
     exc_spikes, input_spikes : ndarray of shape (n_spikes, 2), int32
         Every spike of the last presentation as (neuron or input, step), the blank after it included.
     rate : ndarray of shape (n_steps,)
-        Input rate of white, Hz.
+        Input rate, Hz.
+    rate_title : str
+        Whose it is: that of white, or where spikes do not come at rates that of all inputs on average.
     dt : float
         Length of a step, ms.
     picture : PreparedImage
         The picture as the network met it, and what was done to it.
-    labels : ndarray of shape (n_neurons,), int64
+    assigned : ndarray of shape (n_neurons,), int64
+        Position of each neuron's class in `classes`, -1 for neurons without one.
+    classes : tuple of int
+    class_names : tuple of str
+        What they are called.
     """
 
     path: Path
     network: str
     answer: int | None
+    name: str
     why_none: str
     counts: np.ndarray
     shown: float
@@ -64,15 +79,22 @@ class DigitReading:
     exc_spikes: np.ndarray
     input_spikes: np.ndarray
     rate: np.ndarray
+    rate_title: str
     dt: float
     picture: PreparedImage
-    labels: np.ndarray
+    assigned: np.ndarray
+    classes: tuple[int, ...]
+    class_names: tuple[str, ...]
 
     @property
-    def winners(self) -> list[tuple[int, int, int]]:
-        """The five neurons that fired most: neuron, its label, spikes."""
+    def winners(self) -> list[tuple[int, int | None, int]]:
+        """The five neurons that fired most: neuron, its label or None, spikes."""
         order = np.argsort(-self.counts, kind="stable")[:5]
-        return [(int(n), int(self.labels[n]), int(self.counts[n])) for n in order if self.counts[n] > 0]
+        return [(int(n), self._label_of(n), int(self.counts[n])) for n in order if self.counts[n] > 0]
+
+    def _label_of(self, neuron: int) -> int | None:
+        position = self.assigned[neuron]
+        return None if position == UNASSIGNED else self.classes[position]
 
     def to_dict(self) -> dict:
         """As JSON can hold it."""
@@ -80,6 +102,7 @@ class DigitReading:
             "image": str(self.path),
             "network": self.network,
             "answer": self.answer,
+            "name": self.name,
             "why_none": self.why_none,
             "shown_ms": self.shown,
             "repeats": self.repeats,
@@ -116,19 +139,22 @@ def tutorial_reader(
     >>> tutorial_reader(load_model("mnist-100")).weights.shape
     (784, 100)
     """
-    labels = _labels(model)
+    readout = _readout(model)
     if not isinstance(model.network, DiehlCook):
         raise ConfigError(
             "The tutorial's network takes the weights of one layer that sees the image; read with --network own."
         )
     theta = relative_theta(model.theta, model.network.excitatory)
-    return TutorialReader(model.weights, theta, labels, network=network, seed=seed, kernel=kernel)
+    labelled = readout.assigned != UNASSIGNED
+    return TutorialReader(
+        model.weights, theta, readout.labels, labelled=labelled, network=network, seed=seed, kernel=kernel
+    )
 
 
 def read_digit(
     model: Model, path: str | Path, *, network: str | None = None, preset: str = "more_evidence"
 ) -> DigitReading:
-    """Prepare a picture as the model's training images were, read it, and record every spike.
+    """Prepare a picture or recording as the model's training images were, read it, and record every spike.
 
     Parameters
     ----------
@@ -145,19 +171,25 @@ def read_digit(
     ConfigError
         If the model has no labels or was not trained on images of known shape.
     DataError
-        If the file is no picture, or blank.
+        If the file is no such thing, or blank.
     """
     network = _reader_of(model, network)
     check_choice("preset", preset, tuple(PRESETS))
-    if model.image_shape is None or model.event_layout is not None:
+    if model.image_shape is None:
         raise ConfigError("The model was not trained on pictures and cannot read any; use 'engram predict'.")
-    labels = _labels(model)
-    picture = read_image(
-        path, model.image_shape, fill=model.ink_fill, value_range=model.value_range, framing=model.framing
+    readout = _readout(model)
+    picture = sample_in(model, Path(path))
+    found = _by_tutorial(model, picture.pixels, preset) if network == "tutorial" else _by_own(model, picture)
+    return DigitReading(
+        path=Path(path),
+        network=network,
+        name=model.class_name(found["answer"]),
+        picture=picture,
+        assigned=readout.assigned,
+        classes=tuple(readout.classes.tolist()),
+        class_names=tuple(model.class_name(label) for label in readout.classes),
+        **found,
     )
-    by_tutorial = network == "tutorial"
-    found = _by_tutorial(model, picture.pixels, preset) if by_tutorial else _by_own(model, picture.pixels)
-    return DigitReading(path=Path(path), network=network, picture=picture, labels=labels, **found)
 
 
 def draw_reading(model: Model, reading: DigitReading, folder: str | Path, formats=("png",)) -> list[Path]:
@@ -171,7 +203,7 @@ def reading_figure(model: Model, reading: DigitReading):
     """A reading as a figure, see :func:`engram.figures.reading`."""
     from engram import figures
 
-    answer = "no answer" if reading.answer is None else f"read as {reading.answer}"
+    answer = "no answer" if reading.answer is None else f"read as {reading.name}"
     return figures.reading(
         reading.picture.pixels,
         model.image_shape,
@@ -182,15 +214,17 @@ def reading_figure(model: Model, reading: DigitReading):
         reading.rate,
         dt=reading.dt,
         shown_ms=reading.shown,
-        labels=reading.labels,
+        labels=reading.assigned,
+        classes=reading.class_names,
+        rate_title=reading.rate_title,
         title=f"{reading.path.name}: {answer} by the {reading.network} network after {reading.shown:,.0f} ms",
     )
 
 
-def _labels(model: Model) -> np.ndarray:
+def _readout(model: Model) -> Readout:
     if model.readout is None:
         raise ConfigError("The model's neurons have no labels; train without --no-evaluate.")
-    return model.readout.labels
+    return model.readout
 
 
 def _by_tutorial(model: Model, pixels: np.ndarray, preset: str) -> dict:
@@ -205,6 +239,7 @@ def _by_tutorial(model: Model, pixels: np.ndarray, preset: str) -> dict:
         "exc_spikes": reading.raster.exc_spikes,
         "input_spikes": reading.raster.input_spikes,
         "rate": reading.raster.rate,
+        "rate_title": RATE_OF_WHITE,
         "dt": reading.raster.dt,
     }
 
@@ -219,12 +254,16 @@ def _reader_of(model: Model, network: str | None) -> str:
     return own if network == OWN else network
 
 
-def _by_own(model: Model, pixels: np.ndarray) -> dict:
+def _by_own(model: Model, picture: PreparedImage) -> dict:
     """The presentation whose spikes :meth:`Simulator.count_spikes` counts, recorded."""
-    shown = model.simulator(kernel="reference").presentation_of(pixels.astype(np.float32))
+    simulator = model.simulator(kernel="reference")
+    shown = simulator.presentation_of(picture.shown_by(simulator.source))
     heard = bool(model.readout.answered(shown.counts[np.newaxis])[0])
     answer = int(model.readout.predict(shown.counts[np.newaxis], _SCHEME)[0]) if heard else None
-    rate = 255.0 * model.input_gain * shown.intensity * RATE_PER_PIXEL
+    dt = float(model.network.dt)
+    rate, title = simulator.source.rate_of_white(shown.n_shown, dt, shown.intensity), RATE_OF_WHITE
+    if rate is None:
+        rate, title = _mean_rate(shown, model.network.n_inputs, dt), "mean rate of all inputs"
     return {
         "answer": answer,
         "why_none": "" if heard else "No neuron that has a class fired.",
@@ -233,6 +272,15 @@ def _by_own(model: Model, pixels: np.ndarray) -> dict:
         "repeats": shown.repeats,
         "exc_spikes": shown.spikes["exc" if isinstance(model.network, DiehlCook) else model.network.readout],
         "input_spikes": shown.input_spikes,
-        "rate": np.repeat([rate, 0.0], [shown.n_shown, shown.n_blank]),
-        "dt": float(model.network.dt),
+        "rate": np.append(rate, np.zeros(shown.n_blank)),
+        "rate_title": title,
+        "dt": dt,
     }
+
+
+def _mean_rate(shown: PresentedImage, n_inputs: int, dt: float) -> np.ndarray:
+    """How often an input spikes on average, Hz, about each step that was shown."""
+    spikes = np.bincount(shown.input_spikes[:, 1], minlength=shown.n_shown)[: shown.n_shown]
+    width = max(1, round(_SMOOTHED_MS / dt))
+    near = np.convolve(spikes, np.ones(width), "same") / np.convolve(np.ones(len(spikes)), np.ones(width), "same")
+    return near / n_inputs * MS_PER_S / dt

@@ -19,10 +19,17 @@ from engram.plasticity.normalization import target_norm
 from engram.readout import HEADLINE, RunningAccuracy
 from engram.receptive_fields import fields_of, filters_of
 from engram.run_folder import RunFolder
+from engram.samples import samples_of
 
 
-def draw_again(folder: RunFolder) -> list[Path]:
+def draw_again(folder: RunFolder, *, source: str | None = None) -> list[Path]:
     """Draw a run's figures from what it left, be it finished or not; return the files.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    source : str, optional
+        ``file.py:Class``, for a run whose source of spikes is the user's own.
 
     Raises
     ------
@@ -30,9 +37,9 @@ def draw_again(folder: RunFolder) -> list[Path]:
         If there is no network yet, a record is damaged, or a figure cannot be written.
     """
     if exists(folder.model_file):
-        model, metrics = load_model(folder.path), folder.read_metrics()
+        model, metrics = load_model(folder.path, source=source), folder.read_metrics()
     else:
-        model, metrics, *_ = folder.read_unfinished()
+        model, metrics, *_ = folder.read_unfinished(source=source)
     evaluation = folder.read_evaluation()
     try:
         dataset = load_for(model)
@@ -87,7 +94,7 @@ def draw_run(
         )
         drawn |= _weights_and_theta(model, metrics, examples)
     if dataset is not None and len(dataset.test_images):
-        drawn["raster"] = draw_raster(model, dataset.test_images[0], dataset.test_labels[0])
+        drawn |= draw_presentation(model, dataset)
     if evaluation is not None:
         matrix = evaluation.confusion[HEADLINE]
         classes = [model.class_name(label) for label in evaluation.classes]
@@ -138,22 +145,36 @@ def _suffix(layer: str, layers: list[str]) -> str:
     return f"-{layer}" if len(layers) > 1 else ""
 
 
-def draw_raster(model: Model, image, label=None):
-    """All spikes of one presentation with learning off, as a figure."""
-    pixels = np.asarray(image, np.float32)
-    shown = model.simulator().presentation_of(pixels)
+def draw_presentation(model: Model, dataset: Dataset, number: int = 0) -> dict:
+    """One presentation of a test image with learning off, as figures: all of its spikes, and where those of the input
+    come while it lasts."""
+    simulator = model.simulator()
+    shown = simulator.presentation_of(samples_of(dataset, simulator.source, "test")[number])
+    what = f"test image of class {model.class_name(dataset.test_labels[number])}"
     title = None
-    if label is not None and model.readout is not None:
+    if model.readout is not None:
         counts = shown.counts[np.newaxis]
         answer = model.class_name(model.readout.predict(counts, HEADLINE)[0])
-        read_as = f"read as {answer}" if model.readout.answered(counts)[0] else "without an answer"
-        title = f"test image of class {model.class_name(label)}, {read_as}"
+        title = f"{what}, {f'read as {answer}' if model.readout.answered(counts)[0] else 'without an answer'}"
+    drawn = {"raster": _raster(model, shown, dataset.test_images[number], title)}
+    if model.image_shape is not None:
+        drawn["input"] = figures.input_slices(
+            shown.input_spikes,
+            model.image_shape,
+            dt=model.network.dt,
+            shown_ms=model.protocol.shown,
+            title=f"{what} as the network is shown it, source {model.source_record['source']}",
+        )
+    return drawn
+
+
+def _raster(model: Model, shown, image, title: str | None):
     how = {
         "dt": model.network.dt,
         "shown_ms": model.protocol.shown,
         "blank_ms": model.protocol.blank,
         "n_inputs": model.network.n_inputs,
-        "image": pixels if model.image_shape else None,
+        "image": np.asarray(image, np.float32) if model.image_shape else None,
         "image_shape": model.image_shape,
         "title": title,
     }

@@ -272,7 +272,7 @@ class RunFolder:
             )
             raise ModelFileError(f"{error}{offer}") from None
 
-    def read_unfinished(self) -> tuple[Model, list[dict], int, int]:
+    def read_unfinished(self, *, source: str | None = None) -> tuple[Model, list[dict], int, int]:
         """The network as the last good checkpoint has it, its learning curve, and how many images of how many are done.
 
         Raises
@@ -284,7 +284,12 @@ class RunFolder:
         try:
             kept = metadata["checkpoint"]
             metrics = check_metrics("\n".join(map(json.dumps, kept["metrics"])).encode())
-            return model_from(tensors, metadata, name), metrics, int(kept["examples"]), int(kept["total"])
+            return (
+                model_from(tensors, metadata, name, source=source),
+                metrics,
+                int(kept["examples"]),
+                int(kept["total"]),
+            )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             if isinstance(error, ModelFileError):
                 raise

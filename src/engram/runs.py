@@ -21,11 +21,10 @@ from engram.model import Model
 from engram.model_file import load_model
 from engram.networks import Network
 from engram.networks.catalogue import DESCRIBED_IN_CODE
-from engram.plasticity.base import LearningRule
-from engram.plasticity.registry import load_rule
-from engram.plasticity.user_rules import is_file_rule
 from engram.run_folder import RunFolder
+from engram.samples import samples_of
 from engram.training import BLOCK, Training, norm_and_theta
+from engram.user_code import is_own, kind_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +101,7 @@ def resume_run(
     dataset: Dataset | None = None,
     load: Callable[[TrainingConfig], Dataset] | None = None,
     rule: str | None = None,
+    source: str | None = None,
     network: str | Network | None = None,
     checkpoint: str | Path | None = None,
     threads: int | None = None,
@@ -117,8 +117,9 @@ def resume_run(
         The run's images; loaded by the name that the run has for them if not given.
     load : callable, optional
         Loads them from the run's options instead, to tell of it.
-    rule : str, optional
-        ``file.py:Class``, for a run whose rule is the user's own: what the folder names is never run.
+    rule, source : str, optional
+        ``file.py:Class``, for a run whose rule or source of spikes is the user's own: what the folder names is never
+        run.
     network : str or Network, optional
         Likewise ``file.py:function``, for a run whose network the user's own file describes, or the network that was
         described in code.
@@ -132,20 +133,23 @@ def resume_run(
     RunFolderError
         If the folder holds no run, or another process holds it.
     ConfigError
-        If the rule is not given, or it, the options or the images are not those of the run.
+        If the rule or source is not given, or it, the options or the images are not those of the run.
     ModelFileError
         If the checkpoint is damaged.
     """
     config = folder.read_config()
-    rule = _rule_of(config, rule, folder)
+    given = {"rule": rule, "source": source}
+    trusted = config.replace(**{part: _trusted(part, config, named, folder) for part, named in given.items()})
     network = network if isinstance(network, Network) else _check_network(config, network, folder)
     folder.acquire()
     try:
         folder.sweep()
+        rule, source = trusted.make_rule(), trusted.make_source()
         start = load_model(folder.start_file) if config.start else None
         kept = folder.read_checkpoint(checkpoint) if checkpoint is not None or folder.checkpoint_files() else None
         data = dataset or (config.load_data() if load is None else load(config))
-        training = Training(config, data, rule=rule, network=network, start=start, threads=threads, kernel=kernel)
+        parts = {"rule": rule, "source": source, "network": network}
+        training = Training(config, data, **parts, start=start, threads=threads, kernel=kernel)
         if kept is not None:
             training.restore(*kept, name=str(checkpoint or folder.path))
     except BaseException:
@@ -154,21 +158,24 @@ def resume_run(
     return training
 
 
-def _rule_of(config: TrainingConfig, named: str | None, folder: RunFolder) -> LearningRule | None:
-    """The rule of a run where it is the user's own, from the file that the user names; None for a built-in one."""
-    if not is_file_rule(config.rule):
-        if named is not None and named != config.rule:
-            raise ConfigError(f"{folder.path} learns by the rule {config.rule}, not {named}; resume it without --rule.")
-        return None
+_DOES = {"rule": "learns by the rule", "source": "gets its spikes from the source"}
+
+
+def _trusted(part: str, config: TrainingConfig, named: str | None, folder: RunFolder) -> str:
+    """The rule or source of a run where it is the user's own, as the user names it; else the run's, by its name."""
+    own, does = getattr(config, part), f"{folder.path} {_DOES[part]} {getattr(config, part)}"
+    if not is_own(own):
+        if named is not None and named != own:
+            raise ConfigError(f"{does}, not {named}; resume it without --{part}.")
+        return own
     if named is None:
         raise ConfigError(
-            f"{folder.path} learns by the rule {config.rule}, a file that would be run; if you trust that file, name it"
-            f" again: engram train --resume {folder.path} --rule {config.rule}"
+            f"{does}, a file that would be run; if you trust that file, name it again: engram train --resume"
+            f" {folder.path} --{part} {own}"
         )
-    kind = config.rule.rpartition(":")[2]
-    if named.rpartition(":")[2] != kind or not is_file_rule(named):
-        raise ConfigError(f"{folder.path} learns by the rule {config.rule}, not {named}; give path/to/file.py:{kind}.")
-    return load_rule(named, config.constants)
+    if kind_of(named) != kind_of(own) or not is_own(named):
+        raise ConfigError(f"{does}, not {named}; give path/to/file.py:{kind_of(own)}.")
+    return named
 
 
 def _check_network(config: TrainingConfig, named: str | None, folder: RunFolder) -> None:
@@ -179,7 +186,7 @@ def _check_network(config: TrainingConfig, named: str | None, folder: RunFolder)
             f"The network of {folder.path} was described in code; resume it there, with"
             " resume_run(folder, network=...)."
         )
-    if named is None and is_file_rule(own):
+    if named is None and is_own(own):
         raise ConfigError(
             f"{folder.path} has the network {own}, a file that would be run; if you trust that file, name it again:"
             f" engram train --resume {folder.path} --network {own}"
@@ -321,8 +328,8 @@ def _evaluate(
     readout = label_neurons(simulator, dataset, config.label_examples, **told)
     model = replace(model, readout=readout)
     folder.write_model(model)
-    images, labels = dataset.test_images[: config.test_examples], dataset.test_labels[: config.test_examples]
-    return model, measure_accuracy(simulator, readout, images, labels, **told)
+    images = samples_of(dataset, simulator.source, "test")[: config.test_examples]
+    return model, measure_accuracy(simulator, readout, images, dataset.test_labels[: config.test_examples], **told)
 
 
 def save_checkpoint(folder: RunFolder, training: Training) -> None:

@@ -145,8 +145,10 @@ class Simulator:
             check_rule(p.rule)
         self.state = new_state(self.described, seed, **given)
         self.sources = source if isinstance(source, dict) else dict.fromkeys(self.described.inputs, source)
-        self.input_gain = float(next(iter(self.sources.values())).gain) if self.sources else 1.0
+        self.input_gain = float(self.source.gain) if self.sources else 1.0
         self.schedule = schedule_steps(self.protocol, self.described.dt)
+        if self.sources and not any(source.grows_louder for source in self.sources.values()):
+            self.schedule["max_intensity"] = self.schedule["start_intensity"]  # once more would be the same once more
         self.presentations = 0
         self.overshot = self.interrupted = False
         self._learning: dict[tuple[int, str], object] = {}
@@ -156,6 +158,11 @@ class Simulator:
     def memory(self):
         """What the rule of the first plastic projection remembers; None if nothing learns."""
         return self.state.projections[self.described.plastic[0].name].memory if self.described.plastic else None
+
+    @property
+    def source(self) -> Source:
+        """What makes spikes of what is shown on the first input."""
+        return next(iter(self.sources.values()))
 
     def run(self, spikes_of, n_steps: int, *, learn: bool, record: bool = False, observer=None, every: int = 0):
         """Advance the network on given input spikes.
@@ -280,7 +287,7 @@ class Simulator:
             Presentations of each image; more than one if it drew too few spikes.
         """
         check_count("threads", threads)
-        if not isinstance(images, dict):
+        if not isinstance(images, dict) and (not self.sources or not self.source.takes_events):
             images = np.asarray(images)
         n = len(next(iter(images.values()))) if isinstance(images, dict) else len(images)
         n_neurons = self.described.size_of(self.described.readout)
@@ -444,7 +451,7 @@ class Simulator:
             raise DataError(f"This network has the inputs {', '.join(names)}, got samples for {', '.join(images)}.")
         samples = {
             name: _pixels(images[name], self.described.inputs[name].n)
-            if _takes_pixels(self.sources[name])
+            if self.sources[name].takes_pixels
             else list(images[name])
             for name in names
         }
@@ -491,12 +498,6 @@ def schedule_steps(protocol: Protocol, dt: float) -> dict:
         "stop_spikes": int(protocol.stop_spikes or NEVER),
         "at_rest": int(protocol.at_rest),
     }
-
-
-def _takes_pixels(source: Source) -> bool:
-    from engram.sources import StoredEvents
-
-    return not isinstance(source, StoredEvents) and getattr(source, "takes_pixels", True)
 
 
 def _pixels(images, n_inputs: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,7 +33,10 @@ from engram.plasticity.registry import settled_rule
 from engram.processors import default_threads
 from engram.randomness import Stream
 from engram.readout import RunningAccuracy
+from engram.samples import samples_of
 from engram.simulator import Simulator, named_rule_state
+from engram.sources import Source
+from engram.sources.records import recorded_name, source_record
 from engram.validation import check_presentation
 
 BLOCK = 25
@@ -112,6 +115,8 @@ class TrainingSet:
         digest = hashlib.sha256()
         for array in (self.train_images, np.zeros(0) if self.train_labels is None else self.train_labels):
             digest.update(f"{array.dtype.str} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        if self.train_recordings is not None:
+            self.train_recordings.add_to(digest)
         return digest.hexdigest()
 
 
@@ -125,6 +130,8 @@ class Training:
     kernel : {"compiled", "reference"}
     rule : LearningRule, optional
         Instead of the one that the configuration names.
+    source : Source, optional
+        Likewise; its gain is the configuration's.
     network : Network, optional
         Instead of the one that the configuration names. It has one input, of the images' size.
     start : Model, optional
@@ -167,6 +174,7 @@ class Training:
         *,
         kernel: str = "compiled",
         rule: LearningRule | None = None,
+        source: Source | None = None,
         network: Network | None = None,
         start: Model | None = None,
         learning_rate_at: float | None = None,
@@ -185,13 +193,14 @@ class Training:
             )
         if start is not None:
             _check_start(start, network)
-        gain = start.input_gain if start is not None and config.input_gain == "auto" else config.input_gain
+        source = _with_gain(config.make_source() if source is None else source, config, dataset, start)
+        self.samples, self.source_record = samples_of(dataset, source), source_record(source)
         self.simulator = Simulator(
             network,
             rule if isinstance(network, DiehlCook) else None,
             seed=config.seed,
             protocol=config.make_protocol(),
-            input_gain=auto_input_gain(dataset.train_images) if gain == "auto" else float(gain),
+            source=source,
             kernel=kernel,
             weights=None if start is None else start.weights,
             theta=None if start is None else start.theta,
@@ -253,7 +262,7 @@ class Training:
         begin, layer = time.perf_counter(), self.layer
         stop = self._end_of_block()
         chosen = np.array([self._image_at(e) for e in range(self.examples, stop)])
-        counts = self._present(self.dataset.train_images[chosen], self._progress(stop), layer)
+        counts = self._present(self.samples[chosen], self._progress(stop), layer)
         stop, chosen = self.examples + len(counts), chosen[: len(counts)]
         spikes = counts.sum(axis=1)
         self.silent_images += int(np.sum(spikes < self.simulator.protocol.min_spikes))
@@ -281,6 +290,8 @@ class Training:
             protocol=simulator.protocol,
             seed=simulator.seed,
             input_gain=simulator.input_gain,
+            source=simulator.source,
+            source_record=self.source_record,
             **self._learned(),
             network_record=self.network_record,
             image_shape=self.dataset.image_shape,
@@ -350,7 +361,7 @@ class Training:
         """Whether what was counted is the answer of the population that is read out."""
         return layer in ("", self.simulator.described.readout)
 
-    def _present(self, images: np.ndarray, progress: np.ndarray, layer: str) -> np.ndarray:
+    def _present(self, images, progress: np.ndarray, layer: str) -> np.ndarray:
         """Learn from images and return their counts."""
         try:
             return self.simulator.train(images, progress, threads=self.threads, layer=layer)[0]
@@ -414,6 +425,17 @@ class Training:
             record["layers"] = {layer: norm_and_theta(*self.layer_state(layer)) for layer in layers}
         self.metrics.append(record)
         self.spikes_since = self.images_since = 0
+
+
+def _with_gain(source: Source, config: TrainingConfig, dataset, start: Model | None) -> Source:
+    """A source with the gain that a configuration gives it: a number, that of the model gone on from, or by the ink of
+    the training images."""
+    gain = config.input_gain
+    if gain == "auto" and start is not None and recorded_name(type(source)) == start.source_record["source"]:
+        gain = start.input_gain
+    if gain == "auto":
+        gain = auto_input_gain(dataset.train_images) if source.at_rates else 1.0
+    return replace(source, gain=float(gain))
 
 
 def norm_and_theta(norms: np.ndarray, theta: np.ndarray) -> dict[str, dict[str, float | None]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engram import datasets
+from engram import datasets, load_model
 from event_scenes import bar_events, write_bin, write_zips
 
 needs_data = pytest.mark.skipif(not os.environ.get("ENGRAM_DATA"), reason="ENGRAM_DATA is not set to a folder of data")
@@ -32,7 +32,7 @@ def test_a_network_trains_on_recordings_and_reads_them(engram, tmp_path, monkeyp
     assert (code, out.split()) == (0, ["0", "1"])
     Image.new("L", (8, 8)).save("picture.png")
     assert "picture.png is no recording of events" in engram("predict", "run", "picture.png")[2]
-    assert "was not trained on pictures" in engram("read", "picture.png", "--model", "run")[2]
+    assert "picture.png is no recording of events" in engram("read", "picture.png", "--model", "run")[2]
     answer = json.loads(engram("predict", "run", files[0], "--json")[1])[0]
     assert answer["prepared"] == ["120 events of 8×8 pixels"]
     code, out, _ = engram("evaluate", "run", "--dataset", "bars/Test.zip", "--all-images", "--json")
@@ -240,6 +240,12 @@ def test_info_tells_a_class_that_is_called_minus_one(engram, digits, tmp_path, m
     assert set(facts["neurons_by_label"]) == {"-1", "1"}
     assert sum(facts["neurons_by_label"].values()) + facts["unassigned_neurons"] == 12
     assert f"-1: {facts['neurons_by_label']['-1']}" in engram("info", "run")[1]
+    Image.fromarray(digits.train_images[digits.train_labels == 0][0].reshape(28, 28)).save("nought.png")
+    told = [json.loads(engram("predict", "run", "nought.png", "--json")[1])[0]]
+    for network in ("tutorial", "diehl-cook"):
+        told += json.loads(engram("read", "nought.png", "--model", "run", "--network", network, "--json")[1])
+    assert [one.get("label", one.get("answer")) for one in told] == [-1, -1, -1]
+    assert all(winner["label"] in (-1, 1) for one in told for winner in one["winners"])
 
 
 @needs_data
@@ -263,3 +269,31 @@ def test_own_digits_dark_on_light_in_colours_and_with_noise_are_read(engram):
     assert code == 0
     right = [answer["label"] == label for answer, label in zip(json.loads(out), truth.values(), strict=True)]
     assert sum(right) >= 5
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("dataset", "read"),
+    [
+        ("png-folders/fashion", "png-folders/fashion/test/3/0003.png"),
+        ("csv/kaggle_digit_recognizer_train_small.csv", "csv/kaggle_digit_recognizer_test_small.csv"),
+        ("csv/mnist_in_csv_train_small.csv", "csv/mnist_in_csv_test_small.csv"),
+        ("csv/noheader_mnist_train_100.csv", "csv/noheader_mnist_test_10.csv"),
+        ("fashion-mnist", "png-folders/fashion/test/3/0003.png"),
+        ("mnist", "png-folders/own-digits/2828_my_own_3.png"),
+        ("nmnist-small", ""),
+    ],
+)
+def test_real_folders_train_and_read(engram, tmp_path, dataset, read):
+    folder = Path(os.environ["ENGRAM_DATA"])
+    file = folder / read if read else write_bin(tmp_path / "bar.bin", *bar_events(0, 1))
+    code, _, err = engram(
+        "train", "--dataset", dataset, "--neurons", 4, "--examples", 25, "--label-examples", 10, "--test-examples", 2,
+        "--no-figures", "--quiet", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert code == 0, err
+    code, out, _ = engram("predict", tmp_path / "run", file, "--quiet")
+    assert code == 0
+    assert len(out.splitlines()) == {"kaggle": 19, "mnist_": 99, "nohead": 10}.get(dataset.split("/")[-1][:6], 1)
+    names = load_model(tmp_path / "run").class_names or {label: str(label) for label in range(10)}
+    assert set(out.splitlines()) <= {*names.values(), "none"}

@@ -80,7 +80,7 @@ def test_the_figure_names_what_it_shows(seven):
     reading = read_digit(model, seven)
     figure = reading_figure(
         reading.picture.pixels, (28, 28), model.weights, reading.counts, reading.exc_spikes, reading.input_spikes,
-        reading.rate, dt=reading.dt, shown_ms=reading.shown, labels=reading.labels,
+        reading.rate, dt=reading.dt, shown_ms=reading.shown, labels=reading.assigned,
     )  # fmt: skip
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles[0] == "image as shown"

@@ -82,11 +82,11 @@ def fail(error: BaseException, *, as_json: bool = False) -> int:
 
 def _told(error: BaseException) -> tuple[str, int]:
     """An error's sentence and exit code."""
-    from engram.errors import ConfigError, EngramError, Interrupted, RuleError
+    from engram.errors import ConfigError, EngramError, Interrupted, RuleError, SourceError
 
     if isinstance(error, (KeyboardInterrupt, Interrupted)):
         return str(error) or "Interrupted; what was finished before stands.", 130
-    if isinstance(error, (ConfigError, RuleError)):
+    if isinstance(error, (ConfigError, RuleError, SourceError)):
         return str(error), 2
     if isinstance(error, EngramError):
         return str(error), 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -13,6 +13,10 @@ from engram.cli.opening import open_model
 
 def figures(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    source: Annotated[
+        Optional[str],
+        typer.Option(help="The run's source of spikes, where it is a file of your own: my_source.py:MySource."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the paths as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
@@ -28,7 +32,7 @@ def figures(
     open_model(run, quiet=quiet or json)
     try:
         with immediate_interrupt():
-            paths = draw_again(folder)
+            paths = draw_again(folder, source=source)
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped; the figures drawn so far are whole. Go on with\n  engram figures {run}") from None
     if json:
@@ -73,6 +77,7 @@ def info(
     out.print(f"network    {_parts_of(network)}, dt {network.dt} ms, {network.integrator}, {network.dtype}")
     constants = ", ".join(f"{name}={value}" for name, value in trained.rule_record["constants"].items())
     out.print(f"rule       {plain(trained.rule_record['rule'])} ({plain(constants)})")
+    out.print(f"spikes     {plain(_told_source(trained))}")
     out.print(f"trained on {trained.examples:,} images of {plain(trained.dataset)} in {trained.presentations:,} presentations,"
               f" seed {trained.seed}, input gain {trained.input_gain:.3f}")  # fmt: skip
     for projection, layer in layers.items():
@@ -98,3 +103,14 @@ def _parts_of(network) -> str:
         return f"{network.n_inputs} inputs, {network.n_neurons} neurons"
     parts = [f"{plain(name)} {p.n:,} {type(p.neuron).__name__}" for name, p in network.populations.items()]
     return f"{network.n_inputs} inputs, populations {', '.join(parts)}, read out by {plain(network.readout)}"
+
+
+def _told_source(model) -> str:
+    """The source of a model's input spikes, with its constants and what it shows."""
+    constants = ", ".join(f"{name}={value}" for name, value in model.source_record["constants"].items())
+    layout = model.event_layout
+    told = model.source_record["source"] + (f" ({constants})" if constants else "")
+    if layout is None:
+        return told
+    window = "all" if layout.window is None else f"{layout.window[0]:g} to {layout.window[1]:g} ms"
+    return f"{told}, of recordings by {layout.sensor_shape[1]}×{layout.sensor_shape[0]} pixels, {window} of each"

@@ -7,11 +7,14 @@ from pathlib import Path
 from engram.cli.console import err, plain, progress_bar
 
 
-def open_model(path: Path, *, quiet: bool = False):
-    """The model at a path; of a run that was interrupted, that of its last checkpoint, which is said."""
+def open_model(path: Path, *, source: str | None = None, quiet: bool = False):
+    """The model at a path; of a run that was interrupted, that of its last checkpoint, which is said.
+
+    A source of spikes that is a file of the user's own is run only if its name is given.
+    """
     from engram.model_file import load_model
 
-    model = load_model(path)
+    model = load_model(path, source=source)
     if not quiet:
         _tell_unfinished(path, model)
     return model
@@ -63,7 +66,8 @@ def _tell_unfinished(path: Path, model) -> None:
         _, _, done, total = folder.read_unfinished()
     except EngramError:
         return  # whatever is wrong with it, the model was read
-    rule = model.rule_record["rule"]
-    again = f"engram train --resume {plain(path)}" + (f" --rule path/to/{plain(rule)}" if ":" in rule else "")
+    names = {"rule": model.rule_record["rule"], "source": model.source_record["source"]}
+    own = (f" --{part} path/to/{plain(name)}" for part, name in names.items() if ":" in name)
+    again = f"engram train --resume {plain(path)}" + "".join(own)
     finish = "it is still running" if folder.is_held else f"finish it with  {again}"
     err.print(f"{plain(path)} is not finished ({done:,} of {total:,} images); {finish}")

@@ -12,10 +12,11 @@ from engram.cli.opening import labelled, open_model
 
 
 def read(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or array files of any size.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or array files of any size; for a model of such, recordings.")],
     network: Annotated[Optional[str], typer.Option(help="Which network reads: the tutorial's, or the one that learned, own.", show_default="tutorial, where the weights fit")] = None,
     model: Annotated[Path, typer.Option(metavar="RUN|MODEL", help="Whose weights: a run folder, a model file, or a name of 'engram models'.")] = Path("mnist-400"),
     preset: Annotated[str, typer.Option(help="Constants of the tutorial's network: its text's, or ours that gather more-evidence.")] = "more-evidence",
+    source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
     folder: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the pictures are drawn.")] = Path("readings"),
     json: Annotated[bool, typer.Option("--json", help="Print the answers as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answers.")] = False,
@@ -23,7 +24,7 @@ def read(
     """Read digits and draw how: the image, the neurons that knew it, and every spike on the way."""
     from engram.reading import draw_reading, read_digit
 
-    trained = labelled(open_model(model, quiet=quiet or json), model, quiet=quiet or json)
+    trained = labelled(open_model(model, source=source, quiet=quiet or json), model, quiet=quiet or json)
     told = []
     for image in images:
         reading = read_digit(trained, image, network=network, preset=preset.replace("-", "_"))
@@ -31,18 +32,19 @@ def read(
         told.append({**reading.to_dict(), "figure": str(figure)})
         if json:
             continue
-        answer = "no answer" if reading.answer is None else str(reading.answer)
+        answer = "no answer" if reading.answer is None else reading.name
         if quiet:
-            out.print(answer)
+            out.print(plain(answer))
             continue
-        out.print(f"[bold]{plain(image)}: {answer}[/]")
+        out.print(f"[bold]{plain(image)}: {plain(answer)}[/]")
         if reading.why_none:
             out.print(f"  why:      {plain(reading.why_none)}")
         if reading.picture.steps:
             out.print(f"  prepared: {plain('; '.join(reading.picture.steps))}")
         again = f", {reading.repeats} times before" if reading.repeats else ""
         out.print(f"  shown:    {reading.shown:,.0f} ms{again}, {len(reading.input_spikes):,} input spikes")
-        winners = "  ".join(f"#{neuron} ({label}): {spikes} spikes" for neuron, label, spikes in reading.winners)
+        name_of = trained.class_name
+        winners = "  ".join(f"#{n} ({name_of(label)}): {spikes} spikes" for n, label, spikes in reading.winners)
         out.print(f"  neurons:  {winners or 'none fired'}", markup=False)
         out.print(f"  figure:   {plain(figure)}")
     if json:

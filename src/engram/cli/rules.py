@@ -77,8 +77,10 @@ def show(
 def compare(
     rules: Annotated[str, typer.Option(help="Rules with commas between; names or my_rule.py:MyRule.")] = "self_normalizing,triplet",
     neurons: Annotated[str, typer.Option(help="Numbers of neurons with commas between.")] = "400",
+    source: Annotated[str, typer.Option(help="What makes spikes of what is shown, see 'engram train --help'.")] = "poisson",
+    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="network.NAME, protocol.NAME, source.NAME or data.NAME, for all runs; repeatable.")] = None,
     seeds: Annotated[str, typer.Option(help="Seeds: a list such as 0,1,2.")] = "0,1,2",
-    preset: Annotated[str, typer.Option(help="Constants of network, protocol and rules: sharp, at which every rule reads best, or paper.")] = "sharp",
+    preset: Annotated[str, typer.Option(help="Constants of network, protocol and rules: sharp, at which every rule reads best, paper, or events.")] = "sharp",
     dataset: Annotated[str, typer.Option(help="Images to train and test on.")] = "digits",
     epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.")] = None,
     examples: Annotated[Optional[int], typer.Option(help="Training images, instead of whole passes.")] = None,
@@ -90,20 +92,17 @@ def compare(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the table.")] = False,
 ) -> None:  # fmt: skip
     """Train and test several rules alike: accuracy by scheme, time, norm and silent neurons in one table."""
-    from engram.cli.train import Display
+    from engram.cli.train import Display, with_settings
     from engram.comparison import compare as compare_rules
     from engram.comparison import comparison_runs, markdown_table
     from engram.config import TrainingConfig
     from engram.errors import Interrupted
 
-    base = TrainingConfig(
-        dataset=dataset,
-        preset=preset,
-        epochs=epochs,
-        examples=examples,
-        label_examples=label_examples,
-        test_examples=test_examples,
-    )
+    options = {
+        "dataset": dataset, "preset": preset, "source": source, "epochs": epochs, "examples": examples,
+        "label_examples": label_examples, "test_examples": test_examples,
+    }  # fmt: skip
+    base = TrainingConfig(**with_settings(options, set_ or []))
     configs = comparison_runs(base, _words(rules), _numbers("neurons", neurons), _numbers("seeds", seeds))
 
     def on_run(number: int, total: int, config) -> list[Display]:

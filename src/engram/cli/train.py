@@ -20,10 +20,11 @@ _Showing = "Output"
 def train(
     dataset: Annotated[Optional[str], typer.Option(help="digits, mnist, fashion-mnist, or a folder or file of pictures, events or rows.", rich_help_panel=_Config, show_default="digits")] = None,
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Config, show_default="self_normalizing")] = None,
-    preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: paper, or sharp for more accuracy.", rich_help_panel=_Config, show_default="paper")] = None,
+    source: Annotated[Optional[str], typer.Option(help="What makes spikes of what is shown: poisson, latency, ramp, regular, events (of recordings), or my_source.py:MySource.", rich_help_panel=_Config, show_default="poisson")] = None,
+    preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: paper, sharp for more accuracy, or events for recordings shown by --source events.", rich_help_panel=_Config, show_default="paper")] = None,
     network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
     layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="together")] = None,
-    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
+    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME, source.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
     neurons: Annotated[Optional[int], typer.Option(help="Excitatory neurons.", rich_help_panel=_Config, show_default="400")] = None,
     epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Config, show_default="as many as show 10,000 images")] = None,
     examples: Annotated[Optional[int], typer.Option(help="Training images, instead of whole passes.", rich_help_panel=_Config)] = None,
@@ -38,7 +39,7 @@ def train(
     config: Annotated[Optional[Path], typer.Option(help="TOML file with any of these options; options given here win.", rich_help_panel=_Config)] = None,
     from_: Annotated[Optional[Path], typer.Option("--from", metavar="RUN|MODEL", help="Go on learning from this network, with its options but for those given here.", rich_help_panel=_Config)] = None,
     out_: Annotated[Optional[Path], typer.Option("--out", help="Run folder.", rich_help_panel=_Keeping, show_default="runs/DATASET-N")] = None,
-    resume: Annotated[Optional[Path], typer.Option(metavar="RUN", help="Finish an interrupted run; with --rule if its rule is a file of your own.", rich_help_panel=_Keeping)] = None,
+    resume: Annotated[Optional[Path], typer.Option(metavar="RUN", help="Finish an interrupted run; with --rule, --network or --source if that is a file of your own.", rich_help_panel=_Keeping)] = None,
     checkpoint: Annotated[Optional[Path], typer.Option(help="Resume from this checkpoint instead of the newest.", rich_help_panel=_Keeping)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that the folder holds.", rich_help_panel=_Keeping)] = False,
     checkpoint_seconds: Annotated[float, typer.Option(help="Write a checkpoint at least this often.", rich_help_panel=_Keeping)] = 30.0,
@@ -64,7 +65,7 @@ def train(
         if value is not None:
             check_count(name, value)
     given = {
-        "dataset": dataset, "rule": rule, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples, "order": order,
+        "dataset": dataset, "rule": rule, "source": source, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples, "order": order,
         "dt": dt, "integrator": integrator, "dtype": dtype, "label_examples": label_examples, "network": network, "layers": layers and layers.replace("-", "_"),
         "test_examples": test_examples, "seed": seed, "input_gain": _gain(input_gain),
     }  # fmt: skip
@@ -73,7 +74,7 @@ def train(
         raise ConfigError("--checkpoint is for resuming; give --resume RUN with it.")
     load = partial(_load_told, quiet=quiet or json)
     if resume is not None:
-        if set(given) - {"rule", "network"} or any((config, set_, overwrite, out_, from_)):
+        if set(given) - {"rule", "network", "source"} or any((config, set_, overwrite, out_, from_)):
             raise ConfigError(
                 "A resumed run keeps its own options; give --resume RUN without others, or --from RUN to go on learning"
                 " with others."
@@ -82,12 +83,14 @@ def train(
         if folder.is_finished:
             _tell_finished(folder, quiet=quiet, as_json=json)
             return
-        training = resume_run(folder, load=load, rule=rule, network=network, checkpoint=checkpoint, threads=threads)
+        own = {"rule": rule, "network": network, "source": source}
+        training = resume_run(folder, load=load, **own, checkpoint=checkpoint, threads=threads)
     else:
         folder, training = _begin(
             given, config, from_, set_ or [], out_, overwrite=overwrite, threads=threads, load=load
         )
-    code = [f" --{what} {name}" for what, name in (("rule", rule), ("network", network)) if name and ":" in name]
+    named = (("rule", rule), ("network", network), ("source", source))
+    code = [f" --{what} {name}" for what, name in named if name and ":" in name]
     again = f"engram train --resume {folder.path}{''.join(code)}"
     options = RunOptions(
         checkpoint_seconds=checkpoint_seconds,
@@ -144,12 +147,13 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
         changes["dataset"] = given.get("dataset", _dataset_of(start, model))
         chosen = TrainingConfig.from_model(start, **with_settings(changes, settings))
     else:
-        named = {what: given.get(what) for what in ("rule", "network")}
+        named = {what: given.get(what) for what in ("rule", "network", "source")}
         chosen = TrainingConfig() if file is None else TrainingConfig.from_toml(file, **named)
         if "network" in given:
             given = {**given, "network": renamed_network(chosen.network, given["network"])}
-        chosen = TrainingConfig.from_dict(with_settings({**_without_length(chosen, given), **given}, settings))
+        chosen = TrainingConfig.from_dict(with_settings(_with_given(chosen, given), settings))
         start = None if chosen.start is None else load_model(chosen.start)
+    chosen.make_source()  # what is wrong with it is told before anything is loaded
     folder = RunFolder(out_ or _next_folder(chosen.dataset))
     training = Training(chosen, load(chosen), start=start, threads=threads)
     start_run(folder, chosen, overwrite=overwrite, start=start)
@@ -164,12 +168,13 @@ def _load_told(chosen, *, quiet: bool):
 
 
 def _check_code_is_given(start, given: dict, model: Path) -> None:
-    """Raise ConfigError where a model goes on by a rule or network of the user's own that was not named again."""
+    """Raise ConfigError where a model goes on by a rule, network or source of the user's own that was not named again."""
     from engram.errors import ConfigError
 
     for what, name in (
         ("rule", start.rule_record["rule"]),
         ("network", start.config.get("network", {}).get("kind", "")),
+        ("source", start.source_record["source"]),
     ):
         if ":" in name and what not in given:
             raise ConfigError(f"{model} has the {what} {name}; name its file again, --{what} path/to/{name}.")
@@ -277,16 +282,20 @@ def _gain(text: str | None):
         raise ConfigError(f"input_gain must be a number or auto, got {text!r}.") from None
 
 
-def _without_length(config, given: dict) -> dict:
-    """A configuration file's options, but for a run length that the command line replaces."""
+def _with_given(config, given: dict) -> dict:
+    """A configuration file's options with those of the command line, which replaces a run length as a whole."""
+    from engram.config import with_source
+
     options = config.to_dict()
+    if "source" in given:
+        options = with_source(options, given["source"])
     if "epochs" in given or "examples" in given:
         options = {name: value for name, value in options.items() if name not in ("epochs", "examples")}
-    return options
+    return {**options, **given}
 
 
 def with_settings(options: dict, settings: list[str]) -> dict:
-    """Options with ``--set`` applied: constants of the rule, or fields of the network and protocol."""
+    """Options with ``--set`` applied: constants of the rule or source, or fields of the network, protocol and data."""
     from engram.errors import ConfigError
 
     for setting in settings:
@@ -296,10 +305,17 @@ def with_settings(options: dict, settings: list[str]) -> dict:
         table, dot, field = name.partition(".")
         if not dot:
             table, field = "constants", name
-        if table not in ("constants", "network", "protocol", "data"):
-            raise ConfigError(f"--set knows network.NAME, protocol.NAME and data.NAME, got {name!r}.")
-        options[table] = {**options.get(table, {}), field: _value(text)}
+        table = {"source": "source_constants"}.get(table, table)
+        if table not in ("constants", "network", "protocol", "source_constants", "data"):
+            raise ConfigError(f"--set knows network.NAME, protocol.NAME, source.NAME and data.NAME, got {name!r}.")
+        options = _with_value(options, [table, *field.split(".")], _value(text))
     return options
+
+
+def _with_value(options: dict, path: list[str], value) -> dict:
+    """Options with one value, in tables within tables."""
+    name, *within = path
+    return {**options, name: _with_value(options.get(name, {}), within, value) if within else value}
 
 
 def _value(text: str):

@@ -27,7 +27,7 @@ class Options:
     window : tuple of float, optional
         Begin and end, in ms, of what is used of each recording of events.
     speed : float, optional
-        How many ms of a recording pass in one of the presentation; by default the window fills the presentation.
+        How many ms of a recording pass in one of the presentation; 1 by default, as it was recorded.
     channels : {"both", "merged"}, optional
         Whether events of either polarity have inputs of their own.
     sensor_shape : tuple of int, optional

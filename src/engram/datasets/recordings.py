@@ -11,6 +11,7 @@ import numpy as np
 
 from engram.datasets.options import CHANNELS
 from engram.errors import DataError
+from engram.sources.events import events_in_steps
 from engram.validation import check_choice, check_count, check_positive
 
 US_PER_MS = 1000
@@ -246,15 +247,14 @@ class Recordings(Sequence):
         check_count("n_steps", n_steps)
         check_positive("dt", dt, "ms")
         time, address = self.events(number)
-        # The smallest share of a step more, so that an event on the border of two steps belongs to the later one
-        # although the border is not exact in binary.
-        step = np.floor(time / dt + 1e-9).astype(np.int64)
-        shown = step < n_steps
-        n_inputs = self.layout.n_inputs
-        step, index = np.divmod(np.unique(step[shown] * n_inputs + address[shown].astype(np.int64)), n_inputs)
-        offset = np.zeros(n_steps + 1, np.int64)
-        np.cumsum(np.bincount(step, minlength=n_steps), out=offset[1:])
+        index, step = events_in_steps(address, time, n_steps, dt)
+        offset = np.searchsorted(step, np.arange(n_steps + 1)).astype(np.int64)
         return index.astype(np.int32), offset
+
+    @property
+    def samples(self) -> "Samples":
+        """The recordings as :class:`engram.sources.StoredEvents` takes them."""
+        return Samples(self)
 
     def add_to(self, digest) -> None:
         """Let a hash depend on the events and on what is shown of them."""
@@ -278,3 +278,26 @@ class Recordings(Sequence):
         for number, frame in enumerate(frames):
             frame[:] = np.rint(np.minimum(self.counts(number) * (255.0 / white), 255.0))
         return frames
+
+
+@dataclass(frozen=True, eq=False)
+class Samples(Sequence):
+    """Recordings as what a network is shown: of each, the inputs of its events, and their times in ms.
+
+    Parameters
+    ----------
+    recordings : Recordings
+    """
+
+    recordings: Recordings
+
+    def __len__(self) -> int:
+        """How many recordings there are."""
+        return len(self.recordings)
+
+    def __getitem__(self, chosen):
+        """One recording's inputs and times by its number; samples of some by slice, mask or numbers."""
+        if isinstance(chosen, (int, np.integer)):
+            time, address = self.recordings.events(range(len(self))[chosen])
+            return address.astype(np.int64), time
+        return Samples(self.recordings[chosen])

@@ -10,11 +10,13 @@ from engram.figures.files import save
 from engram.figures.reading import reading
 from engram.figures.results import confusion, prediction
 from engram.figures.rules import rule_comparison, stdp_window
+from engram.figures.slices import input_slices
 from engram.figures.spikes import network_raster, raster
 
 __all__ = [
     "confusion",
     "contact_sheet",
+    "input_slices",
     "learning_curve",
     "network_raster",
     "prediction",

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engram.errors import DataError
 from engram.figures.checks import (
+    check_classes,
     check_image,
     check_length,
     check_numbers,
     check_weights,
     check_whole,
 )
-from engram.figures.fields import common_limit, draw_fields, mosaic
+from engram.figures.fields import UNASSIGNED, common_limit, draw_fields, mosaic
 from engram.figures.spikes import check_spikes, draw_spikes
 from engram.figures.style import (
     AMOUNTS,
@@ -40,6 +42,10 @@ if TYPE_CHECKING:
 FIRED = "hot"
 """Colour map of the fields of the neurons that fired most."""
 
+RATE_OF_WHITE = "input rate of white"
+"""Whose rate is drawn where it is known: that of the brightest pixel."""
+
+_LABEL_LETTERS = 9
 _MOST_DRAWN = 400
 _DENSE = 1_000  # spikes; more are drawn as dots
 _COLUMNS = 5  # of the neurons that fired most, drawn once more and larger
@@ -58,6 +64,8 @@ def reading(
     dt: float,
     shown_ms: float,
     labels=None,
+    classes: Sequence | None = None,
+    rate_title: str = RATE_OF_WHITE,
     title: str | None = None,
     top: int = 10,
 ) -> Figure:
@@ -80,13 +88,17 @@ def reading(
     exc_spikes, input_spikes : array_like of shape (n_spikes, 2), int
         Spikes as (neuron or input, step), steps counted from the start of the presentation.
     rate : array_like of shape (n_steps,)
-        Input rate of white in each step, Hz; 0 where the input is blank.
+        Input rate of white in each step, Hz; 0 where the input is blank. Or what `rate_title` says.
     dt : float
         Length of a step, ms.
     shown_ms : float
         How long the image was shown, ms; what is left is blank.
     labels : array_like of shape (n_neurons,), int, optional
         Each neuron's class, -1 for none.
+    classes : sequence of str or int, optional
+        What the classes 0, 1, … are called.
+    rate_title : str, optional
+        Whose rate it is.
     title : str, optional
         Title of the figure, such as the answer.
     top : int, optional
@@ -128,6 +140,7 @@ def reading(
     if labels is not None:
         labels = check_whole("labels", labels, 1, at_least=-1)
         check_length("labels", labels, n_neurons, "neurons")
+    names = _names(labels, classes)
     if (rate < 0).any():
         raise DataError("rate must not be negative.")
 
@@ -135,17 +148,30 @@ def reading(
     winners = winners[counts[winners] > 0]
     figure = new_figure(11.6, 5.2)
     left, middle, right = figure.subfigures(1, 3, width_ratios=(2.7, 4.9, 4.0))
-    _draw_image_and_winners(left, pixels, weights, image_shape, counts, winners, labels)
+    _draw_image_and_winners(left, pixels, weights, image_shape, counts, winners, labels, names)
     _draw_all_fields(middle, weights, image_shape, counts, winners)
     _draw_spikes_over_time(
-        right, rate, input_spikes, exc_spikes, winners, labels, float(dt), shown_ms, total_ms, n_inputs, n_neurons
-    )
+        right, rate, input_spikes, exc_spikes, winners, labels, names, rate_title, float(dt), shown_ms, total_ms,
+        n_inputs, n_neurons,
+    )  # fmt: skip
     if title is not None:
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
 
 
-def _draw_image_and_winners(figure, pixels, weights, image_shape, counts, winners, labels) -> None:
+def _names(labels, classes) -> dict[int, str]:
+    """What stands for each class, and for none."""
+    if labels is None:
+        return {}
+    if classes is None:
+        return {int(label): str(label) for label in np.unique(labels)} | {-1: UNASSIGNED}
+    names = check_classes(list(classes))
+    if labels.max() >= len(names):
+        raise DataError(f"labels name the class {labels.max()}, but there are names for {len(names)}.")
+    return dict(enumerate(names)) | {-1: UNASSIGNED}
+
+
+def _draw_image_and_winners(figure, pixels, weights, image_shape, counts, winners, labels, names) -> None:
     rows = max(1, math.ceil(len(winners) / _COLUMNS))
     above, below = figure.subplots(2, 1, height_ratios=(1.25, 0.62 * rows))
     above.imshow(pixels, cmap=AMOUNTS, vmin=0, vmax=float(pixels.max()) or 1.0)
@@ -159,7 +185,7 @@ def _draw_image_and_winners(figure, pixels, weights, image_shape, counts, winner
         note(below, "no neuron fired")
         return
     height, width = image_shape
-    room = round(0.75 * height)  # for two lines under each field
+    room = round(0.75 * max(height, 0.7 * width))  # for two lines under each field
     columns = min(_COLUMNS, len(winners))
     gap = max(1, round(0.08 * width))
     rows_of_fields = []
@@ -171,7 +197,7 @@ def _draw_image_and_winners(figure, pixels, weights, image_shape, counts, winner
     below.imshow(np.concatenate(rows_of_fields))
     for place, neuron in enumerate(winners):
         row, column = divmod(place, columns)
-        label = "" if labels is None else f"{'?' if labels[neuron] < 0 else labels[neuron]}"
+        label = "" if labels is None else names[int(labels[neuron])][:_LABEL_LETTERS]
         x, y = column * (width + gap) + width / 2 - 0.5, row * (height + room) + height + 0.1 * room
         below.text(x, y, label, size=SMALL + 1, weight="bold", color=VERMILLION, ha="center", va="top")
         spikes = plural(int(counts[neuron]), "spike") if columns < _COLUMNS else f"{counts[neuron]:,}×"
@@ -215,19 +241,31 @@ def _hot(field: np.ndarray, image_shape) -> np.ndarray:
 
 
 def _draw_spikes_over_time(
-    figure, rate, input_spikes, exc_spikes, winners, labels, dt, shown_ms, total_ms, n_inputs, n_neurons
+    figure,
+    rate,
+    input_spikes,
+    exc_spikes,
+    winners,
+    labels,
+    names,
+    rate_title,
+    dt,
+    shown_ms,
+    total_ms,
+    n_inputs,
+    n_neurons,
 ) -> None:
     rates, inputs, neurons = figure.subplots(3, 1, sharex=True, height_ratios=(0.8, 1.3, 1.3))
     time = dt * np.arange(len(rate))
     on = rate > 0
     rates.plot(time[on], rate[on], color=VERMILLION)
-    if on.any() and rate[on].max() > 3 * rate[on].min():
+    if rate_title == RATE_OF_WHITE and on.any() and rate[on].max() > 3 * rate[on].min():
         rates.set_yscale("log")
         rates.minorticks_off()
     elif on.any():
         rates.set_ylim(0, 1.3 * rate.max())
     rates.set_ylabel("rate (Hz)")
-    rates.set_title("input rate of white", size=SMALL + 1)
+    rates.set_title(rate_title, size=SMALL + 1)
     draw_spikes(inputs, input_spikes, dt, n_inputs, INK, thin=True)
     inputs.invert_yaxis()
     inputs.set_ylabel("pixel")
@@ -239,7 +277,7 @@ def _draw_spikes_over_time(
     draw_spikes(neurons, placed[leads], dt, n_neurons, VERMILLION, thin=False)
     neurons.set_ylabel("neuron" if labels is None else "neuron, by label")
     if labels is not None:
-        _mark_labels(neurons, np.sort(labels))
+        _mark_labels(neurons, np.sort(labels), names)
     spikes = f"excitatory: {plural(len(exc_spikes), 'spike')}"
     neurons.set_title(spikes + (f", neuron {winners[0]:,} in red" if len(winners) else ""), size=SMALL + 1)
     for axes in (rates, inputs, neurons):
@@ -253,11 +291,12 @@ def _draw_spikes_over_time(
     figure.align_ylabels()
 
 
-def _mark_labels(axes, ascending: np.ndarray) -> None:
+def _mark_labels(axes, ascending: np.ndarray, names: dict[int, str]) -> None:
     """Write each label beside its stretch of the rows, with a fine line between two."""
     found, start = np.unique(ascending, return_index=True)
     ends = np.append(start[1:], len(ascending))
-    axes.set_yticks((start + ends - 1) / 2, ["?" if label < 0 else str(label) for label in found], size=6.5)
+    shown = [names[int(label)][:_LABEL_LETTERS] for label in found]
+    axes.set_yticks((start + ends - 1) / 2, shown, size=6.5)
     axes.tick_params(axis="y", length=0)
     for place in start[1:]:
         axes.axhline(place - 0.5, color=SHADE, linewidth=0.6, zorder=0)

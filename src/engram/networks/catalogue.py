@@ -16,7 +16,7 @@ from engram.errors import ConfigError
 from engram.networks.network import Network
 from engram.networks.two_layers import two_layers
 from engram.plasticity.base import LearningRule
-from engram.plasticity.user_rules import is_file_rule, load_from_file
+from engram.user_code import is_own, load_from_file
 from engram.validation import check_choice, settled
 
 DIEHL_COOK = "diehl-cook"
@@ -66,7 +66,7 @@ def find_network(name: str) -> Callable[..., Network]:
     ConfigError
         If there is none of that name.
     """
-    if is_file_rule(name):
+    if is_own(name):
         function = load_from_file(name, "network")
         if not inspect.isfunction(function):
             raise ConfigError(f"{name} is no function; name one that returns a Network.")
@@ -77,7 +77,7 @@ def find_network(name: str) -> Callable[..., Network]:
 
 def check_name(name: str) -> None:
     """Raise ConfigError where there is no network of that name; files are not looked at."""
-    if name != DESCRIBED_IN_CODE and not (isinstance(name, str) and is_file_rule(name)):
+    if name != DESCRIBED_IN_CODE and not (isinstance(name, str) and is_own(name)):
         check_choice("network", name, (DIEHL_COOK, *NETWORKS))
 
 

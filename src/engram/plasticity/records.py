@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Mapping
-from dataclasses import fields
-from pathlib import Path
 
+from engram import user_code
 from engram.errors import RuleError
+from engram.parts import constants_of
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import RULES, build_rule
-from engram.plasticity.user_rules import is_file_rule, load_rule_class
-from engram.validation import plain_number
+from engram.plasticity.user_rules import load_rule_class
+from engram.user_code import is_own
 
 
 def rule_record(rule: LearningRule) -> dict:
@@ -24,8 +22,7 @@ def rule_record(rule: LearningRule) -> dict:
         ``rule``: the name, or ``file.py:Class`` of a user's rule; ``constants``: every field by name, with
         infinity as the text ``"inf"``, which JSON's numbers lack.
     """
-    constants = {field.name: getattr(rule, field.name) for field in fields(rule) if field.init}
-    return {"rule": recorded_name(type(rule)), "constants": {n: _to_json(v) for n, v in constants.items()}}
+    return {"rule": recorded_name(type(rule)), "constants": constants_of(rule)}
 
 
 def rule_from_record(record: Mapping, rule: type[LearningRule] | str | None = None) -> LearningRule:
@@ -58,16 +55,14 @@ def recorded_name(rule: type) -> str:
     """The name of a class in a record: a rule's own, or of a user's file its last part, not where it lies."""
     if RULES.get(getattr(rule, "name", None)) is rule:
         return rule.name
-    path = getattr(sys.modules.get(rule.__module__), "__file__", None)
-    file = Path(path).name if path else rule.__module__
-    return f"{file}:{rule.__qualname__}"
+    return user_code.recorded_name(rule)
 
 
 def _class_for(name: str, rule: type[LearningRule] | str | None) -> type[LearningRule]:
     if isinstance(rule, str):
-        rule = load_rule_class(rule) if is_file_rule(rule) else _built_in(rule)
+        rule = load_rule_class(rule) if is_own(rule) else _built_in(rule)
     if rule is None:
-        if is_file_rule(name):
+        if is_own(name):
             raise RuleError(f"This model was made with the rule {name}; give that file and class, path/to/{name}.")
         return _built_in(name)
     if recorded_name(rule).rpartition(":")[2] != name.rpartition(":")[2]:
@@ -79,10 +74,3 @@ def _built_in(name: str) -> type[LearningRule]:
     if name not in RULES:
         raise RuleError(f"This model was made with the rule {name!r}, which this version of engram does not have.")
     return RULES[name]
-
-
-def _to_json(value):
-    number = plain_number(value)
-    if number is None:
-        return value
-    return float(number) if math.isfinite(number) else str(float(number))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import MISSING, fields, replace
+from dataclasses import fields, replace
 
-from engram.errors import ConfigError, RuleError
+from engram.errors import RuleError
+from engram.parts import build_part
 from engram.plasticity.base import LearningRule, check_rule
 from engram.plasticity.exponential import Exponential
 from engram.plasticity.pair import Pair
@@ -13,7 +13,8 @@ from engram.plasticity.power_law import PowerLaw
 from engram.plasticity.self_normalizing import SelfNormalizing
 from engram.plasticity.symmetric import Symmetric
 from engram.plasticity.triplet import Triplet
-from engram.plasticity.user_rules import is_file_rule, load_rule_class
+from engram.plasticity.user_rules import load_rule_class
+from engram.user_code import is_own
 from engram.validation import plain_number
 
 RULES: dict[str, type[LearningRule]] = {
@@ -39,7 +40,7 @@ def make_rule(name: str, constants: dict | None = None) -> LearningRule:
     ConfigError
         If it has no such constant, or the value cannot be used.
     """
-    if is_file_rule(name):
+    if is_own(name):
         return load_rule(name, constants)
     if name not in RULES:
         raise RuleError(
@@ -57,16 +58,7 @@ def load_rule(name: str, constants: dict | None = None) -> LearningRule:
 
 def build_rule(rule: type[LearningRule], constants: dict | None = None) -> LearningRule:
     """An instance of a rule class, with its constants checked by name and type."""
-    known = {field.name: field for field in fields(rule) if field.init}
-    values = {}
-    for name, value in (constants or {}).items():
-        if name not in known:
-            raise ConfigError(f"{rule.__name__} has no constant {name!r}; it has {', '.join(known)}.")
-        values[name] = _like(known[name].default, value, f"{name} of {rule.__name__}")
-    missing = [name for name, field in known.items() if name not in values and _is_required(field)]
-    if missing:
-        raise ConfigError(f"{rule.__name__} needs a value for {missing[0]}.")
-    return rule(**values)
+    return build_part(rule, constants)
 
 
 def settled_rule(rule: LearningRule) -> LearningRule:
@@ -75,40 +67,3 @@ def settled_rule(rule: LearningRule) -> LearningRule:
     plain = {name: float(number) for name, number in numbers.items() if number is not None}
     other = {name: number for name, number in plain.items() if type(getattr(rule, name)) is not float}
     return replace(rule, **other) if other else rule
-
-
-def _is_required(field) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
-
-
-def _like(default, value, name: str):
-    """A value, perhaps typed by a user, in the type of the default it replaces."""
-    if isinstance(default, str):
-        return str(value)
-    if isinstance(default, bool):
-        choices = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-        if str(value).lower() not in choices:
-            raise ConfigError(f"{name} must be true or false, got {value!r}.")
-        return choices[str(value).lower()]
-    number = plain_number(value)
-    if number is None and isinstance(value, str):
-        number = _parsed(value)
-    if number is None:
-        raise ConfigError(f"{name} must be a number, got {value!r}.")
-    return _as_float(number)
-
-
-def _parsed(text: str) -> float | None:
-    """A number from its text; None where it is none."""
-    try:
-        return float(text) + 0.0  # there is but one zero
-    except ValueError:
-        return None
-
-
-def _as_float(number: int | float) -> float:
-    """A number as ``float``; whole ones beyond every float are infinite."""
-    try:
-        return float(number)
-    except OverflowError:
-        return math.copysign(math.inf, number)

@@ -12,7 +12,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from engram.errors import DataError
+from engram.equations.text import line_raised
+from engram.errors import DataError, EngramError, SourceError
+from engram.user_code import is_from_file
 from engram.validation import check_positive
 
 
@@ -28,8 +30,21 @@ class Source:
 
     gain: float = 1.0
 
+    name: ClassVar[str] = ""
+    """What users type; the name of the class unless it says otherwise."""
     is_compiled: ClassVar[bool] = False
     """Whether the compiled kernel has a routine of its own for it."""
+    takes_pixels: ClassVar[bool] = True
+    """Whether a sample is one pixel value for each input, 0-255; if not, it is whatever the source takes."""
+    takes_events: ClassVar[bool] = False
+    """Whether a sample is a recording: the inputs of its events, and their times in ms."""
+    at_rates: ClassVar[bool] = False
+    """Whether inputs spike at rates in proportion to pixel values, so that images of any brightness are brought to
+    MNIST's by the gain; that of other sources is 1 unless it is given."""
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls.name = cls.__dict__.get("name", cls.__name__)
 
     def __post_init__(self):
         check_positive("input_gain", self.gain, or_zero=True)
@@ -57,6 +72,21 @@ class Source:
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how it makes spikes")
 
+    @property
+    def grows_louder(self) -> bool:
+        """Whether a sample that drew too few spikes is another when it is shown again with more intensity."""
+        return True
+
+    def rate_of_white(self, n_steps: int, dt: float, intensity: float) -> np.ndarray | None:
+        """The rate, Hz, at which the brightest pixel spikes in each step; None where there is no such rate.
+
+        Parameters
+        ----------
+        n_steps, dt, intensity
+            See :meth:`encode`.
+        """
+        return None
+
     def spikes(self, sample, n_steps: int, dt: float, intensity: float, key, counter, attempt):
         """The spikes of one presentation in order of step, then of input.
 
@@ -79,7 +109,13 @@ class Source:
         """
         whole = int(key[0]) | int(key[1]) << 32
         random = np.random.Generator(np.random.Philox(key=whole, counter=[0, 0, int(attempt), int(counter)]))
-        return in_order(self.encode(sample, n_steps, dt, intensity, random), n_steps, type(self).__name__)
+        try:
+            return in_order(self.encode(sample, n_steps, dt, intensity, random), n_steps, type(self).__name__)
+        except Exception as error:
+            if isinstance(error, EngramError) or not is_from_file(type(self)):
+                raise
+            line, why = line_raised(error, type(self).encode), f"{type(error).__name__}: {error}".rstrip(".")
+            raise SourceError(f"{line}: encode of {type(self).__name__} fails: {why}.") from error
 
     def spikes_for(self, n_inputs: int, sample, n_steps: int, *draw):
         """:meth:`spikes` for an input of a given size.
@@ -99,6 +135,14 @@ class Source:
     def n_inputs_of(self, sample) -> int:
         """How many inputs a sample is for."""
         return len(sample)
+
+
+def check_source(source) -> None:
+    """Raise SourceError unless something is a source of spikes, an instance and not a class."""
+    if not isinstance(source, Source):
+        raise SourceError(
+            f"A source must be one of engram.sources, such as Latency(), or one's own; got {source!r:.100}."
+        )
 
 
 def in_order(spikes, n_steps: int, name: str = "spikes", n_inputs: int | None = None):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class Latency(Source):
     (array([0, 2]), array([0, 5]))
     """
 
+    name: ClassVar[str] = "latency"
+
     white: float = 255.0
     order: str = "value"
     bins: int = 15
@@ -44,6 +47,11 @@ class Latency(Source):
         check_positive("white", self.white)
         check_choice("order", self.order, ("value", "rank"))
         check_positive("bins", self.bins)
+
+    @property
+    def grows_louder(self) -> bool:
+        """See :attr:`Source.grows_louder`; ranks stay the same."""
+        return self.order == "value"
 
     def encode(self, sample, n_steps: int, dt: float, intensity: float, random):
         """See :meth:`Source.encode`; nothing is random."""

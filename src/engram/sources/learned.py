@@ -43,6 +43,11 @@ class Learned(Source):
 
     takes_pixels: ClassVar[bool] = False
 
+    @property
+    def grows_louder(self) -> bool:
+        """See :attr:`Source.grows_louder`; how loud it is, is that network's own affair."""
+        return False
+
     def __post_init__(self):
         super().__post_init__()
         described = self._simulator.described

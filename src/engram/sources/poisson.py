@@ -27,7 +27,9 @@ class Poisson(Source):
     .. [1] P. U. Diehl, M. Cook, Front. Comput. Neurosci. 9:99 (2015).
     """
 
+    name: ClassVar[str] = "poisson"
     is_compiled: ClassVar[bool] = True
+    at_rates: ClassVar[bool] = True
 
     def chance_per_value(self, dt: float) -> float:
         """The chance of a spike in a step of `dt` ms, per unit of value, intensity and gain."""
@@ -38,3 +40,7 @@ class Poisson(Source):
         factor = self.gain * intensity * self.chance_per_value(dt)
         probability = np.asarray(sample, np.float32) * np.float64(factor)
         return poisson_spikes(probability, n_steps, key, np.uint64(counter), int(attempt))
+
+    def rate_of_white(self, n_steps: int, dt: float, intensity: float) -> np.ndarray:
+        """See :meth:`Source.rate_of_white`."""
+        return np.full(n_steps, 255.0 * self.gain * intensity * RATE_PER_PIXEL)
