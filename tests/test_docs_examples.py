@@ -57,12 +57,21 @@ def test_numbers_on_pages_come_from_a_measurement_with_a_shipped_model():
     assert ours >= 0.85 > texts
 
 
-@pytest.mark.parametrize(("name", "least"), [("fashion_mnist", 0.75), ("nmnist_small", 0.65)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("fashion_mnist", 0.75), ("nmnist_small", 0.65), ("nmnist_small_events", 0.65)]
+)
 def test_the_page_about_ones_own_data_tells_measurements_over_three_seeds(name, least):
     assert f'rows("{name}"' in (DOCS / "your_own_data.md").read_text()
     for record in json.loads((DOCS / f"measured/{name}.json").read_text()):
         assert record["seeds"] == 3
         assert all(part["mean"] > least for part in record["accuracy"].values())
+
+
+def test_the_page_about_ones_own_data_tells_what_was_measured_of_large_ones():
+    measured = json.loads((DOCS / "measured/large_data.json").read_text())
+    assert {kind: part["examples"] for kind, part in measured.items()} == {"csv": 3_000_000, "pictures": 100_000}
+    assert all(part["beyond_what_is_held"] < 3 * part["held_bytes"] for part in measured.values())
+    assert all(part["told_to_the_end"] and part["progress_calls"] > 100 for part in measured.values())
 
 
 def test_the_examples_of_the_page_about_ones_own_data_run(tmp_path, monkeypatch, capsys):
