@@ -28,6 +28,8 @@ def present(network, p) -> None:
             if p.at_rest:
                 go_to_rest(network)
             if p.learns:
+                if p.clear_traces:
+                    clear_traces(network)
                 normalize(network)
             encode(network, p, p.sample, intensity)
             n_spikes = show(network, p, p.sample)
@@ -49,6 +51,11 @@ def set_progress(network, p, m) -> None:
 def go_to_rest(network) -> None:
     """Put every population at rest, with nothing under way."""
     network.go_to_rest()
+
+
+def clear_traces(network) -> None:
+    """Let the rules forget when anybody spiked."""
+    network.clear_traces()
 
 
 def normalize(network) -> None:

@@ -497,6 +497,7 @@ def schedule_steps(protocol: Protocol, dt: float) -> dict:
         "min_spikes": int(protocol.min_spikes),
         "stop_spikes": int(protocol.stop_spikes or NEVER),
         "at_rest": int(protocol.at_rest),
+        "clear_traces": int(protocol.clear_traces),
     }
 
 

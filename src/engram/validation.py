@@ -104,6 +104,7 @@ PARAMETERS: dict[str, Parameter] = {
     "min_spikes": _count(0, 2**31 - 1),
     "stop_spikes": _count(0, 2**31 - 1),
     "at_rest": Parameter(switch=True),
+    "clear_traces": Parameter(switch=True),
     "input_gain": Parameter(1e-12, 1e12),
     "order": Parameter(choices=("shuffled", "file")),
     "layers": Parameter(choices=("together", "in_turn")),

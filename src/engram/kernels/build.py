@@ -38,7 +38,8 @@ RUN = Routine(engine.run, label="the engine")
 PRESENT = Routine(
     engine.present_all,
     tuple((name, getattr(engine, name))
-          for name in ("interrupted", "set_progress", "go_to_rest", "normalize", "encode", "show")),
+          for name in ("interrupted", "set_progress", "go_to_rest", "clear_traces", "normalize", "encode",
+                       "show")),
     label="the engine",
 )  # fmt: skip
 POISSON = Routine(poisson.encode, label="Poisson spikes")
@@ -61,7 +62,9 @@ def sleeps(network: Network, name: str) -> bool:
 
 def can_share(network: Network) -> bool:
     """Whether several threads can share the neurons out: no synapses that are listed or have delays of their own but
-    those from all to all but one."""
+    those from all to all but one, and a threshold for each neuron."""
+    if any(p.n_sharing_threshold > 1 for p in network.populations.values()):
+        return False
     for p in network.projections:
         if p.layout == "all_but_own":
             continue
@@ -158,7 +161,8 @@ def _channel_name(network: Network, p: Projection) -> str:
 
 def learning_routines(network: Network, p: Projection) -> dict[str, Routine]:
     """The routines of a projection that learns, its rule's own aside."""
-    acts = {name: getattr(learning, name) for name in ("begin", "calm", "pre", "post", "expose", "end", "normalize")}
+    names = ("begin", "calm", "pre", "post", "expose", "end", "normalize", "clear")
+    acts = {name: getattr(learning, name) for name in names}
     if p.layout == "listed":
         acts |= {
             name: getattr(learning, f"{name}_listed") for name in ("begin", "pre", "post", "expose", "end", "normalize")
@@ -662,8 +666,11 @@ def _counted_weight(network: Network, name: str) -> float:
 def _threshold(population: Population, dt: float) -> dict:
     threshold = population.threshold
     if threshold is None:
-        return {"has_theta": 0, "decay": 1.0, "plus": 0.0}
-    return {"has_theta": 1, "decay": float(np.exp(-dt / threshold.tau)), "plus": float(threshold.plus)}
+        return {"has_theta": 0, "n_sharing": 1, "decay": 1.0, "plus": 0.0}
+    return {
+        "has_theta": 1, "n_sharing": population.n_sharing_threshold,
+        "decay": float(np.exp(-dt / threshold.tau)), "plus": float(threshold.plus),
+    }  # fmt: skip
 
 
 def rule_parameters(rule: LearningRule, n_inputs: int, dtype) -> np.ndarray:

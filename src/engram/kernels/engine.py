@@ -369,6 +369,17 @@ def go_to_rest(network):
 
 
 @part
+def clear_traces(network):
+    """Let the rules forget when anybody spiked."""
+    net = record(network, NETWORK)
+    for k in range(net.n_projections):
+        at = _projection(net, k)
+        p = record(at, PROJECTION)
+        if p.learns:
+            call(record(p.learning, LEARNING).clear, (at, I8(0)))
+
+
+@part
 def normalize(network):
     """Scale the weights of which a rule wants the norm kept."""
     net = record(network, NETWORK)

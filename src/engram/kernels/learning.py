@@ -539,6 +539,38 @@ def _decay_in_place(x, since, rate, t, floor, n):
 
 
 @part
+def clear(address, t):
+    """Forget all spikes, between runs: the traces before, and of the share's neurons and synapses, are zero."""
+    p = record(address, PROJECTION)
+    rule = record(p.learning, LEARNING)
+    for k in range(rule.n_pre):
+        _zero(pointer(rule.x_pre + k * p.n_before * BYTES, REAL), 0, p.n_before)
+    for k in range(rule.n_post):
+        _zero(pointer(rule.x_post + k * p.n_after_all * BYTES, REAL), p.begin_after, p.n_after)
+    if rule.n_synapse:
+        _clear_synapses(p, rule)
+    return 0
+
+
+@part
+def _clear_synapses(p, rule):
+    """The share's part of each row of dense synapses, or all of those that are listed."""
+    x = pointer(rule.synapse, REAL)
+    for k in range(rule.n_synapse):
+        if p.column_of:
+            _zero(x, k * rule.n_synapses, rule.n_synapses)
+        else:
+            for i in range(p.n_before):
+                _zero(x, k * rule.n_synapses + i * p.n_after_all + p.begin_after, p.n_after)
+
+
+@part(apart=True)
+def _zero(x, first, n):
+    for k in range(first, first + n):
+        x[k] = REAL(0.0)
+
+
+@part
 def normalize(address, t):
     """Scale the weights of the share's neurons that may have changed to the rule's norm."""
     p = record(address, PROJECTION)

@@ -201,7 +201,9 @@ def reset(address, t):
         if p.t_ref > 0 and p.n_held_variables > 0:
             _note_held(p, j)
         if p.has_theta:
-            _raise_theta(p, j)
+            first = j - j % p.n_sharing
+            for k in range(first, first + p.n_sharing):
+                _raise_theta(p, k)
     return 0
 
 

@@ -168,6 +168,13 @@ class ReferenceNetwork:
             p.state.pending[:] = 0
             p.state.n_events[:] = 0
 
+    def clear_traces(self):
+        """Let the rules forget when anybody spiked."""
+        for p in self.projections:
+            if p.learner is not None:
+                memory = p.state.memory
+                memory.x_pre[:] = memory.x_post[:] = memory.synapse[:] = 0
+
     def normalize(self):
         """Scale the weights of which a rule wants the norm kept."""
         for p in self.projections:
@@ -233,6 +240,7 @@ class _Population:
         threshold = self.of.threshold
         self.decay = float(np.exp(-network.dt / threshold.tau)) if threshold else 1.0
         self.plus = threshold.plus if threshold else 0.0
+        self.n_sharing = self.of.n_sharing_threshold
         self.overshot, self.scale, self.dtype = False, 1.0, network.dtype
 
     def _known(self, chosen=slice(None)):
@@ -290,7 +298,8 @@ class _Population:
         for j in fired:
             self._assign(self.equations.on_spike, self._known(j), j)
             self.state.hold[j] = t + self.t_ref
-            self.state.theta[j] += self.plus_now / self.scale
+            first = j - j % self.n_sharing
+            self.state.theta[first : first + self.n_sharing] += self.plus_now / self.scale
 
     def tidy(self):
         if self.equations.tidy is not None:

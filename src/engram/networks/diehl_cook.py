@@ -38,6 +38,9 @@ class Protocol:
     at_rest : bool
         Whether training shows every image to a network at rest, as reading does. In [DC15] membranes and conductances
         go on from the image before, whose winner has a head start.
+    clear_traces : bool
+        Whether training also clears the rules' traces of spikes before every image, so that no image teaches with the
+        spikes of the one before. Without a blank of several time constants they would still be there.
     """
 
     shown: float = 350.0
@@ -47,6 +50,7 @@ class Protocol:
     min_spikes: int = 5
     stop_spikes: int = 0
     at_rest: bool = False
+    clear_traces: bool = False
 
     def __post_init__(self):
         settle(self)

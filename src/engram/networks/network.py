@@ -57,12 +57,16 @@ class AdaptiveThreshold:
         By the end of training the step has fallen, geometrically, to this fraction; 1 keeps it constant.
     tau : float
         Its decay, ms.
+    shared : bool
+        Whether the neurons of a map, which lie along the first axis of the population's shape, have one threshold, that
+        each of their spikes raises: neurons that share a filter are equally hard to excite at every position.
     """
 
     start: float = 20.0
     plus: float = 0.05
     plus_decay: float = 1.0
     tau: float = 1e7
+    shared: bool = False
 
     def __post_init__(self):
         check_finite("start of the threshold", self.start, "mV")
@@ -103,6 +107,11 @@ class Population:
     def n(self) -> int:
         """How many neurons."""
         return math.prod(self.shape)
+
+    @property
+    def n_sharing_threshold(self) -> int:
+        """How many neurons, one after another, have one adaptive threshold: 1, or all of a map."""
+        return math.prod(self.shape[1:]) if self.threshold is not None and self.threshold.shared else 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

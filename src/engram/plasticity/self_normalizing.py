@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from engram.errors import ConfigError
 from engram.plasticity.base import Equations, LearningRule, Trace
 from engram.validation import check_positive
 
@@ -35,9 +34,11 @@ class SelfNormalizing(LearningRule):
         Which spike's :math:`L_0` sets the bounds. A synapse of a chip cannot know the count while it is being
         made, so the previous one is the default; it settles about 1 % above the target.
     norm : {"l1", "l2"}
-        Which norm of the weights the ``"smax"`` variant keeps the same whatever the pattern. ``"l1"`` is the paper's.
-        ``"l2"``: :math:`s_{max} = a_{tar} \sqrt{8 n / L_0}`, equal to the other where :math:`L_0 = n / 8`: a pattern's
-        Euclidean norm does not depend on how many inputs it has, so that neurons compete by angle, not by ink.
+        Which norm of the weights is kept the same whatever the pattern. ``"l1"`` is the paper's, the sum. With ``"l2"``
+        a pattern's Euclidean norm does not depend on how many inputs it has, so that neurons compete by angle, not by
+        ink: :math:`s_{max} = a_{tar} \sqrt{8 n / L_0}` in ``"smax"``, equal to the other where :math:`L_0 = n / 8`. In
+        ``"smin"`` :math:`s_{max} = a_{tar} \sqrt{n (n - L_0) / L_0}` and :math:`s_{min} = -a_{tar} \sqrt{n L_0 / (n -
+        L_0)}`: the sum is zero, so that even light moves no neuron, and the norm :math:`a_{tar} n`.
     eta : float
         Fraction of the way to its bound that a weight moves per postsynaptic spike.
     x_tar : float
@@ -88,8 +89,6 @@ class SelfNormalizing(LearningRule):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.norm == "l2" and self.variant == "smin":
-            raise ConfigError("The variant smin keeps the sum of the weights; use norm 'l1', or the variant smax.")
         for parameter in ("eta", "x_tar", "a_tar", "bound"):
             check_positive(parameter, getattr(self, parameter))
 
@@ -102,12 +101,13 @@ class SelfNormalizing(LearningRule):
         l_0 = n_inputs / 8
         if self.variant == "smax":
             return {"s_max": self.a_tar * n_inputs / l_0, "s_min": 0.0}
+        if self.norm == "l2":
+            return {"s_max": self.a_tar * math.sqrt(7.0 * n_inputs), "s_min": -self.a_tar * math.sqrt(n_inputs / 7.0)}
         return {"s_max": self.bound, "s_min": (self.a_tar * n_inputs - self.bound * l_0) / (n_inputs - l_0)}
 
     def equations(self) -> Equations:
         """The bounds by variant, set before or after the weights by count."""
-        smax = smax_bounds if self.norm == "l1" else smax_bounds_l2
-        bounds = smax if self.variant == "smax" else smin_bounds
+        bounds = BOUNDS[self.variant, self.norm]
         if self.count == "current":
             return Equations(on_pre=None, on_post=towards_bounds, before_post=bounds, after_post=None)
         return Equations(on_pre=None, on_post=towards_bounds, before_post=None, after_post=bounds)
@@ -148,3 +148,23 @@ def smin_bounds(x_pre, s_max, s_min, x_tar, a_tar, n_inputs):
     if l_0 == x_pre.shape[0]:
         return s_max, s_min
     return s_max, (a_tar * n_inputs - s_max * l_0) / (n_inputs - l_0)
+
+
+def smin_bounds_l2(x_pre, s_max, s_min, x_tar, a_tar, n_inputs):
+    """The bounds at which patterns of any number of active inputs have a sum of zero and the same Euclidean norm."""
+    l_0 = 0
+    for i in range(x_pre.shape[0]):
+        l_0 += x_pre[i] >= x_tar
+    others = x_pre.shape[0] - l_0
+    if l_0 == 0 or others == 0:  # what is alike everywhere has no contrast
+        return 0.0, 0.0
+    return a_tar * math.sqrt(n_inputs * others / l_0), -a_tar * math.sqrt(n_inputs * l_0 / others)
+
+
+BOUNDS = {
+    ("smax", "l1"): smax_bounds,
+    ("smax", "l2"): smax_bounds_l2,
+    ("smin", "l1"): smin_bounds,
+    ("smin", "l2"): smin_bounds_l2,
+}
+"""What sets a neuron's bounds, by variant and norm."""

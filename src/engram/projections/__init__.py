@@ -1,7 +1,7 @@
 """Projections: who sends to whom, how strongly, how late, and by which rule that changes."""
 
 from engram.projections.base import Listing, Projection, Uniform
-from engram.projections.convolution import Convolution, Local
+from engram.projections.convolution import Convolution, Local, Pooling
 from engram.projections.dense import AllButOwn, Dense, OneToOne
 from engram.projections.sparse import Sparse, random_synapses, synapses_by_distance
 
@@ -12,6 +12,7 @@ __all__ = [
     "Listing",
     "Local",
     "OneToOne",
+    "Pooling",
     "Projection",
     "Sparse",
     "Uniform",

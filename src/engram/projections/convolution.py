@@ -143,6 +143,51 @@ class Local(Convolution):
         return listed(before, after, np.arange(len(after)), n_before, n_after, np.arange(n_after), starts)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pooling(Convolution):
+    """From each map to the one of the same number, whose neurons hear all of a window: what a map found, less where.
+
+    Parameters
+    ----------
+    size : int
+        Side of a window.
+    stride : int
+        From one window to the next; `size` for windows side by side.
+    padding, before, after, weights, channel, delay, name
+        See :class:`Convolution`; weights have shape (size · size,), one for each place in a window. They do not learn.
+    """
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.rule is not None:
+            raise ConfigError(f"{self.name} pools and does not learn; use a Convolution for filters that do.")
+
+    def check(self, before_shape, after_shape) -> None:
+        """Both must have as many maps, and the receiver as many positions as there are windows."""
+        super().check(before_shape, after_shape)
+        n_before, n_after = _as_maps(self.name, before_shape)[0], after_shape[0]
+        if n_before != n_after:
+            raise ConfigError(
+                f"{self.name} pools each map by itself, but {self.before} has {n_before} maps and {self.after} has"
+                f" {n_after}; make them as many."
+            )
+
+    def weight_shape(self, before_shape, after_shape) -> tuple[int]:
+        """(size · size,)."""
+        return (self.size**2,)
+
+    def listing(self, before_shape, after_shape) -> Listing:
+        """All windows share their weights."""
+        n_maps, height, width = _as_maps(self.name, before_shape)
+        one_before, one_after, offset = self._patches((height, width), (1, *after_shape[1:]))
+        n_positions = after_shape[1] * after_shape[2]
+        each = np.arange(n_maps)[:, np.newaxis]
+        before, after = (each * height * width + one_before).ravel(), (each * n_positions + one_after).ravel()
+        n_after = n_maps * n_positions
+        where, column_of = np.tile(offset, n_maps), np.zeros(n_after, np.int32)
+        return listed(before, after, where, n_maps * height * width, n_after, column_of, [0, self.size**2])
+
+
 def _as_maps(name: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
     """A shape as (maps, height, width)."""
     if len(shape) == 2:
