@@ -21,7 +21,7 @@ from engram.kernels import engine, learning, machine, poisson
 from engram.kernels.machine import Routine, callable_routine
 from engram.kernels.memory import GROUP, LANES, LINE_WORDS, NEVER, aligned_zeros, padded_lanes, whole_lanes
 from engram.kernels.neuron_code import PopulationWriter, packed_constants
-from engram.kernels.projections import all_but_own, dense, listed, one_to_one, ring, spikes
+from engram.kernels.projections import all_but_own, convolution, dense, listed, one_to_one, ring, spikes
 from engram.kernels.records import INPUT, LEARNING, NETWORK, POPULATION, PRESENTATION, PROJECTION, TEAM
 from engram.kernels.rule_code import checked_rule, rule_code
 from engram.kernels.state import NetworkState, uniform_delay
@@ -30,6 +30,7 @@ from engram.neurons.base import refractory_period
 from engram.plasticity.base import LearningRule
 from engram.plasticity.normalization import KINDS, target_norm
 from engram.projections.base import Projection
+from engram.projections.convolution import Convolution
 
 _COLUMNS = 64
 """So many neurons can have their weights side by side at once."""
@@ -152,6 +153,8 @@ def projection_routines(network: Network, p: Projection, state) -> dict[str, Rou
     if p.layout == "one_to_one" and sleeps(network, p.after):
         return {"send": population_routines(network, p.after)["send"]}
     gather = {"dense": dense.gather, "one_to_one": one_to_one.gather, "listed": listed.gather}[p.layout]
+    if type(p) is Convolution:  # not a user's own, which may list other synapses
+        gather = convolution.gather
     return _routines({"gather": gather, **(delayed if len(state.events) else {})}, _scope(network.dtype))
 
 
@@ -248,6 +251,7 @@ class CompiledNetwork:
     def __init__(self, network: Network, state: NetworkState, n_threads: int = 1):
         self.network, self.state = network, state
         self.n_threads = n_threads if can_share(network) else 1
+        self._in_groups = all(p.neuron.in_groups for p in network.populations.values())
         self.codes = {p.name: checked_rule(p.rule, network.dtype) for p in network.plastic}
         for name in network.populations:
             _check_own_neuron(network, name)
@@ -305,13 +309,13 @@ class CompiledNetwork:
             )
         net, errors = share.network[0], []
         net["learn"], net["every"] = learn, every
-        net["in_groups"] = not every
+        net["in_groups"] = self._in_groups and not every
         share.populations["records"], share.populations["n_recorded"] = record, 0
         callback = _observer(observer, self.stop, errors)
         net["observer"] = ctypes.cast(callback, ctypes.c_void_p).value or 0
         team, net["team"] = int(net["team"]), 0
         self._run(share.network.ctypes.data, n_steps, n_steps, 2**62, counts.ctypes.data)
-        net["team"], net["every"], net["in_groups"] = team, 0, 1
+        net["team"], net["every"], net["in_groups"] = team, 0, self._in_groups
         share.populations["records"] = 0
         if errors:
             raise errors[0]
@@ -329,7 +333,8 @@ class CompiledNetwork:
         self.shares[0].populations["records"] = record
         for share in self.shares:
             share.renew_copies()
-            share.network["in_groups"] = not (shown.schedule["stop_spikes"] < NEVER and self._sends_inputs_late)
+            cut_short = shown.schedule["stop_spikes"] < NEVER and self._sends_inputs_late
+            share.network["in_groups"] = self._in_groups and not cut_short
         records = [self._presentation(share, shown) for share in self.shares]
         self.errors: list[BaseException] = []
         calls = [
@@ -494,6 +499,8 @@ class CompiledNetwork:
         }  # fmt: skip
         if state.listing is not None:
             given |= state.listing._asdict() | {"n_columns": state.listing.n_columns}
+        if type(p) is Convolution:
+            given["geometry"] = np.array(p.geometry(network.shape_of(p.before), network.shape_of(p.after)), np.int64)
         _fill(share, record, given)
         self._fill_routines(record, projection_routines(network, p, state))
         if p.rule is not None:

@@ -160,7 +160,7 @@ class PopulationWriter:
         """Every loop that is worth compiling for this neuron."""
         everything, quick = tuple(range(len(self.channels))), self.equations.quick is not None
         loops = [Loop(1, everything, rows=True, quick=False)]
-        if self.equations.overshoots is None:
+        if self.equations.overshoots is None and self.neuron.in_groups:
             loops.append(Loop(GROUP, everything, rows=True, quick=quick))
         if quick:
             loops.append(Loop(1, everything, rows=True, quick=True))

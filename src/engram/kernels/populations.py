@@ -200,7 +200,7 @@ def reset(address, t):
         until[j] = t + p.t_ref
         if p.t_ref > 0 and p.n_held_variables > 0:
             _note_held(p, j)
-        if p.has_theta:
+        if p.has_theta and p.plus_now != 0.0:
             first = j - j % p.n_sharing
             for k in range(first, first + p.n_sharing):
                 _raise_theta(p, k)

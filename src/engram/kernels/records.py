@@ -147,6 +147,7 @@ PROJECTION = _record(
     column_of=_whole,  # (n_after_all,) int32: whose weights a neuron's are, its own or a shared filter's; 0 for its own
     n_columns=_whole,
     weight_starts=_whole,  # (n_columns + 1,) int64: where a column's weights lie
+    geometry=_whole,  # (9,) int64, of a convolution: see engram.projections.Convolution.geometry
     # a delay for each synapse
     delays=_whole,  # uint16 or uint8, by synapse
     wide_delays=_whole,

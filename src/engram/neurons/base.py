@@ -86,6 +86,9 @@ class Neuron:
     """Whether loops of their own are worth compiling for the times when nothing arrives on a channel, or on none. They
     need channels whose variables, once zero, stay zero until something arrives, and steps in which what is held moves
     nothing else."""
+    in_groups: ClassVar[bool] = True
+    """Whether it is worth trying to take several steps at once, which are taken again singly if anybody fires in them;
+    not for neurons that fire in most steps of a presentation."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

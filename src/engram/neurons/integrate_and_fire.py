@@ -50,6 +50,7 @@ class IF(Neuron):
     t_ref: float = 0.0
 
     channels: ClassVar[dict[str, str]] = {"current": "i", "pulse": "pulse"}
+    in_groups: ClassVar[bool] = False
 
     def __post_init__(self):
         super().__post_init__()

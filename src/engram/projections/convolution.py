@@ -76,6 +76,10 @@ class Convolution(Projection):
         """(n_maps · maps_before · size · size,)."""
         return (after_shape[0] * _as_maps(self.name, before_shape)[0] * self.size**2,)
 
+    def geometry(self, before_shape, after_shape) -> tuple[int, ...]:
+        """Side, stride and padding; maps, height and width of the sender and of the receiver."""
+        return self.size, self.stride, self.padding, *_as_maps(self.name, before_shape), *after_shape
+
     def listing(self, before_shape, after_shape) -> Listing:
         """Every neuron of a map has the weights of its filter."""
         before, after, offset = self._patches(before_shape, after_shape)
