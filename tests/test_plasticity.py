@@ -114,6 +114,22 @@ def test_smin_sum_of_weights_of_both_signs_settles_within_3_percent(bound):
     np.testing.assert_allclose(sums[-1], 78.4, rtol=0.03)
 
 
+@pytest.mark.parametrize("n_active", [1, 3, 7])
+def test_smin_of_one_euclidean_norm_ends_at_a_pattern_without_mean(n_active):
+    rule, n = SelfNormalizing(variant="smin", norm="l2", count="current", a_tar=0.25), 8
+    x_pre = np.where(np.arange(n) < n_active, 1.0, 0.0)
+    s_max, s_min = rule.equations().before_post(x_pre, 0.0, 0.0, rule.x_tar, rule.a_tar, n)
+    fixed_point = np.where(x_pre > 0, s_max, s_min)
+    assert fixed_point.sum() == pytest.approx(0.0)
+    assert np.linalg.norm(fixed_point) == pytest.approx(0.25 * n)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_what_is_alike_everywhere_has_no_place_in_signed_filters(level):
+    rule = SelfNormalizing(variant="smin", norm="l2", count="current")
+    assert rule.equations().before_post(np.full(8, level), 3.0, -1.0, rule.x_tar, rule.a_tar, 8) == (0.0, 0.0)
+
+
 @pytest.mark.parametrize("variant", ["smax", "smin"])
 @pytest.mark.parametrize("count", ["previous", "current"])
 @pytest.mark.parametrize("rate", [0.001, 2000.0], ids=["silent", "all active"])

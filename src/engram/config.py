@@ -18,7 +18,7 @@ from engram.networks.catalogue import DESCRIBED_IN_CODE, DIEHL_COOK, Wanted, che
 from engram.neurons import ConductanceLIF
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import make_rule
-from engram.presets import PRESETS
+from engram.presets import PRESETS, preset_of
 from engram.sources.base import Source
 from engram.sources.registry import build_source, source_class
 from engram.user_code import is_own, kind_of
@@ -45,13 +45,14 @@ class TrainingConfig:
         Options of the dataset, see :class:`engram.datasets.Options`.
     rule : str
         A learning rule's name, or ``file.py:Class`` for one's own.
-    preset : {"paper", "sharp", "events"}
-        The constants that everything below has where it is not given; see :mod:`engram.presets`.
+    preset : {"paper", "sharp", "events", "conv"}
+        The constants that everything below has where it is not given; see :mod:`engram.presets`. By default that of
+        the network.
     constants : dict
         Constants of the rule that differ from the preset's.
     source : str or dict
         What makes spikes of what is shown: a source's name, see :mod:`engram.sources`, or ``file.py:Class`` for one's
-        own. A table ``{"kind": "latency", "order": "rank"}`` gives constants as well.
+        own. A table ``{"kind": "latency", "order": "rank"}`` gives constants as well. By default that of the preset.
     source_constants : dict
         Constants of the source.
     neurons : int
@@ -100,7 +101,7 @@ class TrainingConfig:
 
     dataset: str = "digits"
     rule: str = "self_normalizing"
-    preset: str = "paper"
+    preset: str = ""
     constants: dict = field(default_factory=dict)
     neurons: int = 400
     epochs: int | None = None
@@ -118,10 +119,15 @@ class TrainingConfig:
     protocol: dict = field(default_factory=dict)
     data: dict = field(default_factory=dict)
     start: str | None = None
-    source: str | dict = "poisson"
+    source: str | dict = ""
     source_constants: dict = field(default_factory=dict)
 
     def __post_init__(self):
+        preset = self.preset or preset_of(_network_table(self.network).get("kind", DIEHL_COOK))
+        object.__setattr__(self, "preset", preset)
+        if not self.source:
+            check_choice("preset", preset, tuple(PRESETS))
+            object.__setattr__(self, "source", PRESETS[preset].source)
         if isinstance(self.source, Mapping):
             name, constants = _source_in(self.source)
             object.__setattr__(self, "source", name)

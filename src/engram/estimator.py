@@ -47,7 +47,7 @@ from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.plasticity.base import LearningRule, check_rule
 from engram.plasticity.records import recorded_name
 from engram.plasticity.registry import RULES, build_rule, make_rule
-from engram.presets import PRESETS
+from engram.presets import PRESETS, preset_of
 from engram.readout import SCHEMES, Readout, fit_readout
 from engram.sources import SOURCES, Source, make_source
 from engram.sources.base import check_source
@@ -307,8 +307,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if isinstance(rule, type) and issubclass(rule, LearningRule):
             rule = build_rule(rule)
         if isinstance(rule, str):
-            check_choice("preset", self.preset, tuple(PRESETS))
-            return make_rule(rule, PRESETS[self.preset].rules.get(rule))
+            return make_rule(rule, PRESETS[self._preset()].rules.get(rule))
         if not isinstance(rule, LearningRule):
             raise ConfigError(
                 f"rule must be a learning rule or its name, one of {', '.join(RULES)}, got {rule!r}; a model of a rule"
@@ -318,9 +317,17 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             check_rule(rule)
         return rule
 
+    def _preset(self) -> str:
+        """The preset's name: by default that of the network."""
+        option = _network_option(self.network)
+        preset = self.preset or preset_of(option if isinstance(option, str) else option.get("kind", ""))
+        check_choice("preset", preset, tuple(PRESETS))
+        return preset
+
     def _make_source(self) -> Source:
         """The source of spikes that the parameter stands for."""
-        source = make_source(self.source) if isinstance(self.source, str) else self.source
+        source = PRESETS[self._preset()].source if self.source is None else self.source
+        source = make_source(source) if isinstance(source, str) else source
         check_source(source)
         if source.takes_events:
             raise ConfigError(
@@ -338,14 +345,14 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 seed = check_random_state(seed).randint(2**31 - 1)
         else:
             seed = start.seed
-        defaults = {f.name: f.default for f in fields(rule)} | PRESETS[self.preset].rules.get(
+        defaults = {f.name: f.default for f in fields(rule)} | PRESETS[self._preset()].rules.get(
             recorded_name(type(rule)), {}
         )
         constants = {f.name: getattr(rule, f.name) for f in fields(rule) if f.init}
         options = {
             "dataset": "arrays",
             "rule": recorded_name(type(rule)),
-            "preset": self.preset,
+            "preset": self._preset(),
             "constants": {name: _plain(value) for name, value in constants.items() if value != defaults[name]},
             "source": recorded_source(type(source)),
             "source_constants": {name: _plain(value) for name, value in _constants(source).items()},
@@ -451,12 +458,13 @@ class STDPClassifier(ClassifierMixin, _Network):
     rule : LearningRule or str
         A rule, a rule's name, or ``file.py:Class`` for one's own. Its constants are parameters of the estimator as
         ``rule__eta`` and so on.
-    source : Source or str
+    source : Source or str, optional
         What makes spikes of images: a source, a source's name, or ``file.py:Class`` for one's own; see
         :mod:`engram.sources`. Its constants are parameters of the estimator as ``source__order`` and so on, and its
         gain is `input_gain`.
-    preset : {"paper", "sharp", "events"}
-        The constants of network and protocol, and of a rule given by its name; see :mod:`engram.presets`.
+    preset : {"paper", "sharp", "events", "conv"}, optional
+        The constants of network and protocol, and of a rule given by its name, and the source where none is given; see
+        :mod:`engram.presets`. By default that of the network.
     epochs : int, optional
         Passes over the images; by default as many whole passes as show about 10,000 images.
     dt : float
@@ -540,8 +548,8 @@ class STDPClassifier(ClassifierMixin, _Network):
         n_neurons: int = 400,
         *,
         rule: LearningRule | str = "self_normalizing",
-        source: Source | str = "poisson",
-        preset: str = "paper",
+        source: Source | str | None = None,
+        preset: str | None = None,
         epochs: int | None = None,
         dt: float = 0.5,
         scheme: str = "proportion",
@@ -883,8 +891,8 @@ protocol, random_state, threads, warm_start, callbacks, verbose
         n_neurons: int = 400,
         *,
         rule: LearningRule | str = "self_normalizing",
-        source: Source | str = "poisson",
-        preset: str = "paper",
+        source: Source | str | None = None,
+        preset: str | None = None,
         epochs: int | None = None,
         dt: float = 0.5,
         value_range: str | tuple[float, float] = "auto",

@@ -17,6 +17,10 @@ images, never on test images.
 ``"events"`` is ``"sharp"`` for recordings of event cameras that are shown as their own spikes, each for a third of a
 second. An input spikes a few times in all, not at a rate, so that a neuron is driven less: its threshold is nearer to
 its rest, and its membrane forgets sooner, since what a camera sees moves on.
+
+``"conv"`` is for the network of that name, which has it unless another is given: an image is shown for 20 ms in which
+each pixel spikes once, the brighter the earlier, and the next follows at once, with nothing left of the one before.
+The rule keeps signed filters of the same norm; its constants suit filters of 7 × 7 pixels.
 """
 
 from __future__ import annotations
@@ -39,12 +43,15 @@ class Preset:
         Constants by the rule's name.
     tau_theta_per_neuron : float
         Decay of the adaptive threshold, ms per neuron; 0 for the network's own default.
+    source : str
+        What makes spikes of images, by name.
     """
 
     network: dict = field(default_factory=dict)
     protocol: dict = field(default_factory=dict)
     rules: dict = field(default_factory=dict)
     tau_theta_per_neuron: float = 0.0
+    source: str = "poisson"
 
     def network_options(self, n_neurons: int) -> dict:
         """The fields of the network, given its size."""
@@ -90,4 +97,22 @@ PRESETS = {
     "paper": Preset(),
     "sharp": _sharp({"tau_m": 1000.0, "v_thresh": -42.0}, shown=250.0),
     "events": _sharp({"tau_m": 300.0, "v_thresh": -52.0}, shown=310.0),
-}
+    "conv": Preset(
+        protocol={"shown": 20.0, "blank": 0.0, "min_spikes": 0, "at_rest": True, "clear_traces": True},
+        rules={
+            "self_normalizing": {
+                "variant": "smin", "norm": "l2", "count": "current", "eta": 0.02, "a_tar": 1 / 49, "x_tar": 0.01,
+                "tau_pre": 1000.0,
+            },
+        },
+        source="latency",
+    ),
+}  # fmt: skip
+
+OF_NETWORK = {"conv": "conv"}
+"""The presets of networks that have one of their own, by the network's name."""
+
+
+def preset_of(network: str) -> str:
+    """The preset that a network has unless another is given."""
+    return OF_NETWORK.get(network, "paper")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,8 @@ class DigitReading:
         The picture as the network met it, and what was done to it.
     assigned : ndarray of shape (n_neurons,), int64
         Position of each neuron's class in `classes`, -1 for neurons without one.
+    spike_maps : dict of str to ndarray of shape (n_maps, height, width), int64
+        How often each neuron spiked while the image was shown, of the populations that lie in maps, from the image up.
     classes : tuple of int
     class_names : tuple of str
         What they are called.
@@ -85,6 +87,7 @@ class DigitReading:
     assigned: np.ndarray
     classes: tuple[int, ...]
     class_names: tuple[str, ...]
+    spike_maps: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def winners(self) -> list[tuple[int, int | None, int]]:
@@ -193,17 +196,33 @@ def read_digit(
 
 
 def draw_reading(model: Model, reading: DigitReading, folder: str | Path, formats=("png",)) -> list[Path]:
-    """Draw a reading into a folder; return the files."""
+    """Draw a reading into a folder; return the files: of a network of maps also how they spiked, layer by layer."""
     from engram import figures
 
-    return figures.save(reading_figure(model, reading), Path(folder) / f"read-{reading.path.stem}", formats)
+    path = Path(folder) / f"read-{reading.path.stem}"
+    files = figures.save(reading_figure(model, reading), path, formats)
+    if reading.spike_maps:
+        files += figures.save(layers_figure(model, reading), path.with_name(f"{path.name}-layers"), formats)
+    return files
+
+
+def layers_figure(model: Model, reading: DigitReading):
+    """The spikes of a reading where the neurons lie, see :func:`engram.figures.spike_maps`."""
+    from engram import figures
+
+    return figures.spike_maps(
+        reading.picture.pixels, model.image_shape, reading.spike_maps, title=f"{reading.path.name}: {_said(reading)}"
+    )
+
+
+def _said(reading: DigitReading) -> str:
+    return "no answer" if reading.answer is None else f"read as {reading.name}"
 
 
 def reading_figure(model: Model, reading: DigitReading):
     """A reading as a figure, see :func:`engram.figures.reading`."""
     from engram import figures
 
-    answer = "no answer" if reading.answer is None else f"read as {reading.name}"
     return figures.reading(
         reading.picture.pixels,
         model.image_shape,
@@ -217,7 +236,7 @@ def reading_figure(model: Model, reading: DigitReading):
         labels=reading.assigned,
         classes=reading.class_names,
         rate_title=reading.rate_title,
-        title=f"{reading.path.name}: {answer} by the {reading.network} network after {reading.shown:,.0f} ms",
+        title=f"{reading.path.name}: {_said(reading)} by the {reading.network} network after {reading.shown:,.0f} ms",
     )
 
 
@@ -265,6 +284,7 @@ def _by_own(model: Model, picture: PreparedImage) -> dict:
     if rate is None:
         rate, title = _mean_rate(shown, model.network.n_inputs, dt), "mean rate of all inputs"
     return {
+        "spike_maps": _spike_maps(model, shown),
         "answer": answer,
         "why_none": "" if heard else "No neuron that has a class fired.",
         "counts": shown.counts,
@@ -276,6 +296,19 @@ def _by_own(model: Model, picture: PreparedImage) -> dict:
         "rate_title": title,
         "dt": dt,
     }
+
+
+def _spike_maps(model: Model, shown: PresentedImage) -> dict[str, np.ndarray]:
+    """The counts of the populations that lie in maps."""
+    if isinstance(model.network, DiehlCook):
+        return {}
+    found = {}
+    for name, population in model.network.populations.items():
+        if len(population.shape) == 3:
+            spikes = shown.spikes[name]
+            heard = spikes[spikes[:, 1] < shown.n_shown, 0]
+            found[name] = np.bincount(heard, minlength=population.n).reshape(population.shape)
+    return found
 
 
 def _mean_rate(shown: PresentedImage, n_inputs: int, dt: float) -> np.ndarray:

@@ -76,7 +76,7 @@ def _through(network: Network, weights, name: str, found: dict) -> sparse.csr_ar
     for p in network.projections:
         if p.after != name or (p.before not in network.inputs and p.before not in found):
             continue
-        if network.channel_of(p):  # what arrives on another channel than the first is no excitation
+        if p.before == p.after or p.channel == "inh":  # neurons of a layer among themselves, or inhibition
             continue
         part = _matrix(network, p, weights[p.name])
         if p.before in found:

@@ -28,8 +28,8 @@ def read(
     told = []
     for image in images:
         reading = read_digit(trained, image, network=network, preset=preset.replace("-", "_"))
-        figure = draw_reading(trained, reading, folder)[0]
-        told.append({**reading.to_dict(), "figure": str(figure)})
+        figure, *layers = draw_reading(trained, reading, folder)
+        told.append({**reading.to_dict(), "figure": str(figure), **({"layers": str(layers[0])} if layers else {})})
         if json:
             continue
         answer = "no answer" if reading.answer is None else reading.name
@@ -47,5 +47,7 @@ def read(
         winners = "  ".join(f"#{n} ({name_of(label)}): {spikes} spikes" for n, label, spikes in reading.winners)
         out.print(f"  neurons:  {winners or 'none fired'}", markup=False)
         out.print(f"  figure:   {plain(figure)}")
+        for drawn in layers:
+            out.print(f"  layers:   {plain(drawn)}")
     if json:
         print_json(told)

@@ -129,7 +129,7 @@ def _tell_beginning(dataset: str | None, config: Path | None, model: Path | None
 
 def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load):  # fmt: skip
     """A new run's folder, held, and its training; from a configuration file or a model, with options that win."""
-    from engram.config import TrainingConfig, renamed_network
+    from engram.config import TrainingConfig, read_options, renamed_network
     from engram.errors import ConfigError
     from engram.model_file import load_model
     from engram.run_folder import RunFolder
@@ -151,13 +151,21 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
         chosen = TrainingConfig() if file is None else TrainingConfig.from_toml(file, **named)
         if "network" in given:
             given = {**given, "network": renamed_network(chosen.network, given["network"])}
-        chosen = TrainingConfig.from_dict(with_settings(_with_given(chosen, given), settings))
+        options = _with_given(chosen, given)
+        if "network" in given:
+            options = _without_defaults(options, given, {} if file is None else read_options(file))
+        chosen = TrainingConfig.from_dict(with_settings(options, settings))
         start = None if chosen.start is None else load_model(chosen.start)
     chosen.make_source()  # what is wrong with it is told before anything is loaded
     folder = RunFolder(out_ or _next_folder(chosen.dataset))
     training = Training(chosen, load(chosen), start=start, threads=threads)
     start_run(folder, chosen, overwrite=overwrite, start=start)
     return folder, training
+
+
+def _without_defaults(options: dict, given: dict, written: dict) -> dict:
+    """Options without the preset and source that nobody named, for which another network may have its own."""
+    return {n: x for n, x in options.items() if n not in ("preset", "source") or n in given or n in written}
 
 
 def _load_told(chosen, *, quiet: bool):

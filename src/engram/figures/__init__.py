@@ -7,6 +7,7 @@ from engram.figures.contact import contact_sheet
 from engram.figures.curves import learning_curve, weights_and_theta
 from engram.figures.fields import receptive_fields
 from engram.figures.files import save
+from engram.figures.maps import spike_maps
 from engram.figures.reading import reading
 from engram.figures.results import confusion, prediction
 from engram.figures.rules import rule_comparison, stdp_window
@@ -25,6 +26,7 @@ __all__ = [
     "receptive_fields",
     "rule_comparison",
     "save",
+    "spike_maps",
     "stdp_window",
     "weights_and_theta",
 ]

@@ -462,7 +462,7 @@ class CompiledNetwork:
             "fired_all": fired if n == population.n else np.zeros(population.n, np.int32), "sleeps": asleep,
             "awake": np.zeros(n, np.int32), "place": np.zeros(n, np.int32),
             "ahead": aligned_zeros((n_variables, stride), dtype),
-            **_threshold(population, network.dt),
+            **_threshold(population, network.dt), "learns": network.learns(name),
         }  # fmt: skip
         _fill(share, record, given)
         self._fill_routines(record, population_routines(network, name))
@@ -490,7 +490,7 @@ class CompiledNetwork:
             "begin_after": first, "n_after": n, "n_after_all": n_after, "delay": delay, "n_slots": n_slots,
             "n_delays": n_delays, "events": state.events, "n_events": state.n_events, "weights": state.stored,
             "stride": state.stored.shape[1] if p.layout == "dense" else 0,
-            "weight": float(p.weights) if counted else 0.0,
+            "weight": float(p.weights) if counted else 0.0, "reading": float(p.reading),
             "leaves_rows": p.layout == "dense" and channel == 0 and on_channel[-1] is p, "alone": on_channel == [p],
             "delays": state.delays, "wide_delays": state.delays.dtype == np.uint16,
             "ring": aligned_zeros((n_ring, ring_stride), kind) if len(state.pending) else np.zeros(0),
@@ -673,9 +673,9 @@ def _counted_weight(network: Network, name: str) -> float:
 def _threshold(population: Population, dt: float) -> dict:
     threshold = population.threshold
     if threshold is None:
-        return {"has_theta": 0, "n_sharing": 1, "decay": 1.0, "plus": 0.0}
+        return {"has_theta": 0, "reading": 1.0, "n_sharing": 1, "decay": 1.0, "plus": 0.0}
     return {
-        "has_theta": 1, "n_sharing": population.n_sharing_threshold,
+        "has_theta": 1, "reading": float(threshold.reading), "n_sharing": population.n_sharing_threshold,
         "decay": float(np.exp(-dt / threshold.tau)), "plus": float(threshold.plus),
     }  # fmt: skip
 

@@ -43,8 +43,10 @@ def begin(address, learn):
         for j in range(p.n, p.stride):
             here[k * p.stride + j] = rest[k]
     theta, theta_now = pointer(p.theta, F8), pointer(p.theta_now, REAL)
+    p.learning = learn and p.learns
+    p.factor = 1.0 if p.learning else p.reading
     for j in range(p.stride):
-        theta_now[j] = REAL(np.inf) if j >= p.n else REAL(theta[p.first + j]) if p.has_theta else REAL(0.0)
+        theta_now[j] = REAL(np.inf) if j >= p.n else REAL(theta[p.first + j] * p.factor) if p.has_theta else REAL(0.0)
     _begin_held(p)
     opened = pointer(p.open, I8)
     for c in range(p.n_channels):
@@ -211,7 +213,7 @@ def reset(address, t):
 def _raise_theta(p, j):
     theta, theta_now, low = pointer(p.theta, F8), pointer(p.theta_now, REAL), pointer(p.low, REAL)
     theta[p.first + j] += p.plus_now / p.scale
-    theta_now[j] = REAL(theta[p.first + j])
+    theta_now[j] = REAL(theta[p.first + j] * p.factor)
     now = theta_now[j] * REAL(p.scale) + REAL(p.v_thresh)
     then = theta_now[j] * REAL(p.later) + REAL(p.v_thresh)
     low[j] = now if now < then else then

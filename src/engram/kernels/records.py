@@ -47,6 +47,10 @@ POPULATION = _record(
     v_thresh=_double,
     # the adaptive threshold; at step t it is theta_now · scale
     has_theta=_whole,
+    learns=_whole,  # whether a projection that learns reaches it
+    reading=_double,  # what its thresholds are multiplied by in a run in which it does not learn
+    learning=_whole,  # whether it learns in this run (w)
+    factor=_double,  # 1 then, else `reading` (w)
     n_sharing=_whole,  # so many neurons, one after another, have one threshold
     scale=_double,
     decay=_double,  # per step, while learning
@@ -135,6 +139,7 @@ PROJECTION = _record(
     weights=_whole,  # real (w)
     stride=_whole,  # numbers from one row to the next
     weight=_double,  # if all synapses have the same
+    reading=_double,  # what listed weights are multiplied by in a run in which the neurons after do not learn
     alone=_whole,  # whether nothing else arrives on its channel: a row need not be copied to be added to
     leaves_rows=_whole,  # whether a few rows may be left to be added in the course of a step
     # synapses one by one: those of neuron i before are who[starts[i]:starts[i + 1]], with weights[where[...]]

@@ -240,7 +240,8 @@ class _Population:
         threshold = self.of.threshold
         self.decay = float(np.exp(-network.dt / threshold.tau)) if threshold else 1.0
         self.plus = threshold.plus if threshold else 0.0
-        self.n_sharing = self.of.n_sharing_threshold
+        self.n_sharing, self.learns = self.of.n_sharing_threshold, network.learns(name)
+        self.learning, self.reading = False, threshold.reading if threshold else 1.0
         self.overshot, self.scale, self.dtype = False, 1.0, network.dtype
 
     def _known(self, chosen=slice(None)):
@@ -263,7 +264,7 @@ class _Population:
             self.state.values[self.names.index(name), chosen] = value
 
     def begin(self, learn):
-        self.scale = 1.0
+        self.scale, self.learning = 1.0, learn and self.learns
         self.decay_now, self.plus_now = (self.decay, self.plus) if learn else (1.0, 0.0)
 
     def step(self, t):
@@ -280,7 +281,8 @@ class _Population:
         if self.equations.fires is not None:
             fires = self._call(self.equations.fires, self._known())
         else:
-            theta = self.state.theta.astype(self.real) * self.real(self.scale)
+            factor = 1.0 if self.learning else self.reading
+            theta = (self.state.theta * factor).astype(self.real) * self.real(self.scale)
             fires = self.state.v > theta + self.v_thresh
         return np.flatnonzero((self.state.hold <= t) & fires)
 
@@ -334,7 +336,7 @@ class _Projection:
 
     def __init__(self, network: Network, of: Projection, state: NetworkState, populations):
         self.of, self.state = of, state.projections[of.name]
-        self.channel = network.channel_of(of)
+        self.channel, self.after = network.channel_of(of), populations[of.after]
         self.n_after = network.size_of(of.after)
         self.has_ring = len(self.state.pending) > 0
         self.delay = 0 if self.has_ring else uniform_delay(network, of)
@@ -386,7 +388,7 @@ class _Projection:
         for i in spikes:
             after, weight, _ = self._synapses_of(i)
             if self.of.layout == "listed":
-                np.add.at(sums, after, weight)
+                np.add.at(sums, after, weight * self.real(1.0 if self.after.learning else self.of.reading))
             else:
                 sums[after] += weight
 

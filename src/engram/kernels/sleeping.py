@@ -26,7 +26,7 @@ def begin(address, learn):
     place, hold, until = pointer(p.place, I4), pointer(p.hold, I4), pointer(p.until, I4)
     values, n_all = pointer(p.values, REAL), p.n_all
     p.n_awake, p.n_fired, p.n_fired_all = 0, 0, 0
-    p.scale, p.large, p.ready = 1.0, 0, -1
+    p.scale, p.large, p.ready, p.learning = 1.0, 0, -1, learn and p.learns
     for j in range(n_all):
         place[j] = -1
     for j in range(n_all):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engram.errors import ConfigError
+from engram.networks.conv import conv
 from engram.networks.network import Network
 from engram.networks.two_layers import two_layers
 from engram.plasticity.base import LearningRule
@@ -25,7 +26,7 @@ DIEHL_COOK = "diehl-cook"
 DESCRIBED_IN_CODE = "described-in-code"
 """The name of a network that was given as an object."""
 
-NETWORKS: dict[str, Callable[..., Network]] = {"two-layers": two_layers}
+NETWORKS: dict[str, Callable[..., Network]] = {"two-layers": two_layers, "conv": conv}
 """Functions that describe networks, by name."""
 
 

@@ -60,6 +60,8 @@ class AdaptiveThreshold:
     shared : bool
         Whether the neurons of a map, which lie along the first axis of the population's shape, have one threshold, that
         each of their spikes raises: neurons that share a filter are equally hard to excite at every position.
+    reading : float
+        What it is multiplied by while the neurons do not learn: below 1, what kept them apart lets several answer.
     """
 
     start: float = 20.0
@@ -67,12 +69,14 @@ class AdaptiveThreshold:
     plus_decay: float = 1.0
     tau: float = 1e7
     shared: bool = False
+    reading: float = 1.0
 
     def __post_init__(self):
         check_finite("start of the threshold", self.start, "mV")
         check_positive("plus of the threshold", self.plus, "mV", or_zero=True)
         check_positive("tau of the threshold", self.tau, "ms")
         check_finite("plus_decay of the threshold", self.plus_decay)
+        check_positive("reading of the threshold", self.reading, or_zero=True)
         if not 0 < self.plus_decay <= 1:
             raise ConfigError(f"plus_decay of the threshold must be above 0 and at most 1, got {self.plus_decay!r}.")
 
@@ -254,6 +258,10 @@ class Network:
     def plastic(self) -> list[Projection]:
         """The projections that learn."""
         return [p for p in self.projections if p.rule is not None]
+
+    def learns(self, population: str) -> bool:
+        """Whether a projection that learns reaches a population."""
+        return any(p.after == population for p in self.plastic)
 
     @property
     def layers(self) -> list[str]:

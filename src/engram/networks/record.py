@@ -14,17 +14,17 @@ import numpy as np
 
 from engram.errors import ConfigError
 from engram.networks.network import AdaptiveThreshold, Input, Network, Population
-from engram.neurons import ALIF, LIF, AdEx, ConductanceLIF
+from engram.neurons import ALIF, IF, LIF, AdEx, ConductanceLIF
 from engram.neurons.base import Neuron
 from engram.plasticity.base import LearningRule
 from engram.plasticity.records import recorded_name, rule_from_record, rule_record
-from engram.projections import AllButOwn, Convolution, Dense, Local, OneToOne, Sparse, Uniform
+from engram.projections import AllButOwn, Convolution, Dense, Local, OneToOne, Pooling, Sparse, Uniform
 from engram.projections.base import Projection
 from engram.validation import plain_number
 
 PARTS = {
     kind.__name__: kind
-    for kind in (ConductanceLIF, LIF, ALIF, AdEx, Dense, OneToOne, AllButOwn, Sparse, Convolution, Local)
+    for kind in (ConductanceLIF, IF, LIF, ALIF, AdEx, Dense, OneToOne, AllButOwn, Sparse, Convolution, Local, Pooling)
 }
 """The neurons and projections that come with engram, by the name that a record has for them."""
 

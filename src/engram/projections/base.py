@@ -176,6 +176,9 @@ class Projection:
         By which the weights learn; None for fixed ones. A plastic projection has one delay for all its synapses.
     name : str
         By which its weights are known; ``before_after`` by default.
+    reading : float
+        What fixed weights are multiplied by while the neurons that they reach do not learn: competition that is to
+        leave one winner in learning may leave several in reading.
     """
 
     before: str
@@ -185,6 +188,7 @@ class Projection:
     delay: float | np.ndarray | Callable = 0.0
     rule: LearningRule | None = None
     name: str = ""
+    reading: float = 1.0
 
     layout: ClassVar[str] = "listed"
 
@@ -195,6 +199,14 @@ class Projection:
             object.__setattr__(self, "delay", np.asarray(self.delay, np.float64))
         if self.has_one_delay:
             check_positive(f"delay of {self.name}", self.delay, "ms", or_zero=True)
+        check_finite(f"reading of {self.name}", self.reading)
+        if self.rule is not None and self.reading != 1.0:
+            raise ConfigError(f"{self.name} learns and reads by the same weights; leave reading={self.reading!r} out.")
+        if self.reading != 1.0 and (self.layout != "listed" or not self.has_one_delay):
+            raise ConfigError(
+                f"{self.name} cannot have other weights while reading; use a Sparse with one delay, or leave"
+                f" reading={self.reading!r} out."
+            )
         if self.rule is not None and not isinstance(self.rule, LearningRule):
             raise ConfigError(f"rule of {self.name} must be a rule, such as Triplet(), got {self.rule!r}.")
         if self.rule is not None and not self.has_one_delay:

@@ -7,7 +7,7 @@ the same sums in the same order as from a list.
 from __future__ import annotations
 
 from engram.kernels.parts import I4, I8, REAL, part, pointer, record
-from engram.kernels.projections.spikes import arrivals, over, row_to_add_to
+from engram.kernels.projections.spikes import arrivals, factor_of, over, row_to_add_to
 from engram.kernels.records import POPULATION, PROJECTION
 
 
@@ -22,9 +22,9 @@ def gather(address, s, first, n, now):
             row, filled = row_to_add_to(p, after, first + k)
             if not filled:
                 _clear(row, after.n_lanes)
-            index = pointer(spikes, I4)
+            index, factor = pointer(spikes, I4), factor_of(p, after)
             for c in range(count):
-                _add(p, row, I8(index[c]))
+                _add(p, row, I8(index[c]), factor)
         if first + k == 0:
             over(p, s)
     return 0
@@ -37,7 +37,7 @@ def _clear(row, n):
 
 
 @part
-def _add(p, row, i):
+def _add(p, row, i, factor):
     """Add the filters' weights to the neurons whose patches hold sender i; see `geometry` of a Convolution."""
     g = pointer(p.geometry, I8)
     size, stride, padding = g[0], g[1], g[2]
@@ -53,4 +53,4 @@ def _add(p, row, i):
         for r in range(top, bottom + 1):
             at, of = (m * height + r) * width, begin + (y - r * stride) * size + x
             for c in range(left, right + 1):
-                row[at + c] += weights[of - c * stride]
+                row[at + c] += weights[of - c * stride] * factor

@@ -120,6 +120,12 @@ def row_to_add_to(p, after, k):
 
 
 @part
+def factor_of(p, after):
+    """What listed weights are multiplied by in this run."""
+    return REAL(1.0) if after.learning else REAL(p.reading)
+
+
+@part
 def to_rest(address, t):
     """Nothing is under way."""
     p = record(address, PROJECTION)

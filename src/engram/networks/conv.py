@@ -1,0 +1,81 @@
+"""A spiking convolution: filters that compete for patches, and pooling that forgets exactly where they were found."""
+
+from __future__ import annotations
+
+from engram.errors import ConfigError
+from engram.networks.network import AdaptiveThreshold, Network, Population
+from engram.neurons import IF
+from engram.plasticity.base import LearningRule
+from engram.projections import Convolution, Pooling, Uniform
+
+_BARRED = -200.0
+"""What the first spike at a position takes from all neurons there, while they learn: they stay silent for this image."""
+_RIVALRY = -0.8
+"""The same while they read: who spikes holds the others back, but does not silence them."""
+
+
+def conv(
+    shape, rule: LearningRule, dt: float, integrator: str, dtype: str, *,
+    maps: int = 64, size: int = 7, padding: int = 1, pool: int = 8, pool_stride: int = 4,
+) -> Network:  # fmt: skip
+    """Filters that all positions share and that compete at each position, and pooling over windows of positions.
+
+    Made for the preset ``"conv"``: inputs spike once, the brighter the earlier; membranes integrate without a leak; the
+    first neuron of a position to reach its threshold learns the patch and silences the others there. All positions of a
+    map share a filter and a threshold, which its spikes raise, so that the maps divide the patches among themselves.
+    Read, a network has lower thresholds and a weaker competition: several maps answer at a position, as often as the
+    patch fits them. A neuron of the layer above counts the steps in which its map found anything in its window.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the images: (height, width).
+    rule : LearningRule
+    dt : float
+        ms.
+    integrator, dtype : str
+    maps : int
+        How many filters.
+    size, padding : int
+        Side of a filter, and places beyond the border that it may reach.
+    pool, pool_stride : int
+        Side of a window, in positions, and from one window to the next.
+
+    Returns
+    -------
+    Network
+        With the input ``image`` and the populations ``maps`` and ``pooled``.
+
+    Raises
+    ------
+    ConfigError
+        If filters or windows do not fit the image.
+    """
+    if len(shape) != 2:
+        raise ConfigError(f"The network conv needs images of a height and a width, got {tuple(shape)}.")
+    uniform = 2.0 / size
+    filters = Convolution(
+        before="image", after="maps", size=size, padding=padding, weights=Uniform(-uniform, uniform), rule=rule
+    )
+    rivals = Convolution(
+        before="maps", after="maps", size=1, channel="pulse", weights=_BARRED, reading=_RIVALRY / _BARRED, name="rivals"
+    )
+    windows = Pooling(before="maps", after="pooled", size=pool, stride=pool_stride, channel="pulse", name="windows")
+    positions = filters.output_shape(shape, maps)
+    return Network(
+        inputs={"image": shape},
+        populations={
+            "maps": Population(positions, IF(v_thresh=0.5), _threshold(maps)),
+            "pooled": Population(windows.output_shape(positions, maps), IF(v_thresh=0.5)),
+        },
+        projections=[filters, rivals, windows],
+        dt=dt,
+        integrator=integrator,
+        dtype=dtype,
+        readout="pooled",
+    )
+
+
+def _threshold(maps: int) -> AdaptiveThreshold:
+    """Of the maps: it settles within some 25 images where a map spikes as often as the others."""
+    return AdaptiveThreshold(start=5.0, plus=0.0016 * maps, tau=500.0, shared=True, reading=0.25)

@@ -1,0 +1,199 @@
+"""The network conv and what it is made of: neurons without a leak, pooling, thresholds of maps, competition that differs
+between learning and reading."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engram import Network, Population, Protocol, SelfNormalizing, Simulator, TrainingConfig, simulate
+from engram.errors import ConfigError
+from engram.networks import AdaptiveThreshold
+from engram.neurons import IF
+from engram.plasticity import Triplet
+from engram.projections import Convolution, Dense, Pooling, Uniform
+from engram.sources import Latency
+
+NEVER = 1e9
+
+
+def small_conv(**options) -> TrainingConfig:
+    own = {"maps": 3, "size": 3, "pool": 4, "pool_stride": 2, **options}
+    return TrainingConfig(network={"kind": "conv", **own}, constants={"a_tar": 1 / 9})
+
+
+def images(n: int = 6) -> np.ndarray:
+    """Bars of any direction and brightness on 8 × 8 pixels."""
+    random = np.random.default_rng(3)
+    y, x = np.mgrid[:8, :8] - 3.5
+    angle, shift = random.uniform(0, np.pi, n)[:, None, None], random.uniform(-2, 2, n)[:, None, None]
+    bars = np.maximum(0.0, 2.0 - np.abs(x * np.cos(angle) + y * np.sin(angle) + shift))
+    return (120 * bars).astype(np.uint8).reshape(n, -1)
+
+
+def simulator_of(config: TrainingConfig, kernel: str = "compiled") -> Simulator:
+    return Simulator(
+        config.make_network((8, 8)), source=config.make_source(), protocol=config.make_protocol(), kernel=kernel
+    )
+
+
+def test_compiled_conv_equals_the_reference_to_the_bit():
+    ours, reference = (simulator_of(small_conv(), kernel) for kernel in ("compiled", "reference"))
+    for simulator in (ours, reference):
+        simulator.train(images(), np.linspace(0, 1, 6))
+    for name, tensor in reference.state.tensors().items():
+        np.testing.assert_array_equal(ours.state.tensors()[name], tensor, err_msg=name)
+    expected = reference.count_spikes(images())[0]
+    assert expected.sum() > 50
+    np.testing.assert_array_equal(ours.count_spikes(images())[0], expected)
+
+
+def test_potential_is_the_product_of_weights_and_intensities():
+    weights, intensity, n_steps = np.array([1.0, -0.5, 0.25]), np.array([1.0, 0.6, 0.2]), 51
+    network = Network(
+        inputs={"in": 3},
+        populations={"a": Population(1, IF(v_thresh=NEVER))},
+        projections=[Dense(before="in", after="a", weights=weights[:, np.newaxis])],
+        dt=1.0,
+        dtype="float64",
+    )
+    spikes = Latency().encode(255 * intensity, n_steps, 1.0, 2.0, None)
+    result = simulate(network, spikes=spikes, n_steps=n_steps, record={"a": ["v"]})
+    assert result.recording["a.v"].ravel()[-1] == pytest.approx((n_steps - 1) * weights @ intensity)
+
+
+def test_pulses_are_added_once():
+    network = Network(
+        inputs={"in": 1},
+        populations={"a": Population(1, IF(v_thresh=2.5))},
+        projections=[Dense(before="in", after="a", channel="pulse", weights=1.0)],
+    )
+    result = simulate(network, spikes=([0] * 7, range(7)), n_steps=9)
+    assert result.spikes["a"].tolist() == [[0, 3], [0, 6]]
+
+
+def pooled(size: int, stride: int, after) -> Network:
+    return Network(
+        inputs={"in": (2, 4, 4)},
+        populations={"a": Population(after, IF(v_thresh=NEVER))},
+        projections=[Pooling(before="in", after="a", size=size, stride=stride)],
+        dtype="float64",
+    )
+
+
+@pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 1), (4, 4)])
+def test_pooling_sums_windows_of_each_map(size, stride):
+    image = np.random.default_rng(0).random((2, 4, 4)) < 0.5
+    windows = np.lib.stride_tricks.sliding_window_view(image, (size, size), axis=(1, 2))[:, ::stride, ::stride]
+    network = pooled(size, stride, windows.shape[:3])
+    result = simulate(
+        network, spikes=(np.flatnonzero(image), np.zeros(image.sum(), int)), n_steps=1, record={"a": ["i"]}
+    )
+    np.testing.assert_array_equal(result.recording["a.i"].reshape(windows.shape[:3]), windows.sum(axis=(3, 4)))
+
+
+def test_pooling_keeps_the_number_of_maps_and_does_not_learn():
+    with pytest.raises(ConfigError, match="in_a pools each map by itself, but in has 2 maps and a has 3"):
+        pooled(2, 2, (3, 2, 2))
+    with pytest.raises(ConfigError, match="in_a pools and does not learn"):
+        Pooling(before="in", after="a", size=2, rule=Triplet())
+
+
+def test_neurons_of_a_map_share_their_threshold():
+    network = Network(
+        inputs={"in": 2},
+        populations={"a": Population((2, 1, 3), IF(), AdaptiveThreshold(start=1.0, plus=0.5, tau=1e9, shared=True))},
+        projections=[Dense(before="in", after="a", weights=np.repeat([[9.0], [0.0]], 6, axis=1) * [1, 0, 0, 0, 0, 0])],
+    )
+    simulator = Simulator(network)
+    spikes = {"in": (np.array([0], np.int32), np.array([0, 1], np.int64))}
+    simulator.run(spikes, 3, learn=True)
+    theta = simulator.state.a.theta
+    assert theta.tolist() == pytest.approx([2.0] * 3 + [1.0] * 3)  # a spike in each of two steps
+
+
+def competing(reading: float) -> Network:
+    """Input 0 drives neuron 0, whose spike holds neuron 1 back."""
+    return Network(
+        inputs={"in": (1, 1)},
+        populations={"a": Population((2, 1, 1), IF(v_thresh=1.0), AdaptiveThreshold(start=4.0, plus=0.0, reading=0.5))},
+        projections=[
+            Convolution(before="in", after="a", size=1, weights=[4.0, 3.0], rule=SelfNormalizing(eta=1e-9)),
+            Convolution(before="a", after="a", size=1, channel="pulse", weights=-100.0, reading=reading, name="rivals"),
+        ],
+    )
+
+
+@pytest.mark.parametrize("kernel", ["compiled", "reference"])
+def test_thresholds_and_competition_are_weaker_in_reading(kernel):
+    protocol = Protocol(shown=4.0, blank=0.0, min_spikes=0, at_rest=True)
+    white = np.full((1, 1), 255)
+    found = {}
+    for reading in (1.0, 0.0):
+        simulator = Simulator(competing(reading), source=Latency(), protocol=protocol, kernel=kernel)
+        found[reading] = simulator.count_spikes(white)[0].tolist()[0], simulator.train(white)[0].tolist()[0]
+    # From the second step on 2 and 1.5 a step, above 3 in reading, 5 in learning.
+    assert found[0.0] == ([3, 2], [1, 0])
+    assert found[1.0] == ([1, 0], [1, 0])
+
+
+def test_only_listed_fixed_weights_can_differ_in_reading():
+    with pytest.raises(ConfigError, match=r"in_a learns and reads by the same weights; leave reading=0\.5 out"):
+        Convolution(before="in", after="a", size=1, rule=Triplet(), reading=0.5)
+    with pytest.raises(ConfigError, match="in_a cannot have other weights while reading; use a Sparse"):
+        Dense(before="in", after="a", reading=0.5)
+
+
+@pytest.mark.parametrize("kernel", ["compiled", "reference"])
+def test_cleared_traces_teach_nothing_of_the_image_before(kernel):
+    rule = SelfNormalizing(eta=1.0, x_tar=0.1, tau_pre=1e6, count="current")
+    network = Network(
+        inputs={"in": 2},
+        populations={"a": Population(1, IF(v_thresh=3.0))},
+        projections=[Dense(before="in", after="a", weights=3.0, rule=rule)],
+    )
+    for clear, expected in ((False, [0.1, 0.1]), (True, [0.0, 0.2])):
+        protocol = Protocol(shown=4.0, blank=0.0, min_spikes=0, at_rest=True, clear_traces=clear)
+        simulator = Simulator(network, source=Latency(), protocol=protocol, kernel=kernel)
+        simulator.train(np.array([[255, 0]]))
+        simulator.state.weights[:] = 3.0
+        simulator.train(np.array([[0, 255]]))
+        assert simulator.state.weights.ravel() == pytest.approx(expected)
+
+
+# The network by name.
+
+
+def test_the_network_brings_its_preset_and_source():
+    config = TrainingConfig(network="conv")
+    assert (config.preset, config.source) == ("conv", "latency")
+    assert config.make_rule().variant == "smin"
+    assert config.make_protocol().clear_traces
+    assert TrainingConfig.from_dict(config.to_dict()) == config
+    given = TrainingConfig(network="conv", preset="sharp", source="ramp")
+    assert (given.preset, given.source) == ("sharp", "ramp")
+    assert (TrainingConfig().preset, TrainingConfig().source) == ("paper", "poisson")
+
+
+def test_the_shape_of_conv_follows_from_the_image():
+    network = TrainingConfig(network="conv").make_network((28, 28))
+    assert {name: p.shape for name, p in network.populations.items()} == {"maps": (64, 24, 24), "pooled": (64, 5, 5)}
+    assert network.readout == "pooled"
+    assert network.layers == ["maps"]
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "message"),
+    [
+        ({"size": 40}, (28, 28), "image_maps has filters of 40 on a height of 28"),
+        ({"pool_stride": 3}, (28, 28), "windows leaves out the last 1 of a height of 24"),
+        ({"pool": 30}, (28, 28), "windows has filters of 30 on a height of 24"),
+        ({"maps": 0}, (28, 28), "size of a population must be"),
+        ({"maps": 4000}, (28, 28), "synapses, more than the .* that fit into memory"),
+        ({}, 784, "The network conv needs images of a height and a width"),
+    ],
+)
+def test_what_does_not_fit_is_told_where_the_network_is_described(options, shape, message):
+    config = TrainingConfig(network={"kind": "conv", **options})
+    with pytest.raises(ConfigError, match=message):
+        config.make_network(shape)
