@@ -1,5 +1,5 @@
-"""The network conv and what it is made of: neurons without a leak, pooling, thresholds of maps, competition that differs
-between learning and reading."""
+"""The network conv and what it is made of: neurons without a leak, pooling, thresholds of maps, weaker competition in
+reading."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engram.errors import ConfigError
 from engram.networks import AdaptiveThreshold
 from engram.neurons import IF
 from engram.plasticity import Triplet
-from engram.projections import Convolution, Dense, Pooling, Uniform
+from engram.projections import Convolution, Dense, Pooling
 from engram.sources import Latency
 
 NEVER = 1e9

@@ -1,4 +1,4 @@
-"""A spiking convolution: filters that compete for patches, and pooling that forgets exactly where they were found."""
+"""A spiking convolution: filters that compete for patches, and pooling that forgets where exactly they were found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engram.plasticity.base import LearningRule
 from engram.projections import Convolution, Pooling, Uniform
 
 _BARRED = -200.0
-"""What the first spike at a position takes from all neurons there, while they learn: they stay silent for this image."""
+"""What a position's first spike takes from all neurons there, while they learn: they stay silent for this image."""
 _RIVALRY = -0.8
 """The same while they read: who spikes holds the others back, but does not silence them."""
 
@@ -21,10 +21,10 @@ def conv(
     """Filters that all positions share and that compete at each position, and pooling over windows of positions.
 
     Made for the preset ``"conv"``: inputs spike once, the brighter the earlier; membranes integrate without a leak; the
-    first neuron of a position to reach its threshold learns the patch and silences the others there. All positions of a
-    map share a filter and a threshold, which its spikes raise, so that the maps divide the patches among themselves.
-    Read, a network has lower thresholds and a weaker competition: several maps answer at a position, as often as the
-    patch fits them. A neuron of the layer above counts the steps in which its map found anything in its window.
+    first neuron of a position to reach its threshold learns the patch and silences the others there. All positions of
+    a map share a filter and a threshold, which its spikes raise, so that the maps divide the patches among themselves.
+    While it reads, thresholds are lower and the competition is weaker: several maps answer at a position, as often as
+    the patch fits them. A neuron of the layer above counts the steps in which its map found anything in its window.
 
     Parameters
     ----------

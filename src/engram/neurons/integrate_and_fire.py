@@ -36,8 +36,8 @@ class IF(Neuron):
 
     References
     ----------
-    .. [1] H. Mostafa, Supervised learning based on temporal coding in spiking neural networks, *IEEE Trans. Neural Netw.
-       Learn. Syst.* 29:3227 (2018), whose synaptic currents decay; here they stay.
+    .. [1] H. Mostafa, Supervised learning based on temporal coding in spiking neural networks, *IEEE Trans. Neural
+       Netw. Learn. Syst.* 29:3227 (2018), whose synaptic currents decay; here they stay.
 
     Examples
     --------
