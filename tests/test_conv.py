@@ -6,8 +6,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engram import Network, Population, Protocol, SelfNormalizing, Simulator, TrainingConfig, simulate
-from engram.errors import ConfigError
+from engram import (
+    Network,
+    Population,
+    Protocol,
+    SelfNormalizing,
+    Simulator,
+    STDPClassifier,
+    TrainingConfig,
+    simulate,
+)
+from engram.datasets import load
+from engram.errors import ConfigError, DataError
+from engram.figures import spike_maps
 from engram.networks import AdaptiveThreshold
 from engram.neurons import IF
 from engram.plasticity import Triplet
@@ -197,3 +208,34 @@ def test_what_does_not_fit_is_told_where_the_network_is_described(options, shape
     config = TrainingConfig(network={"kind": "conv", **options})
     with pytest.raises(ConfigError, match=message):
         config.make_network(shape)
+
+
+def test_the_classifier_learns_with_a_convolution_and_reads_by_regression(tmp_path):
+    digits = load("digits")
+    given, labels = digits.train_images[:200], digits.train_labels[:200]
+    classifier = STDPClassifier(network={"kind": "conv", "maps": 8}, epochs=1).fit(given.reshape(-1, 28, 28), labels)
+    assert classifier.model_.scheme == "logistic"
+    answers = classifier.predict(digits.test_images[:100].reshape(-1, 28, 28))
+    assert np.mean(answers == digits.test_labels[:100]) > 0.8
+    classifier.save(tmp_path / "conv.safetensors")
+    again = STDPClassifier.load(tmp_path / "conv.safetensors")
+    np.testing.assert_array_equal(again.predict(digits.test_images[:100].reshape(-1, 28, 28)), answers)
+
+
+# Pictures.
+
+
+def test_a_layers_spikes_are_drawn_map_by_map():
+    counts = np.arange(2 * 3 * 3).reshape(2, 3, 3)
+    figure = spike_maps(np.eye(5), (5, 5), {"maps": counts, "pooled": counts[:, :1, :1]}, title="read as 7")
+    titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
+    assert titles == ["image", "maps: 153 spikes in 2 maps of 3 × 3", "pooled: 9 spikes in 2 maps of 1 × 1"]
+    drawn = figure.axes[1].images[0].get_array()
+    assert drawn[1:4, 1:4].tolist() == counts[0].tolist()
+    assert drawn[1:4, 5:8].tolist() == counts[1].tolist()
+
+
+@pytest.mark.parametrize("counts", [{}, {"maps": np.zeros((3, 3), int)}, {"maps": np.zeros((1, 3, 3))}])
+def test_what_is_no_map_of_counts_is_not_drawn(counts):
+    with pytest.raises(DataError, match="counts of"):
+        spike_maps(np.eye(5), (5, 5), counts)

@@ -35,7 +35,7 @@ def test_examples_in_the_documentation_run(module):
 
 
 def test_every_listed_model_is_there_and_every_file_is_listed():
-    assert NAMES == ["mnist-100", "mnist-400"]
+    assert NAMES == ["mnist-100", "mnist-400", "mnist-conv"]
     assert {path.stem for path in FOLDER.glob("*.safetensors")} == set(NAMES)
 
 

@@ -123,11 +123,11 @@ class TrainingConfig:
     source_constants: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        preset = self.preset or preset_of(_network_table(self.network).get("kind", DIEHL_COOK))
-        object.__setattr__(self, "preset", preset)
-        if not self.source:
-            check_choice("preset", preset, tuple(PRESETS))
-            object.__setattr__(self, "source", PRESETS[preset].source)
+        if self.preset in ("", None):
+            object.__setattr__(self, "preset", preset_of(self.network))
+        if self.source in ("", None):
+            check_choice("preset", self.preset, tuple(PRESETS))
+            object.__setattr__(self, "source", PRESETS[self.preset].source)
         if isinstance(self.source, Mapping):
             name, constants = _source_in(self.source)
             object.__setattr__(self, "source", name)

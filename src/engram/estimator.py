@@ -194,7 +194,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "preset": config.preset,
             "epochs": config.epochs,
             "dt": model.network.dt,
-            "scheme": record.get("scheme", "proportion"),
+            "scheme": record.get("scheme", model.scheme),
             "value_range": tuple(record["value_range"]),
             "image_shape": model.image_shape,
             "input_gain": config.input_gain,
@@ -319,8 +319,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     def _preset(self) -> str:
         """The preset's name: by default that of the network."""
-        option = _network_option(self.network)
-        preset = self.preset or preset_of(option if isinstance(option, str) else option.get("kind", ""))
+        preset = self.preset or preset_of(self.network)
         check_choice("preset", preset, tuple(PRESETS))
         return preset
 
@@ -469,8 +468,8 @@ class STDPClassifier(ClassifierMixin, _Network):
         Passes over the images; by default as many whole passes as show about 10,000 images.
     dt : float
         Time step, ms.
-    scheme : {"proportion", "mean", "logistic"}
-        How spike counts are read, see :class:`engram.readout.Readout`.
+    scheme : {"proportion", "mean", "logistic"}, optional
+        How spike counts are read, see :class:`engram.readout.Readout`; by default what suits the preset.
     value_range : "auto" or pair of float
         The values of `X` that stand for black and white; what lies outside is clipped. "auto" finds the scale of the
         images given first, see :func:`engram.datasets.scale.find_value_range`, and turns it round where they have dark
@@ -552,7 +551,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         preset: str | None = None,
         epochs: int | None = None,
         dt: float = 0.5,
-        scheme: str = "proportion",
+        scheme: str | None = None,
         value_range: str | tuple[float, float] = "auto",
         image_shape: tuple[int, int] | None = None,
         input_gain: float | str = "auto",
@@ -608,7 +607,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         ConfigError
             If a parameter cannot be used.
         """
-        check_choice("scheme", self.scheme, SCHEMES)
+        self._scheme()
         start = self._start_of_fit()
         X, shape, y = self._images_and_classes(X, y, reset=True)
         classes = np.unique(y)
@@ -665,7 +664,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         In a model that the command line trained, the first call replaces the labels: its file does not tell what they
         were made of.
         """
-        check_choice("scheme", self.scheme, SCHEMES)
+        self._scheme()
         fitted = hasattr(self, "model_")
         if not fitted and classes is None:
             raise DataError("classes must be given on the first call to partial_fit.")
@@ -774,7 +773,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             Rows sum to 1; all classes are equal where no neuron fired.
         """
         votes = self._votes(X)
-        if self.scheme == "logistic":
+        if self._scheme() == "logistic":
             votes = np.exp(votes - votes.max(axis=1, keepdims=True))
         total = votes.sum(axis=1, keepdims=True)
         return np.divide(votes, total, out=np.full_like(votes, 1 / votes.shape[1]), where=total > 0)
@@ -800,15 +799,20 @@ class STDPClassifier(ClassifierMixin, _Network):
         return tags
 
     def _classes_of(self, counts: np.ndarray) -> np.ndarray:
-        check_choice("scheme", self.scheme, SCHEMES)
-        return self.classes_[np.argmax(self.model_.readout.scores(counts, self.scheme), axis=1)]
+        return self.classes_[np.argmax(self.model_.readout.scores(counts, self._scheme()), axis=1)]
+
+    def _scheme(self) -> str:
+        """The way to read spike counts: by default what suits the preset."""
+        scheme = self.scheme or PRESETS[self._preset()].scheme
+        check_choice("scheme", scheme, SCHEMES)
+        return scheme
 
     def _votes(self, X) -> np.ndarray:
         """Scores by the scheme; those that count spikes as shares, all zero where no neuron fired."""
         check_is_fitted(self)
-        check_choice("scheme", self.scheme, SCHEMES)
-        scores = self.model_.readout.scores(self._counts(X), self.scheme)
-        if self.scheme == "logistic":
+        scheme = self._scheme()
+        scores = self.model_.readout.scores(self._counts(X), scheme)
+        if scheme == "logistic":
             return scores
         total = scores.sum(axis=1, keepdims=True)
         return scores / np.where(total > 0, total, 1.0)
@@ -828,7 +832,7 @@ class STDPClassifier(ClassifierMixin, _Network):
 
     def _record(self) -> dict[str, Any]:
         kind = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(self.classes_.dtype.kind, "str")
-        return {**super()._record(), "scheme": self.scheme, "classes": self.classes_.tolist(), "classes_are": kind}
+        return {**super()._record(), "scheme": self._scheme(), "classes": self.classes_.tolist(), "classes_are": kind}
 
     def _extra_tensors(self) -> dict[str, np.ndarray]:
         return {} if self._evidence is None else self._evidence.to_tensors()

@@ -12,6 +12,7 @@ from engram.datasets.scale import PIXELS, ValueRange
 from engram.errors import ConfigError
 from engram.networks import DiehlCook, Network, Protocol
 from engram.plasticity.base import LearningRule
+from engram.presets import scheme_of
 from engram.projections.base import Projection, column_norms
 from engram.readout import Readout
 from engram.simulator import Simulator
@@ -121,6 +122,11 @@ class Model:
     def class_name(self, label: int | None) -> str:
         """What a class is called: its name, or its number where it has none; "none" for no class."""
         return "none" if label is None else self.class_names.get(int(label), str(int(label)))
+
+    @property
+    def scheme(self) -> str:
+        """The way to read a class from its spike counts that suits it: that of its preset."""
+        return scheme_of(self.config)
 
     @property
     def layers(self) -> list[Layer]:

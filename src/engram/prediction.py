@@ -70,7 +70,7 @@ class Answer:
         }
 
 
-def read_pictures(model: Model, paths: Sequence[Path], scheme: str = "proportion") -> list[Answer]:
+def read_pictures(model: Model, paths: Sequence[Path], scheme: str | None = None) -> list[Answer]:
     """Prepare files as the model's training data were, and read them.
 
     Parameters
@@ -78,7 +78,8 @@ def read_pictures(model: Model, paths: Sequence[Path], scheme: str = "proportion
     model : Model
     paths : sequence of Path
         Pictures, arrays, recordings or tables, see :func:`engram.model_input.samples`.
-    scheme : {"proportion", "mean", "logistic"}
+    scheme : {"proportion", "mean", "logistic"}, optional
+        By default what suits the model.
 
     Returns
     -------
@@ -94,7 +95,7 @@ def read_pictures(model: Model, paths: Sequence[Path], scheme: str = "proportion
     simulator = model.simulator()
     shown = [sample.shown_by(simulator.source) for _, _, sample in found]
     counts, _ = simulator.count_spikes(shown, threads=default_threads())
-    scores = model.readout.scores(counts, scheme)
+    scores = model.readout.scores(counts, scheme or model.scheme)
     return [
         _answer(model, path, row, sample, count, score)
         for (path, row, sample), count, score in zip(found, counts, scores, strict=True)

@@ -25,7 +25,10 @@ The rule keeps signed filters of the same norm; its constants suit filters of 7 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from engram.readout import HEADLINE
 
 IMAGES_PER_NEURON = 5
 """Of the sharp preset: the time constant of the thresholds, in images shown, per neuron."""
@@ -45,6 +48,8 @@ class Preset:
         Decay of the adaptive threshold, ms per neuron; 0 for the network's own default.
     source : str
         What makes spikes of images, by name.
+    scheme : str
+        The way to read a class from spike counts that suits it, see :class:`engram.readout.Readout`.
     """
 
     network: dict = field(default_factory=dict)
@@ -52,6 +57,7 @@ class Preset:
     rules: dict = field(default_factory=dict)
     tau_theta_per_neuron: float = 0.0
     source: str = "poisson"
+    scheme: str = HEADLINE
 
     def network_options(self, n_neurons: int) -> dict:
         """The fields of the network, given its size."""
@@ -106,6 +112,7 @@ PRESETS = {
             },
         },
         source="latency",
+        scheme="logistic",
     ),
 }  # fmt: skip
 
@@ -113,6 +120,12 @@ OF_NETWORK = {"conv": "conv"}
 """The presets of networks that have one of their own, by the network's name."""
 
 
-def preset_of(network: str) -> str:
-    """The preset that a network has unless another is given."""
-    return OF_NETWORK.get(network, "paper")
+def preset_of(network) -> str:
+    """The preset that a network has unless another is given; the network by its name, or as a table of options."""
+    name = network.get("kind") if isinstance(network, Mapping) else network
+    return OF_NETWORK.get(name, "paper") if isinstance(name, str) else "paper"
+
+
+def scheme_of(options: Mapping) -> str:
+    """The way to read spike counts that suits a run's options."""
+    return PRESETS.get(options.get("preset"), PRESETS["paper"]).scheme

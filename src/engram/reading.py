@@ -24,8 +24,6 @@ OWN = "own"
 """The network that learned, with all its layers, in place of the tutorial's."""
 """What can read."""
 
-_SCHEME = "proportion"
-
 RATE_OF_WHITE = "input rate of white"
 _SMOOTHED_MS = 5.0
 
@@ -278,7 +276,7 @@ def _by_own(model: Model, picture: PreparedImage) -> dict:
     simulator = model.simulator(kernel="reference")
     shown = simulator.presentation_of(picture.shown_by(simulator.source))
     heard = bool(model.readout.answered(shown.counts[np.newaxis])[0])
-    answer = int(model.readout.predict(shown.counts[np.newaxis], _SCHEME)[0]) if heard else None
+    answer = int(model.readout.predict(shown.counts[np.newaxis], model.scheme)[0]) if heard else None
     dt = float(model.network.dt)
     rate, title = simulator.source.rate_of_white(shown.n_shown, dt, shown.intensity), RATE_OF_WHITE
     if rate is None:

@@ -16,7 +16,7 @@ from engram.model_file import load_model
 from engram.model_input import load_for
 from engram.networks import DiehlCook
 from engram.plasticity.normalization import target_norm
-from engram.readout import HEADLINE, RunningAccuracy
+from engram.readout import RunningAccuracy
 from engram.receptive_fields import fields_of, filters_of
 from engram.run_folder import RunFolder
 from engram.samples import samples_of
@@ -96,9 +96,9 @@ def draw_run(
     if dataset is not None and len(dataset.test_images):
         drawn |= draw_presentation(model, dataset)
     if evaluation is not None:
-        matrix = evaluation.confusion[HEADLINE]
+        matrix = evaluation.confusion[model.scheme]
         classes = [model.class_name(label) for label in evaluation.classes]
-        drawn["confusion"] = figures.confusion(matrix, classes, evaluation.accuracy[HEADLINE])
+        drawn["confusion"] = figures.confusion(matrix, classes, evaluation.accuracy[model.scheme])
     return [path for name, figure in drawn.items() for path in figures.save(figure, folder.figures / name)]
 
 
@@ -154,7 +154,7 @@ def draw_presentation(model: Model, dataset: Dataset, number: int = 0) -> dict:
     title = None
     if model.readout is not None:
         counts = shown.counts[np.newaxis]
-        answer = model.class_name(model.readout.predict(counts, HEADLINE)[0])
+        answer = model.class_name(model.readout.predict(counts, model.scheme)[0])
         title = f"{what}, {f'read as {answer}' if model.readout.answered(counts)[0] else 'without an answer'}"
     drawn = {"raster": _raster(model, shown, dataset.test_images[number], title)}
     if model.image_shape is not None:

@@ -126,10 +126,8 @@ def _is_control(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
-def accuracies(accuracy: dict) -> str:
+def accuracies(accuracy: dict, headline: str) -> str:
     """The accuracy that counts, in bold that was opened before, and the others beside it."""
-    from engram.readout import HEADLINE
-
     parts = {scheme: f"{100 * value:.2f} % ({plain(scheme)})" for scheme, value in accuracy.items()}
-    first = parts.pop(HEADLINE, None) or parts.pop(next(iter(parts)))
+    first = parts.pop(headline, None) or parts.pop(next(iter(parts)))
     return f"{first}[/]" + (f"; otherwise {', '.join(parts.values())}" if parts else "")

@@ -92,7 +92,7 @@ def info(
                   f"  unassigned: {trained.readout.unassigned_neurons}")  # fmt: skip
     accuracy = facts.get("summary", {}).get("accuracy")
     if accuracy:
-        out.print(f"accuracy   [bold]{accuracies(accuracy)}")
+        out.print(f"accuracy   [bold]{accuracies(accuracy, trained.scheme)}")
 
 
 def _parts_of(network) -> str:

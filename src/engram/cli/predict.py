@@ -14,7 +14,7 @@ from engram.cli.opening import labelled, open_model
 def predict(
     files: Annotated[list[Path], typer.Argument(metavar="MODEL IMAGE", help="A run folder, a model file or a name of 'engram models' (left out with --model); then pictures or arrays of any size, event recordings, or CSV files.", show_default=False)],
     model: Annotated[Optional[Path], typer.Option("--model", metavar="RUN|MODEL", help="The model, instead of as the first argument.")] = None,
-    scheme: Annotated[str, typer.Option(help="How spikes are read: mean, proportion or logistic.")] = "proportion",
+    scheme: Annotated[Optional[str], typer.Option(help="How spikes are read: mean, proportion or logistic.", show_default="what suits the model")] = None,
     source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
     figures: Annotated[Optional[Path], typer.Option(help="Draw each answer into this folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the answers as JSON.")] = False,
@@ -25,7 +25,8 @@ def predict(
     from engram.readout import SCHEMES
     from engram.validation import check_choice
 
-    check_choice("scheme", scheme, SCHEMES)
+    if scheme is not None:
+        check_choice("scheme", scheme, SCHEMES)
     images = files if model is not None else files[1:]
     model = model or files[0]
     if not images:

@@ -13,8 +13,8 @@ from engram.cli.opening import labelled, open_model
 
 def read(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or array files of any size; for a model of such, recordings.")],
-    network: Annotated[Optional[str], typer.Option(help="Which network reads: the tutorial's, or the one that learned, own.", show_default="tutorial, where the weights fit")] = None,
-    model: Annotated[Path, typer.Option(metavar="RUN|MODEL", help="Whose weights: a run folder, a model file, or a name of 'engram models'.")] = Path("mnist-400"),
+    network: Annotated[Optional[str], typer.Option(help="Which network reads: the tutorial's, or the one that learned, by its name, such as conv, or own.", show_default="tutorial, where the weights fit")] = None,
+    model: Annotated[Optional[Path], typer.Option(metavar="RUN|MODEL", help="Whose weights: a run folder, a model file, or a name of 'engram models'.", show_default="mnist-400, or mnist-conv for --network conv")] = None,
     preset: Annotated[str, typer.Option(help="Constants of the tutorial's network: its text's, or ours that gather more-evidence.")] = "more-evidence",
     source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
     folder: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the pictures are drawn.")] = Path("readings"),
@@ -24,6 +24,7 @@ def read(
     """Read digits and draw how: the image, the neurons that knew it, and every spike on the way."""
     from engram.reading import draw_reading, read_digit
 
+    model = model or Path("mnist-conv" if network == "conv" else "mnist-400")
     trained = labelled(open_model(model, source=source, quiet=quiet or json), model, quiet=quiet or json)
     told = []
     for image in images:

@@ -245,6 +245,8 @@ class Display(ProgressBar):
 
 
 def _print_summary(folder, summary: dict, display: Display) -> None:
+    from engram.presets import scheme_of
+
     norm = summary["l1_norm"]
     out.print(
         f"trained on {summary['examples']:,} images in {summary['seconds']:.1f} s"
@@ -255,7 +257,7 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
         evaluation = summary["evaluation"]
         out.print(
             f"[bold]test accuracy[/] on {evaluation['n_test']:,} held-out images:"
-            f" [bold]{accuracies(summary['accuracy'])}"
+            f" [bold]{accuracies(summary['accuracy'], scheme_of(folder.read_options()))}"
         )
         out.print(
             f"labels from {evaluation['n_label']:,} training images,"

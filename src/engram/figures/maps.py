@@ -11,13 +11,14 @@ import numpy as np
 from engram.errors import DataError
 from engram.figures.checks import check_image
 from engram.figures.fields import mosaic
-from engram.figures.style import AMOUNTS, GAP, SMALL, in_house_style, new_figure, picture_frame, plural
+from engram.figures.style import AMOUNTS, GAP, MAX_INCHES, SMALL, in_house_style, new_figure, picture_frame, plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_DRAWN = 100
 _INCHES = 4.2  # side of a layer's panel
+_IMAGE_INCHES = 2.0
 
 
 @in_house_style
@@ -59,8 +60,9 @@ def spike_maps(
     layers = {name: _maps(name, values) for name, values in counts.items()}
     if not layers:
         raise DataError("There are no maps to draw; give the counts of a population of shape (maps, height, width).")
-    figure = new_figure(2.2 + _INCHES * len(layers), _INCHES + 0.5)
-    grid = figure.add_gridspec(1, 1 + len(layers), width_ratios=[2.0, *[_INCHES] * len(layers)])
+    side = min(_INCHES, (MAX_INCHES - _IMAGE_INCHES) / len(layers))
+    figure = new_figure(_IMAGE_INCHES + side * len(layers), side + 0.5)
+    grid = figure.add_gridspec(1, 1 + len(layers), width_ratios=[_IMAGE_INCHES, *[side] * len(layers)])
     axes = figure.add_subplot(grid[0, 0])
     axes.imshow(image, cmap=AMOUNTS, vmin=0, vmax=float(image.max()) or 1.0)
     axes.set_title("image", fontsize=SMALL)
