@@ -19,6 +19,8 @@ from engram import (
 from engram.datasets import load
 from engram.errors import ConfigError, DataError
 from engram.figures import spike_maps
+from engram.health import Health
+from engram.kernels.state import new_state
 from engram.networks import AdaptiveThreshold
 from engram.neurons import IF
 from engram.plasticity import Triplet
@@ -220,6 +222,12 @@ def test_the_classifier_learns_with_a_convolution_and_reads_by_regression(tmp_pa
     classifier.save(tmp_path / "conv.safetensors")
     again = STDPClassifier.load(tmp_path / "conv.safetensors")
     np.testing.assert_array_equal(again.predict(digits.test_images[:100].reshape(-1, 28, 28)), answers)
+
+
+def test_pooled_spikes_are_no_runaway_spiking():
+    network = simulator_of(small_conv()).described
+    health = Health(network, TrainingConfig(network="conv").make_protocol())
+    assert health.update(25, np.full(25, 40 * network.n_neurons), new_state(network, 0)) == []
 
 
 # Pictures.

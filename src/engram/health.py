@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -99,7 +100,8 @@ class Health:
     def __init__(self, network: Network, protocol: Protocol):
         rest = refractory_period(network.populations[network.readout].neuron)
         most = network.n_neurons * protocol.shown / max(rest, network.dt)
-        self._runaway = max(RUNAWAY_SPIKES, RUNAWAY_SHARE * most)
+        judged = network.learns(network.readout)  # neurons that only pool spike as often as what they pool
+        self._runaway = max(RUNAWAY_SPIKES, RUNAWAY_SHARE * most) if judged else math.inf
         self._min_spikes = protocol.min_spikes
         self._plastic = network.plastic
         self._found: dict[str, Finding] = {}
