@@ -24,6 +24,7 @@ import numpy as np
 from engram import Simulator, TrainingConfig
 from engram.datasets import load
 from engram.files import write_atomically
+from engram.processors import default_threads
 from engram.readout import fit_readout
 
 FILTERS = ("learned", "untrained", "k-means")
@@ -92,7 +93,7 @@ def _measure(args, filters: str, seed: int, images, given) -> dict:
     learning = time.process_time() - begin
     label_images, label_labels, test_images, test_labels = given
     begin = time.process_time()
-    counts = [simulator.count_spikes(x)[0] for x in (label_images, test_images)]
+    counts = [simulator.count_spikes(x, threads=default_threads())[0] for x in (label_images, test_images)]
     reading = (time.process_time() - begin) / (len(label_images) + len(test_images))
     accuracy = _read_out(counts[0], label_labels, counts[1], test_labels)
     return {**accuracy, "learning_seconds": learning, "reading_ms": 1000 * reading}
