@@ -506,7 +506,8 @@ class CompiledNetwork:
         x_pre, pre_step = share.own(memory.x_pre), share.own(memory.pre_step)
         n_places = min(n, _COLUMNS) if state.listing is None else 1
         n_asked, lazy = len(code.asked), code.on_pre is None and p.before in network.inputs and not p.delay
-        widest = max(longest, n)
+        stride = whole_lanes(n)
+        widest = max(longest, stride)
         given = {
             "pre_everywhere": code.pre_everywhere, "n_pre": len(memory.x_pre), "n_post": len(memory.x_post),
             "n_synapse": len(memory.synapse), "n_state": len(memory.neuron), "x_pre": x_pre, "pre_step": pre_step,
@@ -517,14 +518,15 @@ class CompiledNetwork:
             "norm_target": target_norm(rule.normalization, longest),
             "norm_targets": _norm_targets(rule, state.listing), "n_asked": n_asked,
             "asked": np.array(code.asked, np.int64), "lazy": lazy, "moving": np.zeros(n, np.int32),
-            "moving_place": np.zeros(n, np.int32), "moving_x": np.zeros((n_asked, n), dtype),
-            "moving_since": np.zeros(n, np.int32), "moving_now": np.zeros((n_asked, n), dtype), "n_places": n_places,
+            "moving_place": np.zeros(n, np.int32), "stride_moving": stride,
+            "moving_x": aligned_zeros((n_asked, stride), dtype), "moving_since": np.zeros(stride, np.int32),
+            "moving_now": aligned_zeros((n_asked, stride), dtype), "n_places": n_places,
             "column_neuron": np.zeros(n_places, np.int32), "column_place": np.full(n, -1, np.int32),
             "columns": aligned_zeros((n_places, longest), dtype), "n_longest": longest,
             "spikes": np.zeros(n_before, np.uint8), "spiking": np.zeros(n_before + 1, np.int32),
             "silent": np.zeros(n_before + 1, np.int32), "x_now": np.zeros((len(memory.x_pre), longest), dtype),
-            "x_all": np.zeros((len(memory.x_pre), n_before), dtype), "one": np.zeros((3, learning.ROOM), dtype),
-            "chosen": np.zeros((2, n), np.int32), "chosen_x": np.zeros((n_asked, n), dtype),
+            "x_all": np.zeros((len(memory.x_pre), n_before), dtype), "one": np.zeros((2, learning.ROOM), dtype),
+            "chosen": np.zeros((2, n), np.int32), "chosen_x": np.zeros((n_asked, stride), dtype),
             "synapse_now": np.zeros((len(memory.synapse), widest), dtype),
             "on_pre": 0 if code.on_pre is None else machine.address(code.on_pre),
             "on_post": machine.address(code.on_post),

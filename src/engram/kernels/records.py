@@ -213,9 +213,10 @@ LEARNING = _record(
     n_moving=_whole,
     moving=_whole,  # int32 (w)
     moving_place=_whole,  # (n_after,) int32 (w)
-    moving_x=_whole,  # (n_asked, n_after) real (w)
-    moving_since=_whole,  # (n_after,) int32 (w)
-    moving_now=_whole,  # (n_asked, n_after) real (w)
+    stride_moving=_whole,  # numbers from one row to the next, in whole groups of lanes
+    moving_x=_whole,  # (n_asked, stride_moving) real: infinite at places beyond the last (w)
+    moving_since=_whole,  # (stride_moving,) int32 (w)
+    moving_now=_whole,  # (n_asked, stride_moving) real (w)
     # weights of some neurons side by side, see engram.kernels.columns
     n_places=_whole,
     n_columns=_whole,
@@ -231,10 +232,10 @@ LEARNING = _record(
     # room to work in
     x_now=_whole,  # (n_pre, n_longest) real (w)
     x_all=_whole,  # (n_pre, n_before) real (w)
-    one=_whole,  # (3, ROOM) real: traces and state of one neuron (w)
+    one=_whole,  # (2, ROOM) real: traces and state of one neuron (w)
     chosen=_whole,  # (2, n_after) int32 (w)
-    chosen_x=_whole,  # (n_asked, n_after) real (w)
-    synapse_now=_whole,  # (n_synapse, n_longest) real (w)
+    chosen_x=_whole,  # (n_asked, stride_moving) real (w)
+    synapse_now=_whole,  # (n_synapse, n_longest) or (n_synapse, stride_moving) real (w)
 )
 
 TEAM = _record(
