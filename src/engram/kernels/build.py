@@ -158,7 +158,9 @@ def _channel_name(network: Network, p: Projection) -> str:
 
 def learning_routines(network: Network, p: Projection) -> dict[str, Routine]:
     """The routines of a projection that learns, its rule's own aside."""
-    acts = {name: getattr(learning, name) for name in ("begin", "calm", "pre", "post", "expose", "end", "normalize")}
+    acts = {
+        name: getattr(learning, name) for name in ("begin", "restless", "pre", "post", "expose", "end", "normalize")
+    }
     if p.layout == "listed":
         acts |= {
             name: getattr(learning, f"{name}_listed") for name in ("begin", "pre", "post", "expose", "end", "normalize")
@@ -302,13 +304,12 @@ class CompiledNetwork:
         net, errors = share.network[0], []
         net["learn"], net["every"] = learn, every
         net["in_groups"] = not every
-        share.populations["records"], share.populations["n_recorded"] = record, 0
+        net["records"], share.populations["n_recorded"] = record, 0
         callback = _observer(observer, self.stop, errors)
         net["observer"] = ctypes.cast(callback, ctypes.c_void_p).value or 0
         team, net["team"] = int(net["team"]), 0
         self._run(share.network.ctypes.data, n_steps, n_steps, 2**62, counts.ctypes.data)
-        net["team"], net["every"], net["in_groups"] = team, 0, 1
-        share.populations["records"] = 0
+        net["team"], net["every"], net["in_groups"], net["records"] = team, 0, 1, 0
         if errors:
             raise errors[0]
         return {
@@ -322,7 +323,7 @@ class CompiledNetwork:
 
     def present(self, shown: Shown, pool: ThreadPoolExecutor | None = None, *, record: bool = False) -> int:
         """Show samples; return how many were shown, fewer than asked for if :attr:`stop` was set."""
-        self.shares[0].populations["records"] = record
+        self.shares[0].network["records"] = record
         for share in self.shares:
             share.renew_copies()
             share.network["in_groups"] = not (shown.schedule["stop_spikes"] < NEVER and self._sends_inputs_late)
@@ -401,6 +402,7 @@ class CompiledNetwork:
         net["n_projections"], net["projections"] = len(network.projections), share.projections.ctypes.data
         net["counted"] = self._address(share, network.readout)
         net["in_groups"], net["run"] = 1, machine.address(RUN)
+        net["phases"] = self._phases(share)
         net["stop"] = share.keep(self.stop)
         if self.n_threads > 1:
             record = np.zeros(1, TEAM)[0:1]
@@ -409,6 +411,33 @@ class CompiledNetwork:
                 record[name] = share.keep(value) if isinstance(value, np.ndarray) else value
             net["team"] = share.keep(record)
         return share
+
+    def _phases(self, share: Share) -> int:
+        """Who takes part in the phases of a step."""
+        acts: list[list[int]] = [[] for _ in range(engine.N_PHASES)]
+
+        def take_part(phase: int, record, routine) -> None:
+            if routine:
+                acts[phase] += [int(routine), record.ctypes.data]
+
+        for p in (share.populations[k : k + 1] for k in range(len(self.network.populations))):
+            asleep = p["sleeps"][0]
+            take_part(engine.GROUP_ASLEEP if asleep else engine.GROUP_AWAKE, p, p["group"][0])
+            take_part(engine.AWAKE, p, not asleep)
+            take_part(engine.KEEP, p, p["keep"][0])
+            take_part(engine.STEP, p, p["step"][0])
+            take_part(engine.RECEIVE, p, not asleep and p["receive"][0])
+        for k in range(len(self.network.projections)):
+            p, rule = share.projections[k : k + 1], share.learnings[k]
+            take_part(engine.SEND_AHEAD, p, p["from_input"][0] and p["send"][0])
+            take_part(engine.RESTLESS, p, p["learns"][0] and not rule["lazy"] and rule["restless"])
+            take_part(engine.GATHER, p, p["gather"][0])
+            take_part(engine.KEEP, p, p["keep"][0])
+            take_part(engine.PRE, p, p["learns"][0] and not rule["lazy"] and rule["pre"])
+            take_part(engine.SEND, p, p["send"][0])
+            take_part(engine.SEND_QUIET, p, (p["from_input"][0] or p["delay"][0]) and p["send"][0])
+        pairs = [np.array(phase, np.int64) for phase in acts]
+        return share.keep(np.array([[share.keep(phase), len(phase) // 2] for phase in pairs], np.int64))
 
     def _address(self, share: Share, name: str) -> int:
         """The record of an input or population."""

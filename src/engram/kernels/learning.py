@@ -13,7 +13,7 @@ from engram.arithmetic import exp2_coefficients
 from engram.kernels.columns import column_at, fetch, get_column, put_back, set_column, start_columns, update_rows
 from engram.kernels.memory import GROUP
 from engram.kernels.parts import BYTES, F8, I4, I8, REAL, U1, call_rule, part, pointer, record, whole_few
-from engram.kernels.projections.spikes import NOW, arrivals
+from engram.kernels.projections.spikes import EVERY_STEP, NOW, arrivals
 from engram.kernels.records import INPUT, LEARNING, POPULATION, PROJECTION
 from engram.plasticity.normalization import scale_to_norm
 from engram.synapses import trace_now
@@ -185,16 +185,13 @@ def _mark_until(p, rule, until):
 
 
 @part
-def calm(address, t):
-    """Whether no spike arrives in the group of steps from t on of which the rule has to know at once."""
+def restless(address, t):
+    """Whether a spike arrives in the group of steps from t on of which the rule has to know at once."""
     p = record(address, PROJECTION)
-    rule = record(p.learning, LEARNING)
-    if rule.lazy:
-        return 1
     for s in range(t, t + GROUP):
-        if arrivals(p, s, 0)[1] > 0:
-            return 0
-    return 1
+        if arrivals(p, s, EVERY_STEP)[1] > 0:
+            return 1
+    return 0
 
 
 @part
@@ -202,8 +199,6 @@ def pre(address, t):
     """The learning part of the spikes that arrive in step t at dense synapses."""
     p = record(address, PROJECTION)
     rule = record(p.learning, LEARNING)
-    if rule.lazy:
-        return 0
     spikes, count = arrivals(p, t, NOW)
     if count == 0:
         return 0
@@ -266,8 +261,6 @@ def pre_listed(address, t):
     """The learning part of the spikes that arrive in step t at listed synapses."""
     p = record(address, PROJECTION)
     rule = record(p.learning, LEARNING)
-    if rule.lazy:
-        return 0
     spikes, count = arrivals(p, t, NOW)
     if count == 0:
         return 0

@@ -26,7 +26,7 @@ def begin(address, learn):
     place, hold, until = pointer(p.place, I4), pointer(p.hold, I4), pointer(p.until, I4)
     values, n_all = pointer(p.values, REAL), p.n_all
     p.n_awake, p.n_fired, p.n_fired_all = 0, 0, 0
-    p.scale, p.large, p.ready = 1.0, 0, -1
+    p.scale, p.large = 1.0, 0
     for j in range(n_all):
         place[j] = -1
     for j in range(n_all):
@@ -74,6 +74,7 @@ def group(address, t):
 def keep(address, t):
     """Go where :func:`group` led."""
     p = record(address, POPULATION)
+    p.n_fired = p.n_fired_all = 0
     for k in range(p.n_variables):
         _copy(pointer(p.here + k * p.stride * BYTES, REAL), pointer(p.ahead + k * p.stride * BYTES, REAL), p.n_awake)
     return 0
@@ -89,7 +90,7 @@ def _copy(to, of, n):
 def step(address, t):
     """One step of the awake neurons; return how many fired."""
     p = record(address, POPULATION)
-    p.n_fired = 0
+    p.n_fired = p.n_fired_all = 0
     if p.n_awake == 0:
         return 0
     _awake_step(p, p.n_awake, t)
@@ -98,6 +99,7 @@ def step(address, t):
         if until[a] <= t and _fires_one(p, a):
             fired[p.n_fired] = awake[a]
             p.n_fired += 1
+    p.n_fired_all = p.n_fired
     return p.n_fired
 
 

@@ -6,7 +6,7 @@ product with the weight is rounded once.
 
 from __future__ import annotations
 
-from engram.kernels.parts import I4, I8, REAL, U1, U2, part, pointer, record
+from engram.kernels.parts import I4, I8, REAL, U1, U2, part, pointer, record, whole
 from engram.kernels.projections.ring import clear_until, delay_of, is_due
 from engram.kernels.projections.spikes import hand_over, row_to_add_to, sent
 from engram.kernels.records import POPULATION, PROJECTION
@@ -90,11 +90,11 @@ def gather(address, s, first, n, now):
 
 @part(apart=True)
 def _add_product(row, counts, weight, n):
-    for k in range(n):
+    for k in range(whole(n)):
         row[k] += weight * REAL(counts[k])
 
 
 @part(apart=True)
 def _set_product(row, counts, weight, n):
-    for k in range(n):
+    for k in range(whole(n)):
         row[k] = weight * REAL(counts[k])

@@ -6,7 +6,7 @@ A ring lasts from run to run as `pending`, in which the next step's slot comes f
 from __future__ import annotations
 
 from engram.kernels.memory import GROUP, LANES
-from engram.kernels.parts import BYTES, I4, I8, REAL, U1, U2, part, pointer, record
+from engram.kernels.parts import BYTES, I4, I8, REAL, U1, U2, part, pointer, record, whole
 from engram.kernels.projections.spikes import hand_over, row_to_add_to, sent
 from engram.kernels.records import POPULATION, PROJECTION
 
@@ -91,13 +91,13 @@ def is_due(p, s, k):
 
 @part(apart=True)
 def _add(row, values, n):
-    for k in range(n):
+    for k in range(whole(n)):
         row[k] += values[k]
 
 
 @part(apart=True)
 def _set(row, values, n):
-    for k in range(n):
+    for k in range(whole(n)):
         row[k] = values[k]
 
 
