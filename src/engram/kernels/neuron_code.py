@@ -135,7 +135,8 @@ class PopulationWriter:
 
     def _routines(self, acts: dict[str, Callable], common: dict[str, Callable]) -> dict[str, Routine]:
         real = np.dtype(self.dtype).type
-        scope = {"REAL": real}
+        precision = {"REAL": real, "BYTES": real().itemsize}
+        scope = dict(precision)
         space = {**parts.words_of_text(real), "_LANES": LANES, **self.kinds}
         for name, equation in self._equations().items():
             space[name] = scope[name] = Equation(equation, self.dtype)
@@ -147,7 +148,7 @@ class PopulationWriter:
                 scope[name] = parts.part(value, apart=name.startswith(("_loop", "_awake_step", "_receive", "_tidy")))
         label = f"{type(self.neuron).__name__}"
         routines = {act: Routine(f, tuple(scope.items()), label=label) for act, f in acts.items()}
-        return routines | {act: Routine(f, (("REAL", real),), label="populations") for act, f in common.items()}
+        return routines | {act: Routine(f, tuple(precision.items()), label="populations") for act, f in common.items()}
 
     def _equations(self) -> dict[str, Callable]:
         e = self.equations

@@ -130,7 +130,7 @@ class _Writer:
 
     def row(self) -> str:
         """The presynaptic spikes of a step."""
-        changed = self._change("on_pre", "_row[_where[_m]]", "_synapse[{k} * _stride + _m]", " " * 12)
+        changed = self._change("on_pre", "_row[_at]", "_synapse[{k} * _stride + _m]", " " * 12)
         return "\n".join(
             [
                 "def _on_pre(_w, _w_stride, _spikes, _n_spikes, _where, _who, _n, _x_pre, _n_pre, _x_post, _synapse,"
@@ -144,6 +144,7 @@ class _Writer:
                 "        _row = _pointer(_w + _i * _w_stride * _BYTES, _REAL)",
                 *(f"        {name} = _x_pre[{k} * _n_pre + _i]" for k, name in enumerate(self.names["pre"])),
                 "        for _m in _range(_n):",
+                "            _at = _where[_m]",
                 *(f"            {name} = _x_post[{k} * _stride + _m]" for k, name in enumerate(_asked_post(self.rule))),
                 *(
                     f"            {name} = _state[{k} * _n_states + _I8(_who[_m])]"
