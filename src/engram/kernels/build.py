@@ -156,15 +156,17 @@ def _channel_name(network: Network, p: Projection) -> str:
     return list(network.populations[p.after].neuron.channels)[network.channel_of(p)]
 
 
+def is_lazy(network: Network, p: Projection) -> bool:
+    """Whether spikes before need only be noted when a neuron fires: they change nothing, and are known by then."""
+    return p.rule.equations().on_pre is None and p.before in network.inputs and not p.delay
+
+
 def learning_routines(network: Network, p: Projection) -> dict[str, Routine]:
     """The routines of a projection that learns, its rule's own aside."""
-    acts = {
-        name: getattr(learning, name) for name in ("begin", "restless", "pre", "post", "expose", "end", "normalize")
-    }
-    if p.layout == "listed":
-        acts |= {
-            name: getattr(learning, f"{name}_listed") for name in ("begin", "pre", "post", "expose", "end", "normalize")
-        }
+    listed = "_listed" if p.layout == "listed" else ""
+    acts = {name: getattr(learning, f"{name}{listed}") for name in ("begin", "post", "expose", "end", "normalize")}
+    if not is_lazy(network, p):
+        acts |= {"pre": getattr(learning, f"pre{listed}"), "restless": learning.restless}
     return _routines(acts, _scope(network.dtype, EXP2=exp2_coefficients(network.dtype)))
 
 
@@ -430,10 +432,10 @@ class CompiledNetwork:
         for k in range(len(self.network.projections)):
             p, rule = share.projections[k : k + 1], share.learnings[k]
             take_part(engine.SEND_AHEAD, p, p["from_input"][0] and p["send"][0])
-            take_part(engine.RESTLESS, p, p["learns"][0] and not rule["lazy"] and rule["restless"])
+            take_part(engine.RESTLESS, p, p["learns"][0] and rule["restless"])
             take_part(engine.GATHER, p, p["gather"][0])
             take_part(engine.KEEP, p, p["keep"][0])
-            take_part(engine.PRE, p, p["learns"][0] and not rule["lazy"] and rule["pre"])
+            take_part(engine.PRE, p, p["learns"][0] and rule["pre"])
             take_part(engine.SEND, p, p["send"][0])
             take_part(engine.SEND_QUIET, p, (p["from_input"][0] or p["delay"][0]) and p["send"][0])
         pairs = [np.array(phase, np.int64) for phase in acts]
@@ -534,7 +536,7 @@ class CompiledNetwork:
         longest = n_before if state.listing is None else max(1, state.listing.longest)
         x_pre, pre_step = share.own(memory.x_pre), share.own(memory.pre_step)
         n_places = min(n, _COLUMNS) if state.listing is None else 1
-        n_asked, lazy = len(code.asked), code.on_pre is None and p.before in network.inputs and not p.delay
+        n_asked, lazy = len(code.asked), is_lazy(network, p)
         stride = whole_lanes(n)
         widest = max(longest, stride)
         given = {
