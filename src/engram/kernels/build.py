@@ -306,6 +306,7 @@ class CompiledNetwork:
         net, errors = share.network[0], []
         net["learn"], net["every"] = learn, every
         net["in_groups"] = not every
+        share.projections["is_clear"] = 0
         net["records"], share.populations["n_recorded"] = record, 0
         callback = _observer(observer, self.stop, errors)
         net["observer"] = ctypes.cast(callback, ctypes.c_void_p).value or 0
@@ -328,6 +329,7 @@ class CompiledNetwork:
         self.shares[0].network["records"] = record
         for share in self.shares:
             share.renew_copies()
+            share.projections["is_clear"] = 0
             share.network["in_groups"] = not (shown.schedule["stop_spikes"] < NEVER and self._sends_inputs_late)
         records = [self._presentation(share, shown) for share in self.shares]
         self.errors: list[BaseException] = []

@@ -154,6 +154,7 @@ PROJECTION = _record(
     over=_whole,  # what was due in earlier steps has arrived, and its slots are empty (w)
     due_until=_whole,  # nothing is due in later steps (w)
     pending=_whole,  # (n_slots, n_after_all): the same between runs, by steps from now (w)
+    is_clear=_whole,  # all of that is known to be zero (w)
     # learning
     learns=_whole,
     learning=_whole,  # its record

@@ -34,9 +34,10 @@ def send(address, t, n, now):
 def _send_one(p, i, t):
     row = i * p.n_after_all + p.begin_after
     ring, due = pointer(p.ring, U2), pointer(p.due, U1)
-    if p.n_delays > _SLOTS_IN_WHOLE_VECTORS or p.wide_delays:
-        for k in range(p.n_after):
-            ring[((t + delay_of(p, row + k)) & p.mask) * p.ring_stride + k] += U2(1)
+    if p.wide_delays:
+        _count_each(ring, pointer(p.delays + 2 * row, U2), t, p.mask, p.ring_stride, p.n_after)
+    elif p.n_delays > _SLOTS_IN_WHOLE_VECTORS:
+        _count_each(ring, pointer(p.delays + row, U1), t, p.mask, p.ring_stride, p.n_after)
     else:
         for d in range(p.n_delays):
             at = ((t + d) & p.mask) * p.ring_stride * 2
@@ -47,6 +48,12 @@ def _send_one(p, i, t):
     for d in range(p.n_delays):
         due[(t + d) & p.mask] = 1
     p.due_until = max(p.due_until, t + p.n_delays)
+
+
+@part(apart=True)
+def _count_each(ring, delays, t, mask, stride, n):
+    for k in range(n):
+        ring[((t + I8(delays[k])) & mask) * stride + k] += U2(1)
 
 
 @part(apart=True)
