@@ -41,7 +41,7 @@ def _measured(frozen, presentations, form):
     fixed = FixedPointNetwork.of(frozen, form.weight_bits)
     counts = fixed.count_spikes(presentations.inputs, n_images, presentations.n_steps)
     same = int(np.sum(np.all(counts == presentations.counts(counts.shape[1]), axis=1)))
-    return (f"Of the {n_images} images beside it, {same} draw the very spike counts of double precision.",)
+    return (), (f"Of the {n_images} images beside it, {same} draw the very spike counts of double precision.",)
 
 
 def _numbers(fixed: FixedPointNetwork) -> dict:

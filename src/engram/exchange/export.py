@@ -100,7 +100,8 @@ def export_model(
     shown, classes = _images(model, images, n_images)
     presentations = present(frozen, shown, classes, on_progress=on_progress)
     if form.measured is not None and presentations.n_images:
-        form = replace(form, lost=(*form.lost, *form.measured(frozen, presentations, form)))
+        exact, lost = form.measured(frozen, presentations, form)
+        form = replace(form, exact=(*form.exact, *exact), lost=(*form.lost, *lost))
     contents = form.files(frozen, presentations, form)
     contents[README] = readme(frozen, form, list(contents))
     make_folder(folder)

@@ -39,7 +39,7 @@ class Format:
     run : str
         What runs it.
     measured : callable or None
-        Sentences about what is lost with this network, from the same arguments as `files`.
+        Further sentences on what is exact, and on what is lost, with this very network; from the same arguments.
     needs : tuple of str
         Packages that it takes to write or to run it.
     weight_bits : int or None
@@ -52,7 +52,7 @@ class Format:
     lost: tuple[str, ...]
     files: Callable[[FrozenNetwork, Presentations, Format], dict[str, bytes]]
     run: str
-    measured: Callable[[FrozenNetwork, Presentations, Format], tuple[str, ...]] | None = None
+    measured: Callable[[FrozenNetwork, Presentations, Format], tuple[tuple, tuple]] | None = None
     needs: tuple[str, ...] = ()
     weight_bits: int | None = None
 

@@ -96,10 +96,11 @@ def _measured(frozen, presentations, form):
     counts = count_spikes(graph_of(frozen), *spikes, dt=frozen.network.dt)
     ours = presentations.counts(counts.shape[1])
     same = int(np.sum(np.argmax(counts, axis=1) == np.argmax(ours, axis=1)))
-    return (
+    told = (
         f"Of the {n_images} images beside it, {same} have the same neuron answer most; spikes an image:"
         f" {counts.sum() / n_images:.1f} instead of {ours.sum() / n_images:.1f}.",
     )
+    return (), told
 
 
 def _files(frozen, presentations, form):
