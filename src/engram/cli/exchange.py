@@ -48,3 +48,35 @@ def _tell(written) -> None:
     out.print(f"exact  {plain(' '.join(form.exact))}")
     out.print(f"lost   {plain(' '.join(form.lost))}")
     out.print(f"run    {plain(form.run)}")
+
+
+def import_(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder with XeAe.npy and theta_A.npy, or with xeae.json; or a .pt file of BindsNET.")],
+    out_file: Annotated[Path, typer.Option("--out", metavar="MODEL", help="The model file to write.")] = Path("imported.safetensors"),
+    source: Annotated[Optional[str], typer.Option("--from", help="diehl-cook, bindsnet or json.", show_default="found from the files")] = None,
+    dataset: Annotated[str, typer.Option(help="What it was trained on; its images give the neurons their labels.")] = "mnist",
+    dt: Annotated[float, typer.Option(metavar="MS", help="Time step.")] = 0.5,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was read as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:  # fmt: skip
+    """Read a network that another program trained; says what is exact and what is lost. Nothing in it is executed."""
+    from engram.errors import RunFolderError
+    from engram.exchange import import_model
+    from engram.exchange.imports import source_of
+    from engram.model_file import save_model
+
+    if out_file.exists() and not overwrite:
+        raise RunFolderError(f"{out_file} is there already; choose another --out or pass --overwrite.")
+    kind = source_of(path, source)
+    model = import_model(path, kind.name, dataset=dataset, dt=dt)
+    save_model(model, out_file)
+    if json:
+        print_json({"model": str(out_file), "from": kind.name, "n_inputs": model.network.n_inputs,
+                    "n_neurons": model.network.n_neurons, "exact": list(kind.exact), "lost": list(kind.lost)})  # fmt: skip
+    elif not quiet:
+        n_inputs, n = model.network.n_inputs, model.network.n_neurons
+        out.print(f"[bold]{plain(out_file)}[/]  {n_inputs} inputs, {n} neurons, from {plain(kind.title)}")
+        out.print(f"exact  {plain(' '.join(kind.exact))}")
+        out.print(f"lost   {plain(' '.join(kind.lost))}")
+        out.print(f"next   engram evaluate {plain(out_file)} --label-examples 10000")

@@ -7,10 +7,12 @@ writes one. Networks are handed over frozen, as :class:`~engram.exchange.frozen.
 from engram.exchange.export import Export, export_model
 from engram.exchange.formats import FORMATS, Format, format_named
 from engram.exchange.frozen import FrozenNetwork, freeze
+from engram.exchange.imports import SOURCES, import_model
 from engram.exchange.presentations import Presentations, example_images, present
 
 __all__ = [
     "FORMATS",
+    "SOURCES",
     "Export",
     "Format",
     "FrozenNetwork",
@@ -19,5 +21,6 @@ __all__ = [
     "export_model",
     "format_named",
     "freeze",
+    "import_model",
     "present",
 ]
