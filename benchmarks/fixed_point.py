@@ -20,7 +20,7 @@ from engram.exchange import example_images, freeze, present
 from engram.exchange.fixed_point import FixedPointNetwork
 
 RESULT = Path(__file__).parents[1] / "docs/measured/fixed_point.json"
-BITS = (2, 3, 4, 5, 6, 8, 12, 16)
+BITS = (2, 3, 4, 6, 8, 16)
 
 
 def main() -> None:

@@ -63,7 +63,7 @@ def main() -> None:
             record["nest"] = sys.modules["nest"].__version__
             record["runs"][name]["seen_by"] = differing(seen["none"], agreement)
             print(f"{name}: seen by {', '.join(record['runs'][name]['seen_by']) or 'nothing'}", flush=True)
-    options.out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    options.out.write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def run_in_nest(folder: Path, given, mutate) -> list[np.ndarray]:

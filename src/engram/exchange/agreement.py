@@ -1,8 +1,8 @@
 """How far two simulators agree on the same input spikes, with confidence intervals and effect sizes.
 
 One simulator's last digits move a spike by a step now and then, and from there on an image's later spikes may part.
-So agreement is a statement about distributions: each figure is taken per image, images being independent of each
-other, and comes with its 95 % confidence interval.
+So agreement is a statement about distributions: each mean is taken over images, which are independent of each other,
+and comes with its 95 % confidence interval. Only the share of first spikes is taken over neurons.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class Estimate:
     low, high : float
         Its 95 % confidence interval.
     effect : float or None
-        The mean in units of the standard deviation over images (Cohen's d of paired differences); None for shares.
+        The mean in units of the standard deviation over images (Cohen's d of paired differences); None for shares, and
+        where all images are the same.
     n : int
         How many images it is a mean of.
     """
@@ -133,8 +134,7 @@ def mean_of(values) -> Estimate:
         return Estimate(mean, -math.inf, math.inf, None, n)
     mean, sd = float(values.mean()), float(values.std(ddof=1))
     half = float(t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
-    effect = mean / sd if sd else (0.0 if mean == 0 else math.copysign(math.inf, mean))
-    return Estimate(mean, mean - half, mean + half, effect, n)
+    return Estimate(mean, mean - half, mean + half, mean / sd if sd else None, n)
 
 
 def share_of(hits) -> Estimate:
