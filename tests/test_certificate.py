@@ -1,15 +1,19 @@
 """Certified spikes: the bound is one, what lies outside it is certified, and what lies within it is not."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from engram import DiehlCook, Network, Population, SelfNormalizing, simulate
+from engram import DiehlCook, Network, Population, SelfNormalizing, save_model, simulate
 from engram.arithmetic import exp2, exp2_coefficients, relaxation, relaxation_coefficients
 from engram.certificate import RECORDED, RELAXATION_ERROR, _arriving, _one_by_one, _Population
+from engram.certified_images import certify_images
+from engram.cli import main
 from engram.errors import ConfigError
 from engram.neurons import EXCITATORY
+from exchange.small import small_images, small_model
 from scenes import poisson_train
 
 N_STEPS, N_INPUTS, N = 400, 60, 6
@@ -95,6 +99,26 @@ def test_the_relaxation_is_as_exact_as_the_bound_says(dtype, wide, h):
     found = np.where(small, found, (real(1) - exp2(rate * g, exp2_coefficients(dtype))) / g)
     exact = -np.expm1(-wide(h) * g.astype(wide)) / g.astype(wide)
     assert np.max(np.abs(found.astype(wide) / exact - 1)) < RELAXATION_ERROR[dtype] / 2
+
+
+def test_images_are_certified_one_by_one_in_a_precision_of_choice():
+    model, images = small_model(), small_images()[:2]
+    for dtype, least in (("float64", 1e5), ("float32", 1e-4)):
+        certificates = certify_images(model, images, dtype=dtype)
+        assert len(certificates) == 2
+        assert min(c.distance / c.bound for c in certificates) > least
+        assert all(c.certified == (c.n_uncertain == 0) for c in certificates)
+    assert certify_images(model, images[:1])[0].bound > 1e-7  # the model's own precision is single
+
+
+def test_the_command_tells_how_many_images_are_certified(tmp_path, capsys):
+    save_model(small_model(), tmp_path / "strokes.safetensors")
+    with pytest.raises(SystemExit) as end:
+        main(["certify", str(tmp_path / "strokes.safetensors"), "--images", "2", "--dtype", "float64", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert not end.value.code
+    assert (told["images"], told["certified"]) == (2, 2)
+    assert told["closest"]["distance"] > told["closest"]["bound"]
 
 
 def test_what_has_no_bound_is_refused():
