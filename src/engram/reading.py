@@ -19,8 +19,6 @@ NETWORKS = ("tutorial", "diehl-cook")
 
 _SCHEME = "proportion"
 
-# Pictures are read by the reference kernels: for one image they are quick, and nothing has to be compiled first.
-
 
 @dataclass(frozen=True, eq=False)
 class DigitReading:
@@ -118,7 +116,12 @@ def tutorial_reader(
 
 
 def read_digit(
-    model: Model, path: str | Path, *, network: str = "tutorial", preset: str = "more_evidence"
+    model: Model,
+    path: str | Path,
+    *,
+    network: str = "tutorial",
+    preset: str = "more_evidence",
+    kernel: str = "reference",
 ) -> DigitReading:
     """Prepare a picture as the model's training images were, read it, and record every spike.
 
@@ -130,6 +133,9 @@ def read_digit(
         Which network the weights are put into.
     preset : {"text", "more_evidence"}
         Constants of the tutorial's network.
+    kernel : {"reference", "compiled"}
+        Which kernel computes; both read the same. For a single picture the reference is quick enough, and nothing has
+        to be compiled first.
 
     Raises
     ------
@@ -147,9 +153,9 @@ def read_digit(
         path, model.image_shape, fill=model.ink_fill, value_range=model.value_range, framing=model.framing
     )
     if network == "tutorial":
-        found = _by_tutorial(model, picture.pixels, preset)
+        found = _by_tutorial(model, picture.pixels, preset, kernel)
     else:
-        found = _by_diehl_cook(model, picture.pixels)
+        found = _by_diehl_cook(model, picture.pixels, kernel)
     return DigitReading(path=Path(path), network=network, picture=picture, labels=labels, **found)
 
 
@@ -186,8 +192,8 @@ def _labels(model: Model) -> np.ndarray:
     return model.readout.labels
 
 
-def _by_tutorial(model: Model, pixels: np.ndarray, preset: str) -> dict:
-    reader = tutorial_reader(model, PRESETS[preset], seed=model.seed, kernel="reference")
+def _by_tutorial(model: Model, pixels: np.ndarray, preset: str, kernel: str) -> dict:
+    reader = tutorial_reader(model, PRESETS[preset], seed=model.seed, kernel=kernel)
     reading = reader.read(pixels, record=True)
     return {
         "answer": reading.answer,
@@ -202,9 +208,9 @@ def _by_tutorial(model: Model, pixels: np.ndarray, preset: str) -> dict:
     }
 
 
-def _by_diehl_cook(model: Model, pixels: np.ndarray) -> dict:
+def _by_diehl_cook(model: Model, pixels: np.ndarray, kernel: str) -> dict:
     """The presentation whose spikes :meth:`Simulator.count_spikes` counts, recorded."""
-    shown = model.simulator(kernel="reference").presentation_of(pixels.astype(np.float32))
+    shown = model.simulator(kernel=kernel).presentation_of(pixels.astype(np.float32))
     heard = bool(shown.counts.any())
     answer = int(model.readout.predict(shown.counts[np.newaxis], _SCHEME)[0]) if heard else None
     rate = 255.0 * model.input_gain * shown.intensity * RATE_PER_PIXEL

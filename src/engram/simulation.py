@@ -72,6 +72,7 @@ def simulate(
     kernel: str = "compiled",
     record=(),
     every: int = 1,
+    at_rest: bool = False,
 ) -> Simulation:
     """Run a network on given input spikes and return every spike it fired.
 
@@ -105,6 +106,8 @@ def simulate(
         traces and state variables of its rule. Recorded as ``recording["population.variable"]``.
     every : int
         Steps between two records.
+    at_rest : bool
+        Whether every neuron begins at rest, as before an image that is read, instead of as at time 0.
 
     Returns
     -------
@@ -136,6 +139,8 @@ def simulate(
     )
     if isinstance(network, Network):
         learn = learn and simulator.can_learn
+    if at_rest:
+        _put_to_rest(simulator)
     given = _spikes_by_input(simulator.described, spikes, n_steps)
     recorder = _Recorder(simulator, _wanted(simulator, record), n_steps, every)
     found, _ = simulator.run(
@@ -143,6 +148,13 @@ def simulate(
         every=every if recorder.wanted else 0,
     )  # fmt: skip
     return _result(simulator, found, recorder)
+
+
+def _put_to_rest(simulator: Simulator) -> None:
+    """Set the state variables of every neuron to where they rest."""
+    for name, population in simulator.described.populations.items():
+        for variable, value in population.neuron.resting().items():
+            getattr(simulator.state.populations[name], variable)[...] = value
 
 
 def _result(simulator: Simulator, found: dict, recorder: _Recorder) -> Simulation:

@@ -145,6 +145,13 @@ class Training:
     health : Health
     stop_reason : str
         Why the run was asked to end before its time; empty if it was not.
+    at_most : int
+        Images that :meth:`learn_block` learns from before it returns; no more than :data:`BLOCK`, and fewer compute
+        the same weights.
+    last_shown : ndarray of shape (n_images,), int64
+        Which training images the last block was of.
+    last_counts : ndarray of shape (n_images, n_neurons), int32
+        The spikes that they drew.
     """
 
     def __init__(
@@ -188,6 +195,8 @@ class Training:
         self.stop_reason = ""
         self.spikes_since = 0
         self.images_since = 0
+        self.at_most = BLOCK
+        self.last_shown, self.last_counts = np.zeros(0, np.int64), np.zeros((0, config.neurons), np.int32)
         self._order = (-1, np.zeros(0, np.int64))
 
     @functools.cached_property
@@ -217,10 +226,11 @@ class Training:
     def learn_block(self) -> Progress:
         """Present the next few images and learn from them; Ctrl-C ends between two, and nothing of them is lost."""
         begin = time.perf_counter()
-        stop = min(self.examples + BLOCK - self.examples % BLOCK, self.total)
+        stop = min(self.examples + BLOCK - self.examples % BLOCK, self.examples + max(1, self.at_most), self.total)
         chosen = np.array([self._image_at(e) for e in range(self.examples, stop)])
         counts = self._present(self.dataset.train_images[chosen], self._progress(stop))
         stop, chosen = self.examples + len(counts), chosen[: len(counts)]
+        self.last_shown, self.last_counts = chosen, counts
         spikes = counts.sum(axis=1)
         self.silent_images += int(np.sum(spikes < self.simulator.protocol.min_spikes))
         if self.running is not None:
@@ -240,6 +250,8 @@ class Training:
     def model(self) -> Model:
         """The network as it stands, not yet labelled."""
         simulator = self.simulator
+        if self._ink_fill is None:
+            self._ink_fill = ink_fill(self.dataset)
         return Model(
             network=simulator.network,
             rule=simulator.rule,
@@ -251,7 +263,7 @@ class Training:
             theta=simulator.state.theta,
             rule_state=named_rule_state(simulator.rule, simulator.memory),
             image_shape=self.dataset.image_shape,
-            ink_fill=ink_fill(self.dataset) if self._ink_fill is None else self._ink_fill,
+            ink_fill=self._ink_fill,
             value_range=self.dataset.value_range,
             framing=self.dataset.framing,
             class_names=dict(self.dataset.class_names),
