@@ -16,7 +16,7 @@ from engram.model_input import load_for
 from engram.models import FOLDER, shipped_models
 from engram.plasticity.records import rule_record
 from engram.run_folder import RunFolder
-from engram.runs import resume_run
+from engram.runs import RunOptions, resume_run
 from engram.studio.learner import LEARNING, Learner
 from engram.studio.moments import Moment
 from engram.studio.watching import Still, Watched
@@ -41,10 +41,12 @@ class Desk:
         Runs, models and data outside it cannot be reached.
     allow_code : bool
         Whether a rule's text may be run.
+    options : RunOptions, optional
+        How runs are kept and ended.
     """
 
-    def __init__(self, folder: str | Path = ".", *, allow_code: bool = False):
-        self.folder, self.allow_code = Path(folder).resolve(), allow_code
+    def __init__(self, folder: str | Path = ".", *, allow_code: bool = False, options: RunOptions | None = None):
+        self.folder, self.allow_code, self.options = Path(folder).resolve(), allow_code, options
         self.subject: Learner | Watched | Still | None = None
         self.version = 0
         self.drawings: OrderedDict[str, tuple] = OrderedDict()
@@ -174,9 +176,11 @@ class Desk:
         ConfigError
             If it leads out of it.
         """
-        path = (self.folder / str(name)).resolve()
-        if "\0" in str(name) or not path.is_relative_to(self.folder):
-            raise ConfigError(f"{name} lies outside the folder that the studio was opened in, {self.folder}.")
+        path = None if "\0" in str(name) else (self.folder / str(name)).resolve()
+        if path is None or not path.is_relative_to(self.folder):
+            raise ConfigError(
+                f"{str(name)[:200]!r} lies outside the folder that the studio was opened in, {self.folder}."
+            )
         return path
 
     # as JSON
@@ -235,7 +239,14 @@ class Desk:
         self.changed()
 
     def _learner(self, training: Training, folder: RunFolder | None = None) -> Learner:
-        return Learner(training, self.folder / "runs", folder, on_change=self.changed, is_seen=self.is_seen)
+        return Learner(
+            training,
+            self.folder / "runs",
+            folder,
+            on_change=self.changed,
+            is_seen=self.is_seen,
+            options=self.options,
+        )
 
     def _unfinished(self, folder: RunFolder):
         """A run that nobody is doing, to be gone on with; without the means for that, to be looked at."""

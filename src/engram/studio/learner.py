@@ -192,26 +192,29 @@ class Learner(Callback):
         self._show_now_and_then()
 
     def _run(self) -> None:
-        training = self.training
+        phase, message = self._to_the_end()
+        with self._turn:
+            self._waiting = True
+            self._keep()
+        self._answer()
+        self.folder.release()
+        self.phase, self.message = phase, message
+        self.on_change()
+
+    def _to_the_end(self) -> tuple[str, str]:
+        """Do the run; return the phase that it ended in, and a sentence."""
+        saved = f"Saved in {self.folder.path}."
         try:
-            self._model, summary = run_training(self.folder, training, self.options, [self])
-            self.phase, self.message = "finished", f"Saved in {self.folder.path}."
-            accuracy = summary.get("accuracy", {}).get("proportion")
-            if accuracy is not None:
-                self.message = f"Reads {100 * accuracy:.1f} % of the test images. " + self.message
+            self._model, summary = run_training(self.folder, self.training, self.options, [self])
         except Interrupted:
-            self.phase, self.message = "stopped", f"Saved in {self.folder.path}."
+            return "stopped", saved
         except EngramError as error:
-            self.phase, self.message = "failed", str(error)
+            return "failed", str(error)
         except Exception as error:
-            self.phase, self.message = "failed", f"{type(error).__name__}: {error} (an error of engram itself)"
-        finally:
-            with self._turn:
-                self._waiting = True
-                self._keep()
-            self._answer()
-            self.folder.release()
-            self.on_change()
+            return "failed", f"{type(error).__name__}: {error} (an error of engram itself)"
+        accuracy = summary.get("accuracy", {}).get("proportion")
+        told = "" if accuracy is None else f"It reads {100 * accuracy:.1f} % of the test images. "
+        return "finished", told + saved
 
     def _command(self, *, go: bool, steps: int) -> None:
         if self.phase in ("finished", "stopped", "failed"):
