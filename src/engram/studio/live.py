@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 
+import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engram.studio import frames
@@ -24,6 +25,9 @@ WATCH_SECONDS = 0.5
 
 TOO_MANY = 1013
 
+_GONE = (WebSocketDisconnect, OSError)
+"""What tells that the page is not there any more."""
+
 
 class Page:
     """One page that is open.
@@ -41,19 +45,19 @@ class Page:
     async def serve(self) -> None:
         """Until the page goes."""
         stop = self.desk.listen(self._ring, lambda: self.looks and self.free)
-        tasks = [asyncio.create_task(work()) for work in (self._hear, self._send, self._watch)]
+        self.bell.set()
         try:
-            self.bell.set()
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            async with anyio.create_task_group() as group:
+                for work in (self._hear, self._send, self._watch):
+                    group.start_soon(self._until_gone, work, group.cancel_scope)
         finally:
             stop()
-            for task in tasks:
-                task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(
-                    result, (WebSocketDisconnect, RuntimeError, OSError)
-                ):
-                    raise result
+
+    async def _until_gone(self, work, scope: anyio.CancelScope) -> None:
+        """Do a part of the work; that one part finds the page gone ends all."""
+        with contextlib.suppress(*_GONE):
+            await work()
+        scope.cancel()
 
     def hear(self, message: dict) -> None:
         """What the page says."""

@@ -87,4 +87,7 @@ def rule_from_text(text: str, *, allow_code: bool) -> LearningRule:
     with tempfile.TemporaryDirectory(prefix="engram-rule-") as folder:
         path = Path(folder) / f"rule_{hashlib.sha256(text.encode()).hexdigest()[:12]}.py"
         path.write_text(text, encoding="utf-8")
-        return make_rule(f"{path}:{found[-1]}")
+        try:
+            return make_rule(f"{path}:{found[-1]}")
+        except RuleError as error:
+            raise RuleError(str(error).replace(str(path), "your rule")) from None

@@ -136,6 +136,7 @@ def _listen(port: int) -> socket.socket:
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((HOST, port))
+        found.listen(128)
     except OSError as error:
         found.close()
         raise ConfigError(f"Cannot listen on port {port}: {error.strerror}; give another with --port.") from None
