@@ -16,7 +16,7 @@ export class Curve {
     Object.assign(this, { title, x, lines, format, height, range, band, steps });
     this.data = [[], ...lines.map(() => [])];
     this.value = h("span", { class: "value" });
-    this.body = h("div", { class: "plot" });
+    this.body = h("div", { class: "plot", role: "img", "aria-label": `${title}: nothing yet` });
     this.element = h("figure", { class: "curve" }, h("figcaption", {}, h("span", {}, title), this.value), this.body);
     this.element.setAttribute("role", "group");
     this.observer = new ResizeObserver(() => this.resize());

@@ -49,7 +49,7 @@ class Studio {
     document.querySelector("main").replaceChildren(this.view.element);
     this.stream.want({ fields: Boolean(this.view.wantsFields), order: this.view.order ?? "index" });
     if (this.frame) this.view.take?.(this.frame);
-    this.reopen(asked);
+    if (this.isLinked) this.reopen(asked);
   }
 
   /** Let the address say what is seen. */
@@ -86,8 +86,11 @@ class Studio {
   }
 
   linked(isThere, why) {
-    if (isThere) this.say("");
-    else this.say(why || "The studio does not answer. If it was closed, start “engram studio” again; this page finds it by itself.");
+    this.isLinked = isThere;
+    if (isThere) {
+      this.say("");
+      this.reopen(new URLSearchParams(location.hash.split("?")[1]));
+    } else this.say(why || "The studio does not answer. If it was closed, start “engram studio” again; this page finds it by itself.");
   }
 
   /** One sentence above the view; empty to take it away. */
