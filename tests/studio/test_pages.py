@@ -4,6 +4,7 @@ They run where Debian's ``chromium`` is installed. Pictures of every view are ke
 ``ENGRAM_STUDIO_PICTURES`` names; the documentation's are made so.
 """
 
+import base64
 import http.server
 import os
 import shutil
@@ -17,6 +18,7 @@ from engram.runs import RunOptions
 from engram.studio.desk import Desk
 from engram.studio.server import Studio
 from studio.conftest import picture_of
+from tiny import tiny_training
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install '.[test]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -242,3 +244,32 @@ def test_page_finds_a_studio_that_was_started_anew(browser, tmp_path):
         until(page, "version => window.studio.state.version === 1 && window.studio.state.path === 'mnist-100'")
         assert again.desk.state()["path"] == "mnist-100"
         again.close()
+
+
+def test_widget_draws_in_a_page_by_itself(browser):
+    """As a notebook does by anywidget's contract: a module's `render`, a model with `get`, `set` and `on`."""
+    widgets = pytest.importorskip("engram.widgets")
+    view = widgets.LearningView(tiny_training())
+    for _ in view.follow():
+        pass
+    page = browser.new_page()
+    shown = page.evaluate(
+        """async ([module, frame]) => {
+            const {default: widget} = await import(URL.createObjectURL(new Blob([module], {type: "text/javascript"})));
+            const bytes = Uint8Array.from(atob(frame), (letter) => letter.charCodeAt(0));
+            const values = {frame: new DataView(bytes.buffer), order: "index"};
+            const model = {get: (name) => values[name], set() {}, save_changes() {}, on() {}, off() {}};
+            document.body.append(Object.assign(document.createElement("div"), {id: "cell"}));
+            widget.render({model, el: document.querySelector("#cell")});
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            const canvas = document.querySelector("canvas.fields");
+            const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            const plots = document.querySelectorAll(".uplot").length;
+            return {colours: new Set(pixels).size, text: document.body.innerText, plots};
+        }""",
+        [widgets.module(), base64.b64encode(view.frame).decode()],
+    )
+    page.close()
+    assert shown["colours"] > 5
+    assert "75 of 75 images" in shown["text"]
+    assert shown["plots"] == 3

@@ -141,8 +141,17 @@ def as_json(model: Model, reading: DigitReading, membranes: Membranes | None) ->
         "input_spikes": _packed(reading.input_spikes),
         "exc_spikes": _packed(reading.exc_spikes),
         "rows": _packed(np.argsort(np.argsort(reading.labels, kind="stable"), kind="stable")),
+        "groups": _groups(model, reading),
         "membranes": None if membranes is None else _membranes(membranes),
     }
+
+
+def _groups(model: Model, reading: DigitReading) -> list:
+    """The rows of the neurons, sorted by label, that each label has: its name, first row and the row after its last."""
+    labels, counts = np.unique(reading.labels, return_counts=True)
+    ends = np.cumsum(counts)
+    names = ["?" if label < 0 else model.class_name(label) for label in labels]
+    return [[name, end - count, end] for name, end, count in zip(names, ends, counts, strict=True)]
 
 
 def _leader(model: Model, reading: DigitReading, n: int, first: int, strongest: float) -> dict:

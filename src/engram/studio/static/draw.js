@@ -152,7 +152,7 @@ export class DrawView {
     this.membraneCard.hidden = !found.membranes;
     this.showMembranes(found);
     this.player.set({
-      input: whole(found.input_spikes), neurons: whole(found.exc_spikes), rows: whole(found.rows), dt: found.dt, shown: found.shown,
+      input: whole(found.input_spikes), neurons: whole(found.exc_spikes), rows: whole(found.rows), groups: found.groups, dt: found.dt, shown: found.shown,
       total: found.total, nInputs: found.n_inputs, nNeurons: found.n_neurons, leader: this.most(found),
     });
   }

@@ -31,7 +31,7 @@ export class LearnView {
       onPick: (neuron) => (location.hash = `#/inside?neuron=${neuron}`),
       onPoint: (text) => (this.pointed.textContent = text || this.standing),
     });
-    this.standing = "Each square is one neuron. Dark pixels are those that it listens to.";
+    this.standing = "Each square is one neuron and shows the pixels that it listens to. Where it fires, they grow stronger.";
     this.pointed = h("p", { class: "hint pointed" }, this.standing);
     this.build();
   }

@@ -3,6 +3,8 @@ import { colour, h, isStill, shown } from "./dom.js";
 
 const SLOWNESS = [["50", "50 times slower"], ["20", "20 times slower"], ["5", "5 times slower"]];
 
+const LEFT = 20; // pixels for what the rows mean
+
 /** Input and neurons over time, with a cursor that runs. */
 export class SpikePlayer {
   /** @param {(time: number) => void} onTime told where the cursor is, ms */
@@ -20,7 +22,7 @@ export class SpikePlayer {
     this.observer.observe(this.canvas);
   }
 
-  /** Other spikes: `input` and `neurons` as [number, step, …], `rows` of the neurons, `dt`, `shown`, `total`, and how many. */
+  /** Other spikes: `input` and `neurons` as [number, step, …], `rows` of the neurons and their `groups`, `dt`, `shown`, `total`, and how many. */
   set(spikes) {
     this.stop();
     this.spikes = spikes;
@@ -61,6 +63,7 @@ export class SpikePlayer {
   draw() {
     if (!this.spikes || !this.canvas.clientWidth) return;
     const { input, neurons, rows, dt, total, nInputs, nNeurons, leader } = this.spikes;
+    const left = LEFT * (window.devicePixelRatio || 1);
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = [this.canvas.clientWidth * ratio, this.canvas.clientHeight * ratio];
     this.canvas.width = width;
@@ -70,14 +73,15 @@ export class SpikePlayer {
     const gap = 18 * ratio;
     const part = (height - 2 * gap) / 2;
     const size = Math.max(1.2 * ratio, 1);
-    const x = (step) => ((step * dt) / total) * width;
+    const x = (step) => left + ((step * dt) / total) * (width - left);
     context.font = `${11 * ratio}px system-ui, sans-serif`;
     context.fillStyle = ink("band");
-    context.fillRect((this.spikes.shown / total) * width, 0, width, height);
+    context.fillRect(x(this.spikes.shown / dt), 0, width, height);
     context.fillStyle = ink("muted");
-    context.fillText(`${nInputs.toLocaleString("en")} pixels send spikes: brighter ones more often`, 0, gap - 5 * ratio);
-    context.fillText(`${nNeurons.toLocaleString("en")} neurons answer, sorted by what they mean`, 0, gap + part + gap - 5 * ratio);
-    if (this.spikes.shown < total) context.fillText("blank", Math.min(width - 32 * ratio, (this.spikes.shown / total) * width + 4 * ratio), gap - 5 * ratio);
+    context.fillText(`${nInputs.toLocaleString("en")} pixels send spikes: brighter ones more often`, left, gap - 5 * ratio);
+    context.fillText(`${nNeurons.toLocaleString("en")} neurons answer, by what they mean`, left, gap + part + gap - 5 * ratio);
+    if (this.spikes.shown < total) context.fillText("blank", Math.min(width - 32 * ratio, x(this.spikes.shown / dt) + 4 * ratio), gap - 5 * ratio);
+    this.drawGroups(context, gap, part, ratio, width);
     const end = this.time / dt;
     context.fillStyle = ink("ink");
     context.globalAlpha = 0.55;
@@ -90,5 +94,17 @@ export class SpikePlayer {
     }
     context.fillStyle = ink("warm");
     if (this.time < total) context.fillRect(x(end), 0, ratio, height);
+  }
+
+  /** What the rows of neurons mean, at the left. */
+  drawGroups(context, gap, part, ratio, width) {
+    const { groups, nNeurons } = this.spikes;
+    const y = (row) => 2 * gap + part + (1 - row / nNeurons) * (part - 6 * ratio);
+    groups.forEach(([name, start, stop]) => {
+      context.fillStyle = colour("muted", this.canvas);
+      if (y(start) - y(stop) > 9 * ratio) context.fillText(name.slice(0, 3), 0, (y(start) + y(stop)) / 2 + 4 * ratio);
+      context.fillStyle = colour("line", this.canvas);
+      context.fillRect(0, y(stop), width, ratio / 2);
+    });
   }
 }
