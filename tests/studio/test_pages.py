@@ -22,10 +22,7 @@ from tiny import tiny_training
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install '.[test]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium"),
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
 
 VIEWS = ("learn", "draw?sample=3", "inside?neuron=31&pixel=407", "rule")
 AXE = {  # only colours differ between the themes
@@ -43,12 +40,22 @@ def browser():
         browser.close()
 
 
+def ready_studio(folder):
+    """A studio with a network of 100 neurons that has learned nothing yet."""
+    desk = Desk(folder, options=RunOptions(figures=False, evaluate=False))
+    desk.new({"dataset": "digits", "neurons": 100, "examples": 2000})
+    return Studio(desk).start()
+
+
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory):
-    """A studio with a network of 100 neurons that has learned from some digits and stands still."""
-    desk = Desk(tmp_path_factory.mktemp("work"), options=RunOptions(figures=False, evaluate=False))
-    desk.new({"dataset": "digits", "neurons": 100, "examples": 2000})
-    studio = Studio(desk).start()
+    """A studio with a network that has learned from some digits and stands still."""
+    studio = ready_studio(tmp_path_factory.mktemp("work"))
+    learner = studio.desk.subject
+    learner.start()
+    while learner.training.examples < 300:
+        time.sleep(0.01)
+    learner.pause()
     yield studio
     studio.close()
 
@@ -127,7 +134,8 @@ def test_picture_that_is_chosen_is_read(page, studio):
     says(page, "drawing.png")
 
 
-def test_fields_change_while_it_learns_and_a_paused_run_is_the_same_after_a_reload(page, studio, browser):
+def test_fields_change_while_it_learns_and_a_paused_run_is_the_same_after_a_reload(page, browser, tmp_path):
+    studio = ready_studio(tmp_path)
     go(page, studio, "learn")
     page.wait_for_selector("canvas.fields[width]")
     says(page, "Ready.")
@@ -151,6 +159,7 @@ def test_fields_change_while_it_learns_and_a_paused_run_is_the_same_after_a_relo
         other.get_by_label("eta, as a number").fill("0.05")
         other.keyboard.press("Enter")
         says(page, "eta from 0.02 to 0.05")
+    studio.close()
 
 
 def test_neuron_and_pixel_are_found_by_their_address_and_by_the_keyboard(page, studio):

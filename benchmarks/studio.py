@@ -1,0 +1,213 @@
+"""Measure the studio in a real browser: frames a second, what watching costs training, memory over time; take pictures.
+
+A page watches a network of 400 neurons that learns digits. Stretches in which the page looks take turns with others in
+which it does not, so that both meet the same machine; the cost of watching is the ratio of images learned from per
+second of the learning thread's processor time, and by the wall clock, which says little on a busy machine. Memory is
+that of the server's process and, summed over its processes, the browser's.
+
+    python benchmarks/studio.py                        # a minute
+    python benchmarks/studio.py --minutes 30 --out docs/measured/studio.json
+    python benchmarks/studio.py --pictures docs/_static/studio
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from engram.runs import RunOptions
+from engram.studio.desk import Desk
+from engram.studio.server import Studio
+
+SEVEN = [(80, 62), (200, 62), (140, 222)]
+"""A digit on a field of 280 pixels."""
+
+COUNT_FRAMES = """() => {
+    window.frames_drawn = 0;
+    const take = window.studio.take.bind(window.studio);
+    window.studio.take = (frame) => { window.frames_drawn += 1; take(frame); };
+}"""
+
+
+def studio_of(folder: str, neurons: int, examples: int) -> Studio:
+    """A studio with a network that has not learned yet."""
+    desk = Desk(folder, options=RunOptions(evaluate=False, figures=False))
+    desk.new({"dataset": "digits", "neurons": neurons, "examples": examples})
+    return Studio(desk).start()
+
+
+class Watching:
+    """A learning network and a page that looks at it, or not."""
+
+    def __init__(self, studio: Studio, page):
+        self.studio, self.page, self.learner = studio, page, studio.desk.subject
+
+    def stretch(self, seconds: float, *, looks: bool) -> dict:
+        """Let it learn for a while; what was done and drawn meanwhile."""
+        self.page.evaluate(f"window.studio.stream.send({{looks: {'true' if looks else 'false'}}})")
+        time.sleep(0.2)
+        begin = self._counters()
+        time.sleep(seconds)
+        wall, cpu, images, frames = (after - before for before, after in zip(begin, self._counters(), strict=True))
+        return {"images_per_second": images / wall, "images_per_cpu_second": images / cpu, "frames": frames / wall}
+
+    def _counters(self) -> tuple[float, float, int, int]:
+        clock = time.pthread_getcpuclockid(self.learner._thread.ident)
+        frames = self.page.evaluate("window.frames_drawn")
+        return time.monotonic(), time.clock_gettime(clock), self.learner.training.examples, frames
+
+
+def memory_of(pid: int | str) -> float:
+    """Memory of a process that is its own, or its share of what it shares, MiB."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+
+
+def children_of(pid: int) -> list[int]:
+    """Every process below one."""
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(entry.name)] = int(entry.joinpath("stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+    found = [child for child, parent in parents.items() if parent == pid]
+    return found + [below for child in found for below in children_of(child)]
+
+
+def measure(watching: Watching, minutes: float, seconds: float) -> dict:
+    """Take turns until the time is over."""
+    pairs, memory, begin = [], [], time.monotonic()
+    while time.monotonic() - begin < 60 * minutes or len(pairs) < 4:
+        pairs.append((watching.stretch(seconds, looks=True), watching.stretch(seconds, looks=False)))
+        server = memory_of(os.getpid())
+        browser = sum(map(memory_of, children_of(os.getpid())))
+        memory.append({"minutes": (time.monotonic() - begin) / 60, "server_MiB": server, "browser_MiB": browser})
+    ratios = {
+        name: float(np.median([seen[name] / alone[name] for seen, alone in pairs]))
+        for name in ("images_per_cpu_second", "images_per_second")
+    }
+    return {
+        "neurons": watching.learner.training.config.neurons,
+        "frames_per_second": float(np.median([seen["frames"] for seen, _ in pairs])),
+        "images_per_second_watched": float(np.median([seen["images_per_second"] for seen, _ in pairs])),
+        "speed_watched_over_alone": ratios["images_per_cpu_second"],
+        "speed_watched_over_alone_by_the_wall_clock": ratios["images_per_second"],
+        "turns": len(pairs),
+        "load_average": os.getloadavg()[1],
+        "memory": _thinned(memory),
+    }
+
+
+def _thinned(records: list[dict]) -> list[dict]:
+    """At most some forty of them, the first and the last among them."""
+    chosen = np.unique(np.linspace(0, len(records) - 1, min(len(records), 40)).round().astype(int))
+    return [{name: round(value, 1) for name, value in records[k].items()} for k in chosen]
+
+
+def take_pictures(studio: Studio, browser, folder: Path) -> None:
+    """Every view in a light and a dark page, and on a phone, for the documentation."""
+    folder.mkdir(parents=True, exist_ok=True)
+    learner = studio.desk.subject
+    learner.start()
+    while learner.training.examples < 3000:
+        time.sleep(0.05)
+    learner.pause()
+    for theme, width, height, views in (
+        ("light", 1280, 900, ("learn", "draw", "inside", "rule")),
+        ("dark", 1280, 900, ("learn", "inside")),
+        ("light", 390, 844, ("draw",)),
+    ):
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce"
+        )
+        page = context.new_page()
+        for view in views:
+            show(page, studio, view)
+            name = view + ("-dark" if theme == "dark" else "") + ("-phone" if width < 600 else "")
+            save(page, folder / f"{name}.png", full=view != "learn" or theme == "dark")
+        context.close()
+
+
+def show(page, studio: Studio, view: str) -> None:
+    """Bring a view to where there is something to see."""
+    asked = {"learn": "", "draw": "?of=mnist-400", "inside": "?neuron=31&pixel=407", "rule": ""}[view]
+    page.goto("about:blank")
+    page.goto(f"{studio.address}#/{view}{asked}")
+    if view == "draw":
+        draw_seven(page)
+    if view == "inside":
+        page.get_by_role("button", name="Read the test images").click()
+        page.wait_for_selector(".confusion td .cell")
+        page.wait_for_selector(".images canvas")
+    page.wait_for_timeout(2500)
+
+
+def draw_seven(page) -> None:
+    """As a hand does."""
+    box = page.locator("canvas.pad").bounding_box()
+    places = [(box["x"] + x * box["width"] / 280, box["y"] + y * box["height"] / 280) for x, y in SEVEN]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+    page.wait_for_selector(".answer .digit")
+
+
+def save(page, path: Path, *, full: bool) -> None:
+    """A picture of the page, small enough for a repository: few colours do for paper and ink."""
+    from PIL import Image
+
+    page.screenshot(path=path, full_page=full)
+    Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def main() -> None:
+    """Measure or take pictures."""
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of a stretch")
+    parser.add_argument("--neurons", type=int, default=400)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--pictures", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+        studio = studio_of(folder, options.neurons, 10_376 if options.pictures else 100_000_000)
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            if options.pictures:
+                take_pictures(studio, browser, options.pictures)
+                return
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.goto(f"{studio.address}#/learn")
+            page.wait_for_selector("canvas.fields[width]")
+            page.evaluate(COUNT_FRAMES)
+            studio.desk.subject.start()
+            while studio.desk.subject.phase != "learning":
+                time.sleep(0.1)
+            found = measure(Watching(studio, page), options.minutes, options.seconds)
+        finally:
+            browser.close()
+            studio.close()
+    text = json.dumps(found, indent=1)
+    print(text)
+    if options.out:
+        options.out.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
