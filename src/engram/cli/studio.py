@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -63,5 +65,10 @@ def _tell(address: str, *, no_browser: bool) -> None:
 
     out.print(f"The studio is open at\n  {plain(address)}")
     err.print("Ctrl-C closes it; what has been learned is saved.")
-    if not no_browser:
+    if not no_browser and _has_screen():
         webbrowser.open(address)
+
+
+def _has_screen() -> bool:
+    """Whether a browser would have a window: one in this terminal would hide the address."""
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

@@ -134,13 +134,15 @@ def cell(desk: Desk, label: int, answer: int) -> dict:
 
 
 def sample(desk: Desk, model, number: int) -> dict:
-    """One test image of the data set that a model was trained on, to be read."""
-    from engram.model_input import load_for
-
-    current = desk.subject is not None and desk.moment().model.dataset == model.dataset
-    dataset = desk.dataset() if current else load_for(model)
+    """One test image of the data set that a model was trained on, or of the digits that come with engram."""
+    dataset = desk.images_for(model)
     k = number % max(1, len(dataset.test_images))
-    return {"number": k, "label": model.class_name(dataset.test_labels[k]), "pixels": _picture(dataset.test_images[k])}
+    return {
+        "number": k,
+        "dataset": dataset.name,
+        "label": model.class_name(dataset.test_labels[k]),
+        "pixels": _picture(dataset.test_images[k]),
+    }
 
 
 def _image(found: Answers, k: int, **more) -> dict:

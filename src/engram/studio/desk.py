@@ -153,13 +153,25 @@ class Desk:
         """
         if isinstance(self.subject, Learner):
             return self.subject.training.dataset
-        model = self.moment().model
-        key = f"for {model.dataset} {model.config.get('data')}"
-        if key not in self._datasets:
-            if model.config.get("dataset", model.dataset) not in named_sources():
-                self.within(model.config.get("dataset", model.dataset))
-            self._datasets = {key: load_for(model)}
-        return self._datasets[key]
+        return self._images_of(self.moment().model)
+
+    def images_for(self, model: Model):
+        """Images for a model to read: those it was trained on, else digits, which come with engram, if they fit.
+
+        Raises
+        ------
+        DataError
+            If neither is here.
+        """
+        if isinstance(self.subject, Learner) and self.subject.training.dataset.name == model.dataset:
+            return self.subject.training.dataset
+        try:
+            return self._images_of(model)
+        except DataError:
+            digits = self._dataset(TrainingConfig(dataset="digits"))
+            if digits.image_shape != model.image_shape:
+                raise
+            return digits
 
     def remember(self, key: str, drawing: tuple) -> None:
         """Keep a reading for downloads; the oldest go."""
@@ -259,6 +271,21 @@ class Desk:
             model, metrics, *_ = folder.read_unfinished()
             return Still(model, folder.path, metrics)
 
+    def _images_of(self, model: Model):
+        """The images that a model was trained on; the last two sets are kept."""
+        name = model.config.get("dataset", model.dataset)
+        key = f"{name} {model.config.get('data', {})}"
+        if key not in self._datasets:
+            if name not in named_sources():
+                self.within(name)
+            self._keep(key, load_for(model))
+        return self._datasets[key]
+
+    def _keep(self, key: str, dataset) -> None:
+        self._datasets[key] = dataset
+        while len(self._datasets) > 2:
+            self._datasets.pop(next(iter(self._datasets)))
+
     def _dataset(self, config: TrainingConfig):
         """The images of a configuration; only named sets and what lies in the folder."""
         if config.dataset not in named_sources():
@@ -268,7 +295,7 @@ class Desk:
             config = config.replace(dataset=str(path))
         key = f"{config.dataset} {config.data}"
         if key not in self._datasets:
-            self._datasets = {key: config.load_data()}
+            self._keep(key, config.load_data())
         return self._datasets[key]
 
     def _checked(self, options: dict) -> dict:

@@ -186,6 +186,7 @@ class Learner(Callback):
     def on_count(self, what: str, done: int, total: int) -> None:
         """Labelling and testing go on."""
         self.phase, self.counted = what, (what, done, total)
+        self._waiting = True  # nothing is learned any more
         self._answer()
         if self._closing:
             raise Interrupted

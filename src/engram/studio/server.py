@@ -76,6 +76,8 @@ class Studio:
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.01)
+        if not self._server.started:
+            raise ConfigError("The studio's server did not start; what it said is above.")
         return self
 
     @property

@@ -112,7 +112,7 @@ export class DrawView {
     const pixels = bytes(found.pixels);
     const side = Math.round(Math.sqrt(pixels.length));
     await this.pad.show(pixels, [side, side]);
-    this.studio.say(`Test image ${found.number}, a ${found.label}. The network has never seen it.`);
+    this.studio.say(`Test image ${found.number} of ${found.dataset}, a ${found.label}. The network has never seen it.`);
     await this.read();
   }
 
