@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import tempfile
@@ -27,6 +28,7 @@ LONGEST_TEXT = 1 << 16
 _CLASS = re.compile(r"^class\s+([A-Za-z_]\w*)\s*\(", re.MULTILINE)
 
 
+@functools.lru_cache(maxsize=16)
 def window(rule: LearningRule) -> dict:
     """The change of a weight against the time between two spikes, for three weights."""
     earlier = earlier_post_for(rule)
@@ -41,6 +43,7 @@ def window(rule: LearningRule) -> dict:
     }
 
 
+@functools.lru_cache(maxsize=16)
 def convergence(rule: LearningRule) -> dict | None:
     """The sum of a neuron's weights, spike by spike, from nothing, too little and too much; None without a target."""
     if not isinstance(rule, SelfNormalizing):
