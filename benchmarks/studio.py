@@ -130,8 +130,8 @@ def take_pictures(studio: Studio, browser, folder: Path) -> None:
         time.sleep(0.05)
     learner.pause()
     for theme, width, height, views in (
-        ("light", 1280, 900, ("learn", "draw", "inside", "rule")),
-        ("dark", 1280, 900, ("learn", "inside")),
+        ("light", 1280, 900, ("learn", "draw", "rule")),
+        ("dark", 1280, 900, ("inside",)),
         ("light", 390, 844, ("draw",)),
     ):
         context = browser.new_context(
@@ -141,7 +141,7 @@ def take_pictures(studio: Studio, browser, folder: Path) -> None:
         for view in views:
             show(page, studio, view)
             name = view + ("-dark" if theme == "dark" else "") + ("-phone" if width < 600 else "")
-            save(page, folder / f"{name}.png", full=view != "learn" or theme == "dark")
+            save(page, folder / f"{name}.png", full=view != "learn")
         context.close()
 
 
@@ -176,7 +176,7 @@ def save(page, path: Path, *, full: bool) -> None:
     from PIL import Image
 
     page.screenshot(path=path, full_page=full)
-    Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ export class Curve {
   constructor({ title, x = "images", lines, format = shown, height = 120, range = null, band = false, steps = false }) {
     Object.assign(this, { title, x, lines, format, height, range, band, steps });
     this.data = [[], ...lines.map(() => [])];
+    this.said = null;
     this.value = h("span", { class: "value" });
     this.body = h("div", { class: "plot", role: "img", "aria-label": `${title}: nothing yet` });
     this.element = h("figure", { class: "curve" }, h("figcaption", {}, h("span", {}, title), this.value), this.body);
@@ -26,6 +27,7 @@ export class Curve {
   /** Other numbers: the places along, then each line. */
   set(data, said = null) {
     this.data = data;
+    this.said = said;
     const last = data[1]?.[data[1].length - 1];
     this.value.textContent = said ?? (last === undefined ? "" : this.format(last));
     this.body.setAttribute("aria-label", `${this.title}: ${this.value.textContent || "nothing yet"}`);
@@ -87,6 +89,7 @@ export class Curve {
     const last = this.data[1]?.[this.data[1].length - 1];
     if (values && values[0] !== undefined) {
       this.value.textContent = `${shown(plot.data[0][k])} ${this.x}: ${this.format(values[0])}`;
-    } else this.value.textContent = last === undefined ? "" : this.format(last);
+    } else if (this.said !== null) this.value.textContent = this.said;
+    else this.value.textContent = last === undefined ? "" : this.format(last);
   }
 }

@@ -315,8 +315,6 @@ class Pad {
     this.at = this.place(event);
     this.draws = true;
     this.line(this.at, this.at);
-    event.preventDefault();
-    this.canvas.focus();
   }
 
   move(event) {

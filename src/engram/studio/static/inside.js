@@ -119,7 +119,7 @@ export class InsideView {
     const some = images.slice(0, 12);
     this.images.replaceChildren(
       h("p", { class: "hint" }, some.length ? `Of ${shown(n_images)} test images it answers these most:` : `It answers none of ${shown(n_images)} test images.`),
-      h("ul", { class: "row" }, some.map((one) => this.imageOf(one, `${one.spikes} spikes`))),
+      h("ul", { class: "row" }, some.map((one) => this.imageOf(one, `${one.spikes} ${one.spikes === 1 ? "spike" : "spikes"}`))),
     );
   }
 

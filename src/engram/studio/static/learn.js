@@ -251,7 +251,7 @@ export class LearnView {
     const set = (table, name) => (value) => this.studio.attempt(() => perform("set", { changes: { [table]: { [name]: value } } }));
     const ofRule = Object.entries(state.constants).filter(([name, value]) => typeof value === "number" && value > 0 && !name.startsWith("w_") && name !== "eta_decay");
     for (const [name, value] of ofRule) this.sliders[name] = slider(name, CONSTANTS[name], value, { onchange: set("constants", name) });
-    for (const [name, value] of Object.entries(state.network)) this.sliders[name] = slider(name, CONSTANTS[name], value || 1, { onchange: set("network", name) });
+    for (const [name, value] of Object.entries(state.network)) this.sliders[name] = slider(name, CONSTANTS[name], value || 1, { onchange: set("network", name), positive: name !== "w_inh_exc" });
     for (const part of Object.values(this.sliders)) part.value = undefined;
     this.constants.replaceChildren(...Object.values(this.sliders).map(({ element }) => element));
   }
