@@ -141,7 +141,7 @@ def take_pictures(studio: Studio, browser, folder: Path) -> None:
         for view in views:
             show(page, studio, view)
             name = view + ("-dark" if theme == "dark" else "") + ("-phone" if width < 600 else "")
-            save(page, folder / f"{name}.png", full=view != "learn")
+            save(page, folder / f"{name}.png", full=view != "learn" and width > 600)
         context.close()
 
 
