@@ -248,6 +248,8 @@ class Desk:
             if self.subject is not None:
                 self.subject.close()
             self.subject, self.kept_answers = subject, None
+            if isinstance(subject, Learner):
+                subject.prepare_ahead()
         self.changed()
 
     def _learner(self, training: Training, folder: RunFolder | None = None) -> Learner:

@@ -6,6 +6,7 @@ wants it to: so it keeps the same run folder, with the same checkpoints, labels,
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -82,6 +83,7 @@ class Learner(Callback):
         self.progress: Progress | None = None
         self.rate = 0.0
         self._thread: threading.Thread | None = None
+        self._ahead: threading.Thread | None = None
         self._turn = threading.Condition()
         self._asked: list[tuple[Callable, Future]] = []
         self._waiting = True  # whether the training stands still, so that others may look at it
@@ -92,6 +94,11 @@ class Learner(Callback):
         self._model: Model | None = None
         self._kept = moment_of(training)
         self._keep_thetas()
+
+    def prepare_ahead(self) -> None:
+        """Have machine code made while a person still looks at the page."""
+        self._ahead = threading.Thread(target=_prepare, args=(self.training,), daemon=True)
+        self._ahead.start()
 
     # what a person does
 
@@ -134,8 +141,9 @@ class Learner(Callback):
         with self._turn:
             self._closing = True
             self._turn.notify_all()
-        if self._thread is not None:
-            self._thread.join(timeout)
+        for thread in (self._ahead, self._thread):
+            if thread is not None:
+                thread.join(timeout)
         if self.folder is not None and self._thread is None:
             self.folder.release()
 
@@ -205,6 +213,8 @@ class Learner(Callback):
     def _to_the_end(self) -> tuple[str, str]:
         """Do the run; return the phase that it ended in, and a sentence."""
         saved = f"Saved in {self.folder.path}."
+        if self._ahead is not None:
+            self._ahead.join()
         try:
             self._model, summary = run_training(self.folder, self.training, self.options, [self])
         except Interrupted:
@@ -233,7 +243,8 @@ class Learner(Callback):
         if self.folder is None:
             folder = RunFolder(next_folder(self.training.config.dataset, self.within))
             start_run(folder, self.training.config, overwrite=False)
-            folder.write_changes(self.changes)
+            if self.changes:
+                folder.write_changes(self.changes)
             self.folder = folder
         self.phase, self._waiting = "compiling", False
         self._thread = threading.Thread(target=self._run, name="engram-studio-learner", daemon=True)
@@ -328,3 +339,9 @@ class Learner(Callback):
         save_checkpoint(self.folder, self.training)
         self.folder.write_config(self.training.config)
         self.folder.write_changes(self.changes)
+
+
+def _prepare(training: Training) -> None:
+    """What goes wrong here goes wrong again, and is told, when it starts."""
+    with contextlib.suppress(Exception):
+        training.prepare()
