@@ -71,21 +71,27 @@ def test_leaders_fired_most_and_come_in_the_order_of_firing(reading_page):
 
 def test_membranes_reach_their_threshold_where_the_neuron_fires_and_nowhere_else(reading_page):
     model, reading, membranes = reading_page.desk.drawings[reading_page.found["key"]]
-    for k, neuron in enumerate(membranes.neurons):
-        fired = reading.exc_spikes[reading.exc_spikes[:, 0] == neuron, 1]
-        assert len(fired)
-        v = membranes.v[:, k]
-        assert v.max() < membranes.threshold[k] + 1e-3
-        near = v[fired - 1]  # before the step in which it fires
-        assert np.all(membranes.threshold[k] - near < 1.0)
-        np.testing.assert_allclose(v[fired], model.network.excitatory.v_reset, atol=1e-3)
+    v_reset = model.network.excitatory.v_reset
+    check_membranes(reading, membranes, at_reset=v_reset, above=1e-3, near=1.0)
 
 
-def test_tutorial_reader_reads_without_membranes(reading_page):
+def test_tutorial_reader_reads_with_its_membranes(reading_page):
     found = reading_page.post("/api/read?of=current&network=tutorial", content=picture_of(280, 24)).json()
     assert found["answer"] == "1"
-    assert found["membranes"] is None
-    assert reading_page.get(f"/api/table/membranes.csv?key={found['key']}").status_code == 400
+    _, reading, membranes = reading_page.desk.drawings[found["key"]]
+    check_membranes(reading, membranes, at_reset=0.0, above=0.0, near=np.inf)
+
+
+def check_membranes(reading, membranes, *, at_reset, above, near):
+    """Below the threshold all the time, at the reset when it fires, and close to the threshold in the step before."""
+    for k, neuron in enumerate(membranes.neurons):
+        v, threshold = membranes.v[:, k], membranes.threshold[:, k]
+        fired = reading.exc_spikes[reading.exc_spikes[:, 0] == neuron, 1]
+        assert len(fired)
+        assert np.all(v <= threshold + above)
+        np.testing.assert_allclose(v[fired], at_reset, atol=1e-3)
+        assert np.all((threshold - v)[fired - 1] < near)
+    assert len(membranes.time) == len(reading.rate)
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", picture_of()[:60]])

@@ -72,6 +72,7 @@ def test_run_of_another_process_is_watched_until_its_end(client, folder, monkeyp
     held = RunFolder(folder / "runs" / "a")
     start_run(held, CONFIG, overwrite=False)
     training = quick_training()
+    monkeypatch.setattr("engram.studio.watching.FIRST_SECONDS", 0.0)
     with pytest.raises(EngramError, match="nothing to show yet"):
         client.desk.open("runs/a")
     training.learn_block()

@@ -12,7 +12,7 @@ import numpy as np
 
 from engram.errors import ConfigError
 from engram.model import Model
-from engram.reading import NETWORKS, DigitReading, read_digit
+from engram.reading import NETWORKS, DigitReading, read_digit, tutorial_reader
 from engram.simulation import simulate
 from engram.studio.desk import Desk
 from engram.studio.moments import in_bytes
@@ -34,16 +34,16 @@ class Membranes:
     neurons : ndarray of shape (n,)
     time : ndarray of shape (n_steps,)
         ms.
-    v : ndarray of shape (n_steps, n)
-        mV.
-    threshold : ndarray of shape (n,)
-        mV; adaptive thresholds stand still while a network reads.
+    v, threshold : ndarray of shape (n_steps, n)
+    unit : {"mV", "v_th"}
+        What both are in.
     """
 
     neurons: np.ndarray
     time: np.ndarray
     v: np.ndarray
     threshold: np.ndarray
+    unit: str
 
 
 def read_drawing(desk: Desk, content: bytes, of: str, network: str) -> dict:
@@ -76,7 +76,7 @@ def read_drawing(desk: Desk, content: bytes, of: str, network: str) -> dict:
         reading = read_digit(
             model, path, network=network, kernel="compiled" if network == "diehl-cook" else "reference"
         )
-    membranes = membranes_of(model, reading) if network == "diehl-cook" else None
+    membranes = membranes_of(model, reading)
     key = secrets.token_hex(8)
     desk.remember(key, (model, reading, membranes))
     return {"key": key, "of": of, **as_json(model, reading, membranes)}
@@ -94,6 +94,9 @@ def leaders_of(reading: DigitReading, most: int = LEADERS) -> list[int]:
 def membranes_of(model: Model, reading: DigitReading) -> Membranes:
     """The potentials behind a reading: the same input spikes to the same network, once more and recorded."""
     order = np.argsort(-reading.counts, kind="stable")[:MEMBRANES]
+    if reading.network == "tutorial":
+        v, threshold = tutorial_reader(model, seed=model.seed).potentials(reading.picture.pixels)
+        return Membranes(order, (1 + np.arange(len(v))) * reading.dt, v[:, order], threshold[:, order], "v_th")
     shown = simulate(
         model.network,
         model.rule,
@@ -106,8 +109,9 @@ def membranes_of(model: Model, reading: DigitReading) -> Membranes:
         record=[int(n) for n in order],
         at_rest=True,
     )
-    threshold = model.network.excitatory.v_thresh + model.theta[order]
-    return Membranes(order, shown.recorded_steps * model.network.dt, shown.recording["v"], threshold)
+    v = shown.recording["v"]
+    threshold = np.broadcast_to(model.network.excitatory.v_thresh + model.theta[order], v.shape)  # they stand still
+    return Membranes(order, shown.recorded_steps * model.network.dt, v, threshold, "mV")
 
 
 def scores_of(model: Model, reading: DigitReading) -> np.ndarray:
@@ -116,7 +120,7 @@ def scores_of(model: Model, reading: DigitReading) -> np.ndarray:
     return scores / (scores.sum() or 1.0)
 
 
-def as_json(model: Model, reading: DigitReading, membranes: Membranes | None) -> dict:
+def as_json(model: Model, reading: DigitReading, membranes: Membranes) -> dict:
     """A reading as a page draws it."""
     shares, classes, strongest = scores_of(model, reading), model.readout.classes, float(np.abs(model.weights).max())
     firsts = {int(n): int(step) for n, step in reversed(reading.exc_spikes)}
@@ -142,7 +146,7 @@ def as_json(model: Model, reading: DigitReading, membranes: Membranes | None) ->
         "exc_spikes": _packed(reading.exc_spikes),
         "rows": _packed(np.argsort(np.argsort(reading.labels, kind="stable"), kind="stable")),
         "groups": _groups(model, reading),
-        "membranes": None if membranes is None else _membranes(membranes),
+        "membranes": _membranes(membranes),
     }
 
 
@@ -172,9 +176,10 @@ def _leader(model: Model, reading: DigitReading, n: int, first: int, strongest: 
 def _membranes(membranes: Membranes) -> dict:
     return {
         "neurons": membranes.neurons,
-        "threshold": np.round(membranes.threshold, 2),
+        "unit": membranes.unit,
         "time": membranes.time,
-        "v": np.round(membranes.v.T.astype(np.float64), 2),
+        "v": np.round(membranes.v.T.astype(np.float64), 3),
+        "threshold": np.round(membranes.threshold.T.astype(np.float64), 3),
     }
 
 

@@ -201,11 +201,9 @@ def _spike_table(desk: Desk, asked: dict):
 
 
 def _membrane_table(desk: Desk, asked: dict):
-    _, _, membranes = _drawing(desk, asked)
-    if membranes is None:
-        raise ConfigError("This network's membranes are not recorded; read with the Diehl & Cook network.")
-    header = ["time_ms", *(f"v_mV_{n}" for n in membranes.neurons), *(f"threshold_mV_{n}" for n in membranes.neurons)]
-    return header, ([t, *v, *membranes.threshold] for t, v in zip(membranes.time, membranes.v, strict=True))
+    _, _, found = _drawing(desk, asked)
+    header = ["time_ms", *(f"{name}_{found.unit}_{n}" for name in ("v", "threshold") for n in found.neurons)]
+    return header, ([t, *v, *threshold] for t, v, threshold in zip(found.time, found.v, found.threshold, strict=True))
 
 
 def _window_table(desk: Desk, asked: dict):

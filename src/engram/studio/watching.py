@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from engram.model_file import load_model
 from engram.readout import RunningAccuracy
 from engram.run_folder import RunFolder
 from engram.studio.moments import Moment
+
+FIRST_SECONDS = 10.0
+"""So long a run that has just begun is waited for."""
 
 
 class Still:
@@ -78,7 +82,19 @@ class Watched:
         self._seen: Path | None = None
         self._kept: Moment | None = None
         self._thetas: list[tuple[int, np.ndarray]] = []
-        self.refresh()
+        self._wait_for_something()
+
+    def _wait_for_something(self) -> None:
+        """A run that has just begun saves its state soon, once it knows that it is watched."""
+        end = time.monotonic() + FIRST_SECONDS
+        while True:
+            try:
+                self.refresh()
+                return
+            except EngramError:
+                if time.monotonic() > end or not self.folder.is_held:
+                    raise
+                time.sleep(0.2)
 
     def moment(self, *, fresh: bool = False) -> Moment:
         """The network as last read."""

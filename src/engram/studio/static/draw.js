@@ -39,7 +39,7 @@ export class DrawView {
       { class: "result", hidden: true },
       card("Who recognised it", "The neurons that fired most, the first to fire first. Each picture is what that neuron looks for.", this.leaders),
       card("How it went, slowly", null, this.player.element),
-      (this.membraneCard = card("What the leaders felt", "The potential of a neuron climbs with every spike that it hears. When it reaches its dashed threshold, the neuron fires and starts again.", this.membranes)),
+      card("What the leaders felt", "The potential of a neuron climbs with every spike that it hears. When it reaches its dashed threshold, the neuron fires and starts again.", this.membranes),
       downloads(this.studio, [["reading", "Picture"]], [["scores", "Scores"], ["spikes", "Spikes"], ["membranes", "Potentials"]], () => `?key=${this.key}`),
     );
     this.element = h(
@@ -149,7 +149,6 @@ export class DrawView {
     this.result.hidden = false;
     this.showLeaders(found);
     this.showSeen(found);
-    this.membraneCard.hidden = !found.membranes;
     this.showMembranes(found);
     this.player.set({
       input: whole(found.input_spikes), neurons: whole(found.exc_spikes), rows: whole(found.rows), groups: found.groups, dt: found.dt, shown: found.shown,
@@ -206,9 +205,8 @@ export class DrawView {
   }
 
   showMembranes({ membranes, dt }) {
-    if (!membranes) return;
     this.curve = new Curve({
-      title: "Potential (mV)",
+      title: membranes.unit === "mV" ? "Potential (mV)" : "Potential, in units of the plain threshold",
       x: "ms",
       height: 190,
       lines: [
@@ -217,7 +215,7 @@ export class DrawView {
       ],
       format: (value) => shown(value),
     });
-    this.line = [membranes.time, ...membranes.v, ...membranes.threshold.map((value) => membranes.time.map(() => value))];
+    this.line = [membranes.time, ...membranes.v, ...membranes.threshold];
     const key = h("ul", { class: "key" }, membranes.neurons.map((neuron, k) => h("li", {}, h("span", { class: `dot ${COLOURS[k]}`, "aria-hidden": "true" }), `neuron ${neuron}`)));
     this.membranes.replaceChildren(this.curve.element, key);
     this.curve.set(this.line, "");
@@ -240,7 +238,7 @@ export class DrawView {
       if (element.textContent !== text) element.textContent = text;
       element.closest("li").classList.toggle("silent", count === 0);
     }
-    if (!found.membranes || !this.curve) return;
+    if (!this.curve) return;
     const until = time >= found.total ? this.line[0].length : Math.max(2, Math.floor(time / found.dt));
     const n = found.membranes.neurons.length;
     this.curve.set(this.line.map((line, k) => (k > 0 && k <= n ? line.map((value, at) => (at < until ? value : null)) : line)), `${Math.round(time)} ms`);
