@@ -236,7 +236,12 @@ def test_every_view_can_be_used_by_everyone_and_fits_a_phone(browser, studio, th
 def settle(page, view):
     """Until a view shows what it has to show."""
     name = view.partition("?")[0]
-    wanted = {"learn": "canvas.fields[width]", "draw": ".answer .digit", "inside": ".feeds li", "rule": ".key li"}
+    wanted = {
+        "learn": "canvas.fields[width]",
+        "draw": ".answer .digit",
+        "inside": ".feeds li",
+        "rule": ".key li:nth-child(4)",
+    }
     page.wait_for_selector(wanted[name])
 
 

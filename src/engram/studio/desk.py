@@ -51,7 +51,7 @@ class Desk:
         self.version = 0
         self.drawings: OrderedDict[str, tuple] = OrderedDict()
         self.kept_answers = None
-        self.lock = threading.RLock()
+        self.lock, self._counting = threading.RLock(), threading.Lock()
         self._listeners: list[tuple[Callable[[], None], Callable[[], bool]]] = []
         self._datasets: dict[str, object] = {}
         self._readers: OrderedDict[str, Model] = OrderedDict()
@@ -75,7 +75,8 @@ class Desk:
 
     def changed(self) -> None:
         """There is something new to see; from any thread."""
-        self.version += 1
+        with self._counting:
+            self.version += 1
         for ring, _ in list(self._listeners):
             ring()
 

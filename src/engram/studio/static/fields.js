@@ -106,28 +106,42 @@ export class FieldGrid {
     context.imageSmoothingEnabled = scale < 2;
     context.imageSmoothingQuality = "high";
     context.drawImage(this.raw, 0, 0, this.canvas.width, this.canvas.height);
-    const mark = colour("warm", this.canvas);
+    for (let k = 0; k < n; k++) {
+      const isChosen = this.chosen.has(this.data.neurons[k]);
+      if (!((this.framesFired && this.data.counts[k] > 0) || isChosen || k === this.place)) continue;
+      const left = (k % columns) * (width + 1) * scale;
+      const top = Math.floor(k / columns) * (height + 1) * scale;
+      context.strokeStyle = colour(k === this.place ? "accent" : "warm", this.canvas);
+      context.lineWidth = Math.max(1.5 * ratio, (isChosen || k === this.place ? 1.6 : 1) * scale);
+      context.strokeRect(left + scale / 2, top + scale / 2, (width + 1) * scale, (height + 1) * scale);
+    }
+    if (height * scale > 22 * ratio) context.drawImage(this.marks(scale, ratio), 0, 0);
+  }
+
+  /** What each neuron means, in its corner; drawn anew only when that or the size changes. */
+  marks(scale, ratio) {
+    const { height, width, n, columns } = this.layout;
+    const key = `${this.canvas.width} ${isDark(this.canvas)} ${this.data.classes} ${this.data.labels}`;
+    if (this.markKey === key) return this.marked;
+    this.markKey = key;
+    this.marked = document.createElement("canvas");
+    this.marked.width = this.canvas.width;
+    this.marked.height = this.canvas.height;
+    const context = this.marked.getContext("2d");
     context.font = `600 ${Math.max(8 * ratio, Math.min(12 * ratio, 0.29 * height * scale))}px system-ui, sans-serif`;
     context.textBaseline = "bottom";
     context.lineJoin = "round";
+    context.strokeStyle = colour("surface", this.canvas);
+    context.fillStyle = colour("warm", this.canvas);
+    context.lineWidth = 3 * ratio;
     for (let k = 0; k < n; k++) {
-      const left = (k % columns) * (width + 1) * scale;
-      const top = Math.floor(k / columns) * (height + 1) * scale;
-      const isChosen = this.chosen.has(this.data.neurons[k]);
-      if ((this.framesFired && this.data.counts[k] > 0) || isChosen || k === this.place) {
-        context.strokeStyle = k === this.place ? colour("accent", this.canvas) : mark;
-        context.lineWidth = Math.max(1.5 * ratio, (isChosen || k === this.place ? 1.6 : 1) * scale);
-        context.strokeRect(left + scale / 2, top + scale / 2, (width + 1) * scale, (height + 1) * scale);
-      }
       const name = this.nameOf(k);
-      if (name && name.length < 3 && height * scale > 22 * ratio) {
-        context.strokeStyle = colour("surface", this.canvas);
-        context.lineWidth = 3 * ratio;
-        context.strokeText(name, left + 2.5 * scale, top + (height + 0.8) * scale);
-        context.fillStyle = mark;
-        context.fillText(name, left + 2.5 * scale, top + (height + 0.8) * scale);
-      }
+      if (!name || name.length > 2) continue;
+      const place = [((k % columns) * (width + 1) + 2.5) * scale, (Math.floor(k / columns) * (height + 1) + height + 0.8) * scale];
+      context.strokeText(name, ...place);
+      context.fillText(name, ...place);
     }
+    return this.marked;
   }
 
   nameOf(place) {
