@@ -148,6 +148,7 @@ def simulate(
     record=(),
     every: int = 1,
     certify: bool = False,
+    at_rest: bool = False,
 ) -> Simulation:
     """Run a network on given input spikes and return every spike it fired.
 
@@ -184,6 +185,8 @@ def simulate(
     certify : bool
         Whether to say if any spike depends on rounding, see :attr:`Simulation.certificate`. Of a frozen
         :class:`DiehlCook`; takes some thirty times as long, and six numbers of memory for each neuron and step.
+    at_rest : bool
+        Whether every neuron begins at rest, as before an image that is read, instead of as at time 0.
 
     Returns
     -------
@@ -218,6 +221,8 @@ def simulate(
     )
     if isinstance(network, Network):
         learn = learn and simulator.can_learn
+    if at_rest:
+        _put_to_rest(simulator)
     given = _spikes_by_input(simulator.described, spikes, n_steps)
     short = isinstance(network, DiehlCook) and not isinstance(record, dict)
     recorder = _Recorder(simulator, _wanted(simulator, record), n_steps, every, short=short)
@@ -248,6 +253,13 @@ def _certified(simulation: Simulation, simulator: Simulator, given: dict) -> Sim
     empty = {name: np.zeros((0, 0)) for name in ("v", "g_exc", "g_inh", "theta")}
     setting = replace(simulation.setting, recorded={}, units={})
     return replace(simulation, certificate=certificate, recording=empty, setting=setting)
+
+
+def _put_to_rest(simulator: Simulator) -> None:
+    """Set the state variables of every neuron to where they rest."""
+    for name, population in simulator.described.populations.items():
+        for variable, value in population.neuron.resting().items():
+            getattr(simulator.state.populations[name], variable)[...] = value
 
 
 def _result(simulator: Simulator, found: dict, recorder: _Recorder, n_steps: int) -> Simulation:
