@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from engram.config import TrainingConfig, merged
 from engram.errors import ConfigError
+from engram.networks import DiehlCook
 from engram.plasticity.records import rule_record
 from engram.training import Training
 
@@ -51,6 +52,8 @@ def retune(training: Training, changes: Mapping) -> list[dict]:
     for name in changes:
         if name in FIXED:
             raise ConfigError(f"{name} cannot change while a network learns; start a new run.")
+    if not isinstance(training.simulator.network, DiehlCook):
+        raise ConfigError("Only the network of Diehl and Cook is changed while it learns; start a new run.")
     before = training.config
     config = TrainingConfig.from_dict(merged(before.to_dict(), changes))
     rule = _changed_rule(training, config)

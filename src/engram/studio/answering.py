@@ -9,8 +9,7 @@ import numpy as np
 
 from engram.errors import ConfigError
 from engram.evaluation import check_fits, count_images
-from engram.readout import UNASSIGNED
-from engram.run_figures import BEST_SCHEME
+from engram.readout import HEADLINE, UNASSIGNED
 from engram.studio.desk import Desk
 from engram.studio.moments import Moment, in_bytes
 
@@ -51,7 +50,7 @@ def answers_of(desk: Desk) -> Answers:
     check_fits(model, dataset)
     images, labels = dataset.test_images[:IMAGES], dataset.test_labels[:IMAGES]
     counts, _ = count_images(model.simulator(), images)
-    answers = None if model.readout is None else model.readout.predict(counts, BEST_SCHEME)
+    answers = None if model.readout is None else model.readout.predict(counts, HEADLINE)
     desk.kept_answers = Answers(moment, images, labels, counts, answers)
     return desk.kept_answers
 

@@ -267,8 +267,8 @@ class Desk:
         """A run that nobody is doing, to be gone on with; without the means for that, to be looked at."""
         config = folder.read_config()
         try:
-            if names_code({"rule": config.rule}):
-                raise DataError("A rule of one's own is only run where it is named on the command line.")
+            if names_code(config.to_dict()):
+                raise DataError("Code of one's own is only run where it is named on the command line.")
             return self._learner(resume_run(folder, load=self._dataset), folder)
         except DataError:
             model, metrics, *_ = folder.read_unfinished()
@@ -306,7 +306,7 @@ class Desk:
         if not isinstance(options, dict):
             raise ConfigError(f"The options of a network must be a table, got {type(options).__name__}.")
         if names_code(options) or "start" in options:
-            raise ConfigError("A rule of one's own is trained on the command line: engram train --rule file.py:Class.")
+            raise ConfigError("Code of one's own is trained on the command line: engram train --rule file.py:Class.")
         neurons = options.get("neurons", 400)
         if not isinstance(neurons, int) or not 1 <= neurons <= MOST_NEURONS:
             raise ConfigError(f"neurons must be 1 to {MOST_NEURONS:,} in the studio, got {neurons!r}.")

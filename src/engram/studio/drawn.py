@@ -12,7 +12,7 @@ import numpy as np
 
 from engram.errors import ConfigError
 from engram.model import Model
-from engram.reading import NETWORKS, DigitReading, read_digit, tutorial_reader
+from engram.reading import DigitReading, read_digit, tutorial_reader
 from engram.simulation import simulate
 from engram.studio.desk import Desk
 from engram.studio.moments import in_bytes
@@ -66,7 +66,7 @@ def read_drawing(desk: Desk, content: bytes, of: str, network: str) -> dict:
     ConfigError
         If the model cannot read pictures.
     """
-    check_choice("network", network, NETWORKS)
+    check_choice("network", network, ("diehl-cook", "tutorial"))
     model = desk.model_of(of)
     if model.readout is None:
         raise ConfigError("These neurons have no labels yet: let the network learn from some images first.")
@@ -144,17 +144,17 @@ def as_json(model: Model, reading: DigitReading, membranes: Membranes) -> dict:
         "n_neurons": model.network.n_neurons,
         "input_spikes": _packed(reading.input_spikes),
         "exc_spikes": _packed(reading.exc_spikes),
-        "rows": _packed(np.argsort(np.argsort(reading.labels, kind="stable"), kind="stable")),
-        "groups": _groups(model, reading),
+        "rows": _packed(np.argsort(np.argsort(reading.assigned, kind="stable"), kind="stable")),
+        "groups": _groups(reading),
         "membranes": _membranes(membranes),
     }
 
 
-def _groups(model: Model, reading: DigitReading) -> list:
+def _groups(reading: DigitReading) -> list:
     """The rows of the neurons, sorted by label, that each label has: its name, first row and the row after its last."""
-    labels, counts = np.unique(reading.labels, return_counts=True)
+    assigned, counts = np.unique(reading.assigned, return_counts=True)
     ends = np.cumsum(counts)
-    names = ["?" if label < 0 else model.class_name(label) for label in labels]
+    names = ["?" if k < 0 else reading.class_names[k] for k in assigned]
     return [[name, end - count, end] for name, end, count in zip(names, ends, counts, strict=True)]
 
 

@@ -15,7 +15,7 @@ from engram.errors import ConfigError
 from engram.plasticity.normalization import target_norm
 from engram.reading import reading_figure
 from engram.readout import RunningAccuracy
-from engram.run_figures import draw_raster
+from engram.run_figures import draw_presentation
 from engram.studio import answering, drawn, ruling
 from engram.studio.desk import Desk
 
@@ -101,7 +101,7 @@ def _confusion(desk: Desk, asked: dict):
 def _raster(desk: Desk, asked: dict):
     found = answering.answers_of(desk)
     k = int(asked.get("image", 0)) % len(found.images)
-    return draw_raster(found.moment.model, found.images[k], found.labels[k])
+    return draw_presentation(found.moment.model, desk.dataset(), k)["raster"]
 
 
 def _reading(desk: Desk, asked: dict):

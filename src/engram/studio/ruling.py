@@ -14,8 +14,8 @@ from engram.errors import ConfigError, RuleError
 from engram.plasticity import SelfNormalizing, make_rule
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import RULES
-from engram.plasticity.user_rules import is_file_rule
 from engram.rule_probes import earlier_post_for, norm_convergence, stdp_window
+from engram.user_code import is_own
 
 DELAYS = np.concatenate((np.linspace(-80, -1, 40), np.linspace(0, 80, 41)))
 WEIGHTS = (0.1, 0.5, 0.9)
@@ -63,7 +63,7 @@ def chosen_rule(name: str, constants: dict) -> LearningRule:
     RuleError
         If there is no such rule; files of rules are not named by pages.
     """
-    if is_file_rule(name) or name not in RULES:
+    if is_own(name) or name not in RULES:
         raise RuleError(f"There is no rule {name!r} in the studio; choose one of {', '.join(RULES)}.")
     return make_rule(name, constants)
 
