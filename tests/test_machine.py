@@ -161,3 +161,20 @@ def test_watchers_are_told_what_is_compiled(cache):
     assert told == [(0, 1, "something"), (1, 1, "")]
     machine.prepare([Routine(outer, label="something")], lambda *news: told.append(news))
     assert len(told) == 2
+
+
+def test_code_that_another_process_clears_away_meanwhile_is_no_error(tmp_path, monkeypatch):
+    names = [f"{k}{code_store._SUFFIX}" for k in range(4)]
+    for k, name in enumerate(names):
+        (tmp_path / name).write_bytes(b"code")
+        os.utime(tmp_path / name, (100 - k, 100 - k))
+
+    def gone(path):  # between the listing and the look at its time
+        (tmp_path / names[0]).unlink(missing_ok=True)
+        return time_of(path)
+
+    time_of = code_store._time_of
+    monkeypatch.setattr(code_store, "_time_of", gone)
+    monkeypatch.setattr(code_store, "_FILES_KEPT", 2)
+    code_store._forget_oldest(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == names[1:3]
