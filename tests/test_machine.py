@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from engram import DiehlCook, Triplet
+from engram import DiehlCook, SelfNormalizing, Triplet
 from engram.kernels import build, code_store, engine, machine, stock
 from engram.kernels.code_store import CacheWarning
 from engram.kernels.machine import Routine, callable_routine
@@ -144,7 +144,15 @@ print("numba" in sys.modules)
 """
 
 
-def test_a_process_that_finds_its_code_never_imports_the_compiler(tmp_path):
+def test_a_process_that_finds_its_code_never_imports_the_compiler(tmp_path, monkeypatch):
+    network = DiehlCook(n_inputs=2, n_neurons=3).describe(SelfNormalizing())
+    *most, last = build.routines_of(network, new_state(network, 0))
+    machine.prepare(most)
+    codes = [code_store.find(routine, machine.target()) for routine in most]
+    monkeypatch.setenv("ENGRAM_CACHE", str(tmp_path))
+    for routine, code in zip(most, codes, strict=True):
+        code_store.keep(routine, machine.target(), code)
+    assert code_store.find(last, machine.target()) is None
     surroundings = os.environ | {"ENGRAM_CACHE": str(tmp_path)}
     told = [
         subprocess.run(
