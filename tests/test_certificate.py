@@ -16,7 +16,7 @@ from engram.neurons import EXCITATORY
 from exchange.small import small_images, small_model
 from scenes import poisson_train
 
-N_STEPS, N_INPUTS, N = 400, 60, 6
+N_STEPS, N_INPUTS, N = 250, 60, 6
 NETWORK = DiehlCook(n_inputs=N_INPUTS, n_neurons=N, dtype="float64")
 SPIKES = poisson_train(N_INPUTS, N_STEPS, 0.04, seed=1)
 
@@ -31,7 +31,7 @@ def test_the_same_spikes_with_and_without_a_certificate(dtype):
     network = replace(NETWORK, dtype=dtype)
     plain, certified = run(network), run(network, certify=True)
     np.testing.assert_array_equal(plain.exc_spikes, certified.exc_spikes)
-    assert len(plain.exc_spikes) > 20
+    assert len(plain.exc_spikes) > 10
     assert plain.certificate is None
     assert certified.certificate.n_decisions > 0.8 * N_STEPS * 2 * N
 

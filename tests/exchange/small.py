@@ -33,7 +33,7 @@ def small_model(**network) -> Model:
         network=described,
         rule=rule,
         rule_record=rule_record(rule),
-        protocol=Protocol(shown=250.0),
+        protocol=Protocol(shown=150.0),
         seed=3,
         input_gain=2.0,
         weights=weights.astype(described.dtype),
