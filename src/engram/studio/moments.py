@@ -112,15 +112,15 @@ def field_arrays(moment: Moment, order: str = "index", most: int = MOST_FIELDS) 
     by_label = order == "label" and moment.model.readout is not None
     drawn = drawn_neurons(weights.shape[1], assigned if by_label else None, most)
     limit = common_limit(weights) or 1.0
-    chosen = weights.T[drawn]
-    signed = bool((chosen < 0).any())
+    chosen = weights if len(drawn) == weights.shape[1] and not by_label else weights[:, drawn]
+    signed = bool(chosen.min() < 0)
     counts = moment.counts[drawn] if len(moment.counts) else np.zeros(len(drawn))
     arrays = {
-        "fields": in_bytes(chosen, limit, signed=signed),
+        "fields": np.ascontiguousarray(in_bytes(chosen, limit, signed=signed).T),
         "neurons": drawn.astype(np.int32),
         "labels": assigned[drawn].astype(np.int32),
         "theta": moment.model.theta[drawn].astype(np.float32),
-        "norms": np.abs(chosen).sum(axis=1).astype(np.float32),
+        "norms": (np.abs(chosen) if signed else chosen).sum(axis=0, dtype=np.float32),
         "counts": counts.astype(np.int32),
     }
     return {"limit": float(limit), "signed": signed, "shape": list(moment.shape)}, arrays
@@ -129,5 +129,7 @@ def field_arrays(moment: Moment, order: str = "index", most: int = MOST_FIELDS) 
 def in_bytes(values: np.ndarray, limit: float, *, signed: bool) -> np.ndarray:
     """Values from 0, or minus the limit, to the limit as 0 to 255."""
     low, span = (-limit, 2 * limit) if signed else (0.0, limit)
-    scaled = (np.asarray(values, np.float32) - np.float32(low)) * np.float32(255.0 / (span or 1.0))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    scale = 255.0 / (span or 1.0)
+    scaled = np.multiply(values, np.float32(scale), dtype=np.float32)
+    scaled += np.float32(0.5 - low * scale)  # whole numbers are cut off below
+    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
