@@ -33,6 +33,8 @@ from engram.datasets.idx import idx_bytes, parse_idx
 from engram.datasets.npy import read_npy, read_npz
 from engram.datasets.zip_json import load_zip, write_zip
 from engram.errors import EngramError
+from engram.exchange.bindsnet_file import read_bindsnet_file
+from engram.exchange.diehl_cook_files import read_diehl_cook_files
 from engram.model_file import decode, encode, model_bytes, model_content, model_from
 from engram.networks import AdaptiveThreshold, Network, Population
 from engram.neurons import ALIF, EXCITATORY
@@ -116,6 +118,8 @@ def readers(folder: Path) -> dict[str, Reader]:
         "npy": _npy(folder),
         "npz": _npz(folder),
         "zip-json": _zip_json(folder),
+        "torch": _torch(folder),
+        "diehl-cook": _diehl_cook(folder),
         "toml": _toml(folder),
         "toml-run": _toml_run(folder),
         "model": _model(),
@@ -293,6 +297,59 @@ def _zip_json(folder: Path) -> Reader:
         return buffer.getvalue()
 
     return Reader(make, _from_file(folder, "fuzz.zip", load_zip))
+
+
+def _torch(folder: Path) -> Reader:
+    """Half are damaged archives, half sound archives of a damaged pickle."""
+    import zipfile
+
+    def text(value: str) -> bytes:
+        return b"X" + len(value).to_bytes(4, "little") + value.encode()
+
+    def numbers(*values: int) -> bytes:
+        return b"(" + b"".join(b"K" + bytes([value]) for value in values) + b"t"
+
+    def tensor(key: str, n: int, size: bytes, stride: bytes) -> bytes:
+        storage = text("storage") + b"ctorch\nFloatStorage\n" + text(key) + text("cpu") + b"K" + bytes([n])
+        end = b"\x89ccollections\nOrderedDict\n)RtR"
+        return b"ctorch._utils\n_rebuild_tensor_v2\n((" + storage + b"tQK\x00" + size + stride + end
+
+    weights = text("X_to_Ae.w") + tensor("0", 6, numbers(3, 2), numbers(2, 1))
+    pickled = b"\x80\x02}(" + weights + text("Ae.theta") + tensor("1", 2, numbers(2), numbers(1)) + b"u."
+
+    def packed(content: bytes) -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("archive/data.pkl", content)
+            archive.writestr("archive/data/0", np.arange(6, dtype=np.float32).tobytes())
+            archive.writestr("archive/data/1", np.arange(2, dtype=np.float32).tobytes())
+        return buffer.getvalue()
+
+    read = _from_file(folder, "fuzz.pt", read_bindsnet_file)
+    read(packed(pickled))
+
+    def make(dice: random.Random) -> bytes:
+        if dice.random() < 0.5:
+            return packed(mutated(pickled, dice) if dice.random() < 0.8 else random_bytes(dice, b"\x80\x02"))
+        return mutated(packed(pickled), dice)
+
+    return Reader(make, read)
+
+
+def _diehl_cook(folder: Path) -> Reader:
+    """Lists of synapses beside sound thresholds."""
+    (folder / "weights").mkdir(exist_ok=True)
+    np.save(folder / "weights/theta_A.npy", np.full(4, 0.02))
+    valid = []
+    for array in (np.array([[0, 1, 0.5], [2, 3, 0.25]]), np.ones((3, 4))):
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        valid.append(buffer.getvalue())
+
+    def read(path: Path):
+        return read_diehl_cook_files(path.parent)
+
+    return _bytes_reader(valid, b"\x93NUMPY\x01\x00", _from_file(folder / "weights", "XeAe.npy", read))
 
 
 def _toml(folder: Path, **changes) -> Reader:

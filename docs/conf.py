@@ -41,6 +41,8 @@ nb_execution_timeout = 170
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 nb_render_markdown_format = "myst"
+nb_mime_priority_overrides = [("*", "application/vnd.jupyter.widget-view+json", None)]  # their pictures stand for them
+nb_ipywidgets_js = {}  # which readers would fetch from elsewhere
 nb_execution_show_tb = True
 
 autosummary_generate = True

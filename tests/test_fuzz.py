@@ -34,7 +34,7 @@ def readers(script, tmp_path_factory):
 
 NAMES = (
     "idx", "idx.gz", "npy", "npz", "zip-json", "toml", "toml-run", "model", "model-run", "layers-run", "checkpoint",
-    "estimator", "summary", "metrics",
+    "estimator", "summary", "metrics", "torch", "diehl-cook",
 )  # fmt: skip
 
 

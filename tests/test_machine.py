@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from engram import DiehlCook, Triplet
+from engram import DiehlCook, SelfNormalizing, Triplet
 from engram.kernels import build, code_store, engine, machine, stock
 from engram.kernels.code_store import CacheWarning
 from engram.kernels.machine import Routine, callable_routine
@@ -144,7 +144,15 @@ print("numba" in sys.modules)
 """
 
 
-def test_a_process_that_finds_its_code_never_imports_the_compiler(tmp_path):
+def test_a_process_that_finds_its_code_never_imports_the_compiler(tmp_path, monkeypatch):
+    network = DiehlCook(n_inputs=2, n_neurons=3).describe(SelfNormalizing())
+    *most, last = build.routines_of(network, new_state(network, 0))
+    machine.prepare(most)
+    codes = [code_store.find(routine, machine.target()) for routine in most]
+    monkeypatch.setenv("ENGRAM_CACHE", str(tmp_path))
+    for routine, code in zip(most, codes, strict=True):
+        code_store.keep(routine, machine.target(), code)
+    assert code_store.find(last, machine.target()) is None
     surroundings = os.environ | {"ENGRAM_CACHE": str(tmp_path)}
     told = [
         subprocess.run(
@@ -161,3 +169,20 @@ def test_watchers_are_told_what_is_compiled(cache):
     assert told == [(0, 1, "something"), (1, 1, "")]
     machine.prepare([Routine(outer, label="something")], lambda *news: told.append(news))
     assert len(told) == 2
+
+
+def test_code_that_another_process_clears_away_meanwhile_is_no_error(tmp_path, monkeypatch):
+    names = [f"{k}{code_store._SUFFIX}" for k in range(4)]
+    for k, name in enumerate(names):
+        (tmp_path / name).write_bytes(b"code")
+        os.utime(tmp_path / name, (100 - k, 100 - k))
+
+    def gone(path):  # between the listing and the look at its time
+        (tmp_path / names[0]).unlink(missing_ok=True)
+        return time_of(path)
+
+    time_of = code_store._time_of
+    monkeypatch.setattr(code_store, "_time_of", gone)
+    monkeypatch.setattr(code_store, "_FILES_KEPT", 2)
+    code_store._forget_oldest(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == names[1:3]

@@ -332,6 +332,11 @@ def code_named(options: Mapping, what: str) -> str:
     return named if isinstance(named, str) and is_own(named) else ""
 
 
+def names_code(options: Mapping) -> bool:
+    """Whether options name any file of Python code."""
+    return any(code_named(options, what) for what in ("rule", "network", "source"))
+
+
 def renamed_network(options: Mapping | str, name: str) -> dict:
     """A network's options with its name; they are dropped where they are of another network."""
     table = _network_table(options)

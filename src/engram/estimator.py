@@ -135,6 +135,26 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         model = replace(self.model_, config={**self.model_.config, "estimator": self._record()})
         save_model(model, path, extra=self._extra_tensors())
 
+    def watch(self):
+        """A widget of this network for a notebook: live whenever it fits from here on, and as it stands now if it is
+        fitted.
+
+        Returns
+        -------
+        engram.widgets.LearningView
+
+        Raises
+        ------
+        ConfigError
+            If the extra ``engram[studio]`` is not installed.
+        """
+        from engram.widgets import LearningView
+
+        model = getattr(self, "model_", None)
+        view = LearningView() if model is None else LearningView.of_model(model)
+        self.callbacks = [*_as_list(self.callbacks), view]
+        return view
+
     @classmethod
     def load(cls, path: str | Path, *, rule=None, source=None) -> Self:
         """Read a fitted estimator from a model file or a run folder, whether an estimator or the command line wrote it.

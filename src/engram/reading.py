@@ -27,8 +27,6 @@ OWN = "own"
 RATE_OF_WHITE = "input rate of white"
 _SMOOTHED_MS = 5.0
 
-# Pictures are read by the reference kernels: for one image they are quick, and nothing has to be compiled first.
-
 
 @dataclass(frozen=True, eq=False)
 class DigitReading:
@@ -153,7 +151,12 @@ def tutorial_reader(
 
 
 def read_digit(
-    model: Model, path: str | Path, *, network: str | None = None, preset: str = "more_evidence"
+    model: Model,
+    path: str | Path,
+    *,
+    network: str | None = None,
+    preset: str = "more_evidence",
+    kernel: str = "reference",
 ) -> DigitReading:
     """Prepare a picture or recording as the model's training images were, read it, and record every spike.
 
@@ -166,6 +169,9 @@ def read_digit(
         called by its name too, such as ``"diehl-cook"``. By default the tutorial's where the weights fit into it.
     preset : {"text", "more_evidence"}
         Constants of the tutorial's network.
+    kernel : {"reference", "compiled"}
+        Which kernel computes; both read the same. For a single picture the reference is quick enough, and nothing has
+        to be compiled first.
 
     Raises
     ------
@@ -180,7 +186,8 @@ def read_digit(
         raise ConfigError("The model was not trained on pictures and cannot read any; use 'engram predict'.")
     readout = _readout(model)
     picture = sample_in(model, Path(path))
-    found = _by_tutorial(model, picture.pixels, preset) if network == "tutorial" else _by_own(model, picture)
+    by_tutorial = network == "tutorial"
+    found = _by_tutorial(model, picture.pixels, preset, kernel) if by_tutorial else _by_own(model, picture, kernel)
     return DigitReading(
         path=Path(path),
         network=network,
@@ -244,8 +251,8 @@ def _readout(model: Model) -> Readout:
     return model.readout
 
 
-def _by_tutorial(model: Model, pixels: np.ndarray, preset: str) -> dict:
-    reader = tutorial_reader(model, PRESETS[preset], seed=model.seed, kernel="reference")
+def _by_tutorial(model: Model, pixels: np.ndarray, preset: str, kernel: str) -> dict:
+    reader = tutorial_reader(model, PRESETS[preset], seed=model.seed, kernel=kernel)
     reading = reader.read(pixels, record=True)
     return {
         "answer": reading.answer,
@@ -271,9 +278,9 @@ def _reader_of(model: Model, network: str | None) -> str:
     return own if network == OWN else network
 
 
-def _by_own(model: Model, picture: PreparedImage) -> dict:
+def _by_own(model: Model, picture: PreparedImage, kernel: str) -> dict:
     """The presentation whose spikes :meth:`Simulator.count_spikes` counts, recorded."""
-    simulator = model.simulator(kernel="reference")
+    simulator = model.simulator(kernel=kernel)
     shown = simulator.presentation_of(picture.shown_by(simulator.source))
     heard = bool(model.readout.answered(shown.counts[np.newaxis])[0])
     answer = int(model.readout.predict(shown.counts[np.newaxis], model.scheme)[0]) if heard else None

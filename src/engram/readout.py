@@ -207,8 +207,7 @@ class RunningAccuracy:
 
     def update(self, counts, labels) -> None:
         """Judge and then learn from images presented together."""
-        assigned = np.argmax(self.responses / np.maximum(self.seen, 1e-9)[:, np.newaxis], axis=0)
-        member = (assigned == np.arange(len(self.classes))[:, np.newaxis]) & (self.responses.max(axis=0) > 0)
+        member = self.assigned == np.arange(len(self.classes))[:, np.newaxis]
         weights = member / np.maximum(member.sum(axis=1, keepdims=True), 1)
         scores = counts @ weights.T
         answers = self.classes[np.argmax(scores, axis=1)]
@@ -219,6 +218,23 @@ class RunningAccuracy:
         member = np.asarray(labels) == self.classes[:, np.newaxis]
         self.responses += member.astype(np.float64) @ counts
         self.seen += member.sum(axis=1)
+
+    @property
+    def profile(self) -> np.ndarray:
+        """Mean count of each neuron over the images of each class so far, older ones fading; (n_classes, n_neurons)."""
+        return self.responses / np.maximum(self.seen, 1e-9)[:, np.newaxis]
+
+    @property
+    def assigned(self) -> np.ndarray:
+        """Position in `classes` of each neuron's class so far, -1 for neurons that have not fired."""
+        return np.where(self.responses.max(axis=0) > 0, np.argmax(self.profile, axis=0), UNASSIGNED)
+
+    def readout(self) -> Readout:
+        """What the spikes mean so far, for ``"mean"`` and ``"proportion"``; no regression is made on the way."""
+        n_classes, n_neurons = self.responses.shape
+        return Readout(
+            self.classes, self.profile, self.assigned, np.zeros((n_classes, n_neurons)), np.zeros(n_classes), 0
+        )
 
     @property
     def value(self) -> float:

@@ -3,6 +3,7 @@
 ::
 
     config.toml         the options that were used; they reproduce the run
+    changes.jsonl       constants that were changed while it learned, if any were: image, name, from, to
     start.safetensors   the model that a run went on from, if it did
     model.safetensors   the trained network, loadable alone
     summary.json        figures of the run
@@ -22,6 +23,7 @@ import os
 import platform
 import shutil
 import stat
+import time
 from pathlib import Path
 
 import numpy as np
@@ -42,13 +44,16 @@ from engram.model_file import (
     read_bytes,
     read_last_checkpoint,
 )
-from engram.run_records import check_metrics, check_summary, evaluation_in
+from engram.run_records import check_changes, check_metrics, check_summary, evaluation_in
 
 CHECKPOINTS_KEPT = 2
 MAX_BYTES = 1 << 26
 """No summary and no learning curve is larger (64 MiB)."""
 
-_HOLDER, _LOCK = ".holder.json", ".lock"
+WATCHED_SECONDS = 5.0
+"""So long after somebody said that they watch a run, it saves its state often enough to be watched."""
+
+_HOLDER, _LOCK, _WATCHED = ".holder.json", ".lock", ".watched"
 
 
 class RunFolder:
@@ -66,6 +71,7 @@ class RunFolder:
         self.model_file = self.path / MODEL_NAME
         self.summary_file = self.path / "summary.json"
         self.metrics_file = self.path / "metrics.jsonl"
+        self.changes_file = self.path / "changes.jsonl"
         self.checkpoints = self.path / CHECKPOINTS
         self.figures = self.path / "figures"
         self._lock = self._identity = None
@@ -147,12 +153,27 @@ class RunFolder:
             self._lock.release()
         self._lock = self._identity = None
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody looks at the run that goes on here, see :meth:`watch`."""
+        try:
+            return abs(time.time() - (self.path / _WATCHED).lstat().st_mtime) < WATCHED_SECONDS
+        except OSError:
+            return False
+
+    def watch(self) -> None:
+        """Let whoever learns here know that somebody looks; to be said again while they do."""
+        with contextlib.suppress(OSError):
+            if not exists(self.path / _WATCHED) or stat.S_ISREG((self.path / _WATCHED).lstat().st_mode):
+                (self.path / _WATCHED).touch()
+
     def clear(self) -> None:
         """Remove a run's own files, and nothing else."""
         try:
             for folder in (self.checkpoints, self.figures):
                 _remove(folder)
-            for file in (self.summary_file, self.metrics_file, self.start_file, self.model_file, self.config_file):
+            own = (self.summary_file, self.metrics_file, self.changes_file, self.start_file, self.model_file)
+            for file in (*own, self.config_file, self.path / _WATCHED):
                 file.unlink(missing_ok=True)
         except OSError as error:
             raise RunFolderError(
@@ -219,8 +240,7 @@ class RunFolder:
 
     def write_metrics(self, metrics: list[dict]) -> None:
         """Write the learning curve."""
-        lines = "".join(json.dumps(record, sort_keys=True, allow_nan=False) + "\n" for record in metrics)
-        self._write(self.metrics_file, lines.encode())
+        self._write(self.metrics_file, _json_lines(metrics))
 
     def read_metrics(self) -> list[dict]:
         """The learning curve so far.
@@ -232,6 +252,21 @@ class RunFolder:
         """
         content = self._read(self.metrics_file)
         return [] if content is None else self._checked(self.metrics_file, check_metrics, content)
+
+    def write_changes(self, changes: list[dict]) -> None:
+        """Write which constants were changed while the run went on."""
+        self._write(self.changes_file, _json_lines(changes))
+
+    def read_changes(self) -> list[dict]:
+        """The constants that were changed while the run went on, by image, name, value before and after.
+
+        Raises
+        ------
+        RunFolderError
+            If the file is damaged.
+        """
+        content = self._read(self.changes_file)
+        return [] if content is None else self._checked(self.changes_file, check_changes, content)
 
     def write_checkpoint(self, examples: int, tensors: dict[str, np.ndarray], metadata: dict) -> Path:
         """Add a checkpoint and drop all but the last two."""
@@ -341,6 +376,10 @@ class RunFolder:
     def _damaged(self, path: Path, reason) -> RunFolderError:
         help_ = "remove it and go on with --resume, which writes it again" if exists(self.config_file) else "remove it"
         return RunFolderError(f"Cannot read {path}: {str(reason)[:200]}; {help_}.")
+
+
+def _json_lines(records: list[dict]) -> bytes:
+    return "".join(json.dumps(record, sort_keys=True, allow_nan=False) + "\n" for record in records).encode()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

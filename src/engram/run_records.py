@@ -82,6 +82,21 @@ def check_metrics(content: bytes) -> list[dict[str, Any]]:
     return records
 
 
+def check_changes(content: bytes) -> list[dict[str, Any]]:
+    """The constants that were changed on the way, from their file's content.
+
+    Raises
+    ------
+    ValueError
+        If a line is no JSON, or tells no change.
+    """
+    changes = [json.loads(line) for line in content.splitlines()]
+    for number, change in enumerate(changes, start=1):
+        if not (isinstance(change, dict) and _is_count(change.get("examples")) and isinstance(change.get("name"), str)):
+            raise ValueError(f"line {number} is {_brief(change)}")
+    return changes
+
+
 def _is_number(value) -> bool:
     return type(value) in (int, float) and abs(value) < _LARGEST and math.isfinite(value)
 

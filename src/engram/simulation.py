@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from engram.arithmetic import exp2_coefficients
+from engram.certificate import RECORDED, Certificate, check_certifiable
+from engram.certificate import certify as make_certificate
 from engram.errors import ConfigError, DataError
 from engram.networks import DiehlCook, Network
 from engram.plasticity.base import LearningRule, known_names
@@ -14,6 +16,30 @@ from engram.simulator import Simulator, named_rule_state
 from engram.sources.base import in_order
 from engram.synapses import trace_now
 from engram.validation import check_count
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the numbers of a simulation mean.
+
+    Attributes
+    ----------
+    dt : float
+        Time step, ms.
+    n_steps : int
+    sizes : dict of str to int
+        Neurons of each population.
+    units : dict of str to str
+        Of what was recorded, by its name: ``"mV"`` or ``"dimensionless"``.
+    recorded : dict of str to ndarray
+        The numbers of the neurons that were recorded, by the recording's name.
+    """
+
+    dt: float
+    n_steps: int
+    sizes: dict[str, int]
+    units: dict[str, str]
+    recorded: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -36,6 +62,10 @@ class Simulation:
         After how many steps each record was taken.
     overshot : bool
         Whether forward Euler passed the bound beyond which it overshoots.
+    setting : Setting
+        Time step, sizes and units.
+    certificate : Certificate or None
+        Whether any spike depends on rounding, if :func:`simulate` was asked to find out.
     """
 
     spikes: dict[str, np.ndarray]
@@ -45,6 +75,8 @@ class Simulation:
     recording: dict[str, np.ndarray]
     recorded_steps: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     overshot: bool = False
+    setting: Setting = field(kw_only=True)
+    certificate: Certificate | None = None
 
     @property
     def exc_spikes(self) -> np.ndarray:
@@ -55,6 +87,49 @@ class Simulation:
     def inh_spikes(self) -> np.ndarray:
         """Spikes of its inhibitory neurons."""
         return self.spikes["inh"]
+
+    def to_neo(self):
+        """All of it as Neo's objects, with units.
+
+        A spike of step k lies at ``k · dt``, and a record taken after k steps, too, as in Brian 2.
+
+        Returns
+        -------
+        neo.Block
+            With one segment: a ``SpikeTrain`` for each neuron, annotated with its ``population`` and ``neuron``, and
+            an ``AnalogSignal`` for whatever was recorded, a channel for each neuron.
+
+        Raises
+        ------
+        ConfigError
+            If the package neo is not installed.
+        """
+        from engram.exchange.recordings import neo_block
+
+        return neo_block(self)
+
+    def to_dataframe(self, recording: str | None = None):
+        """Spikes, or something recorded, as a table.
+
+        Parameters
+        ----------
+        recording : str, optional
+            A name in :attr:`recording`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per spike, with the columns ``population``, ``neuron``, ``step`` and ``time_ms``; of a recording
+            one row per record, with its time in ms as index, and one column per neuron.
+
+        Raises
+        ------
+        ConfigError
+            If nothing was recorded by that name.
+        """
+        from engram.exchange.recordings import recording_frame, spike_frame
+
+        return spike_frame(self) if recording is None else recording_frame(self, recording)
 
 
 def simulate(
@@ -72,6 +147,8 @@ def simulate(
     kernel: str = "compiled",
     record=(),
     every: int = 1,
+    certify: bool = False,
+    at_rest: bool = False,
 ) -> Simulation:
     """Run a network on given input spikes and return every spike it fired.
 
@@ -100,11 +177,16 @@ def simulate(
     seed : int
     kernel : {"compiled", "reference"}
     record : sequence of int, or dict
-        Of a :class:`DiehlCook`: excitatory neurons whose ``v``, ``g_exc``, ``g_inh`` and ``theta`` to record. Else, by
+        Of a :class:`DiehlCook`: excitatory neurons whose ``v``, ``g_exc``, ``g_inh`` and ``theta`` to record. Or, by
         population, names of variables (or ``theta``), or a dict of variable to neurons; by projection, ``weights``, or
         traces and state variables of its rule. Recorded as ``recording["population.variable"]``.
     every : int
         Steps between two records.
+    certify : bool
+        Whether to say if any spike depends on rounding, see :attr:`Simulation.certificate`. Of a frozen
+        :class:`DiehlCook`; takes some thirty times as long, and six numbers of memory for each neuron and step.
+    at_rest : bool
+        Whether every neuron begins at rest, as before an image that is read, instead of as at time 0.
 
     Returns
     -------
@@ -126,6 +208,9 @@ def simulate(
     """
     check_count("n_steps", n_steps, at_least=0)
     check_count("every", every)
+    if certify:
+        check_certifiable(network, learn=learn, record=record)
+        record = {name: list(RECORDED) for name in ("exc", "inh")}
     if isinstance(rule, str):
         raise ConfigError(
             f"rule must be a learning rule such as Triplet(), got {rule!r}; make one by make_rule({rule!r})."
@@ -136,21 +221,57 @@ def simulate(
     )
     if isinstance(network, Network):
         learn = learn and simulator.can_learn
+    if at_rest:
+        _put_to_rest(simulator)
     given = _spikes_by_input(simulator.described, spikes, n_steps)
-    recorder = _Recorder(simulator, _wanted(simulator, record), n_steps, every)
+    short = isinstance(network, DiehlCook) and not isinstance(record, dict)
+    recorder = _Recorder(simulator, _wanted(simulator, record), n_steps, every, short=short)
     found, _ = simulator.run(
         given, n_steps, learn=learn, record=True, observer=recorder if recorder.wanted else None,
         every=every if recorder.wanted else 0,
     )  # fmt: skip
-    return _result(simulator, found, recorder)
+    if certify:
+        return _certified(_result(simulator, found, recorder, n_steps), simulator, given)
+    return _result(simulator, found, recorder, n_steps)
 
 
-def _result(simulator: Simulator, found: dict, recorder: _Recorder) -> Simulation:
+def _certified(simulation: Simulation, simulator: Simulator, given: dict) -> Simulation:
+    """A simulation with its certificate, made from the recorded states, which are then forgotten."""
+    described = simulator.described.populations
+    states = {
+        name: {
+            variable: np.vstack(
+                (np.full((1, p.n), p.neuron.variables()[variable]), simulation.recording[f"{name}.{variable}"])
+            )
+            for variable in RECORDED
+        }
+        for name, p in described.items()
+    }
+    certificate = make_certificate(
+        simulator.network, simulation.weights, simulation.theta, given["input"], simulation.spikes, states
+    )
+    empty = {name: np.zeros((0, 0)) for name in ("v", "g_exc", "g_inh", "theta")}
+    setting = replace(simulation.setting, recorded={}, units={})
+    return replace(simulation, certificate=certificate, recording=empty, setting=setting)
+
+
+def _put_to_rest(simulator: Simulator) -> None:
+    """Set the state variables of every neuron to where they rest."""
+    for name, population in simulator.described.populations.items():
+        for variable, value in population.neuron.resting().items():
+            getattr(simulator.state.populations[name], variable)[...] = value
+
+
+def _result(simulator: Simulator, found: dict, recorder: _Recorder, n_steps: int) -> Simulation:
     state, described = simulator.state, simulator.described
-    common = {"spikes": found, "recorded_steps": np.array(recorder.steps, np.int64), "overshot": simulator.overshot}
+    common = {
+        "spikes": found,
+        "recorded_steps": np.array(recorder.steps, np.int64),
+        "overshot": simulator.overshot,
+        "setting": _setting(simulator, recorder, n_steps),
+    }
     if isinstance(simulator.network, DiehlCook):
-        names = ("v", "g_exc", "g_inh", "theta")
-        recording = {n: recorder.values.get(f"exc.{n}", np.zeros((recorder.n_records, 0))) for n in names}
+        recording = _recording(simulator, recorder)
         rule_state = named_rule_state(simulator.rule, simulator.memory) if described.plastic else {}
         return Simulation(
             weights=state.weights, theta=state.theta, rule_state=rule_state, recording=recording, **common
@@ -162,6 +283,31 @@ def _result(simulator: Simulator, found: dict, recorder: _Recorder) -> Simulatio
         recording=recorder.values,
         **common,
     )
+
+
+def _recording(simulator: Simulator, recorder: _Recorder) -> dict[str, np.ndarray]:
+    """What was recorded; of the excitatory neurons of a :class:`DiehlCook` that are only numbered by variable."""
+    if not recorder.short:
+        return recorder.values
+    names = ("v", "g_exc", "g_inh", "theta")
+    return {n: recorder.values.get(f"exc.{n}", np.zeros((recorder.n_records, 0))) for n in names}
+
+
+def _setting(simulator: Simulator, recorder: _Recorder, n_steps: int) -> Setting:
+    populations = simulator.described.populations
+    recorded, units = {}, {}
+    for name, (part, variable, neurons) in recorder.wanted.items():
+        told = variable if recorder.short else name
+        in_mv = variable in _POTENTIALS and hasattr(getattr(populations.get(part), "neuron", None), "v_rest")
+        units[told] = "mV" if in_mv else "dimensionless"
+        if neurons is not None:
+            recorded[told] = neurons
+    sizes = {name: p.n for name, p in populations.items()}
+    return Setting(simulator.described.dt, n_steps, sizes, units, recorded)
+
+
+_POTENTIALS = ("v", "theta", "w")
+"""Variables in mV of neurons whose rest is one: potential, threshold, and the adaptation of AdEx."""
 
 
 def _spikes_by_input(network: Network, spikes, n_steps: int) -> dict:
@@ -230,8 +376,8 @@ def _neurons(part: str, n: int, record) -> np.ndarray:
 class _Recorder:
     """Takes down what is wanted whenever the network stands still."""
 
-    def __init__(self, simulator: Simulator, wanted: dict, n_steps: int, every: int):
-        self.simulator, self.wanted = simulator, wanted
+    def __init__(self, simulator: Simulator, wanted: dict, n_steps: int, every: int, *, short: bool):
+        self.simulator, self.wanted, self.short = simulator, wanted, short
         self.n_records, self.steps = n_steps // every, []
         self.values: dict[str, np.ndarray] = {}
 

@@ -165,6 +165,13 @@ class Training:
         A :class:`~engram.Network` as a file holds it, see :mod:`engram.networks.record`.
     stop_reason : str
         Why the run was asked to end before its time; empty if it was not.
+    at_most : int
+        Images that :meth:`learn_block` learns from before it returns; no more than :data:`BLOCK`, and fewer compute
+        the same weights.
+    last_shown : ndarray of shape (n_images,), int64
+        Which training images the last block was of.
+    last_counts : ndarray of shape (n_images, n_neurons), int32
+        The spikes that they drew.
     """
 
     def __init__(
@@ -224,6 +231,8 @@ class Training:
         self.stop_reason = ""
         self.spikes_since = 0
         self.images_since = 0
+        self.at_most = BLOCK
+        self.last_shown, self.last_counts = np.zeros(0, np.int64), np.zeros((0, config.neurons), np.int32)
         self._order = (-1, np.zeros(0, np.int64))
 
     @functools.cached_property
@@ -264,6 +273,7 @@ class Training:
         chosen = np.array([self._image_at(e) for e in range(self.examples, stop)])
         counts = self._present(self.samples[chosen], self._progress(stop), layer)
         stop, chosen = self.examples + len(counts), chosen[: len(counts)]
+        self.last_shown, self.last_counts = chosen, counts
         spikes = counts.sum(axis=1)
         self.silent_images += int(np.sum(spikes < self.simulator.protocol.min_spikes))
         if self.running is not None and self._answers(layer):
@@ -283,6 +293,8 @@ class Training:
     def model(self) -> Model:
         """The network as it stands, not yet labelled."""
         simulator = self.simulator
+        if self._ink_fill is None:
+            self._ink_fill = ink_fill(self.dataset)
         return Model(
             network=simulator.network,
             rule=self.rule,
@@ -295,7 +307,7 @@ class Training:
             **self._learned(),
             network_record=self.network_record,
             image_shape=self.dataset.image_shape,
-            ink_fill=ink_fill(self.dataset) if self._ink_fill is None else self._ink_fill,
+            ink_fill=self._ink_fill,
             value_range=self.dataset.value_range,
             framing=self.dataset.framing,
             class_names=dict(self.dataset.class_names),
@@ -355,7 +367,8 @@ class Training:
     def _end_of_block(self) -> int:
         """The image before which the present block ends: a round number, or the end of a layer's turn."""
         turn = self.total // max(1, len(self.layers))
-        return min(self.examples + BLOCK - self.examples % BLOCK, self.examples + turn - self.examples % turn)
+        ends = BLOCK - self.examples % BLOCK, turn - self.examples % turn, max(1, self.at_most)
+        return self.examples + min(ends)
 
     def _answers(self, layer: str) -> bool:
         """Whether what was counted is the answer of the population that is read out."""

@@ -80,11 +80,16 @@ def read_tutorial_parameters(
 def write_tutorial_parameters(
     folder: str | Path, parameters: TutorialParameters, *, decimals: int | None = None
 ) -> None:
-    """Write the three files into a folder, which is made if need be.
+    """Write the three files into a folder, which is made if need be; see :func:`tutorial_texts`."""
+    for name, text in tutorial_texts(parameters, decimals=decimals).items():
+        write_atomically(Path(folder) / name, text.encode())
+
+
+def tutorial_texts(parameters: TutorialParameters, *, decimals: int | None = None) -> dict[str, str]:
+    """The three files by name.
 
     Parameters
     ----------
-    folder : str or Path
     parameters : TutorialParameters
     decimals : int, optional
         Round weights and thresholds to this many decimals, for smaller files; exact if not given.
@@ -108,13 +113,11 @@ def write_tutorial_parameters(
         raise DataError(f"labels must be whole numbers, got values of type {labels.dtype}.")
     shown = str if decimals is None else (lambda value: f"{value:.{decimals}f}".rstrip("0").rstrip(".") or "0")
     rows = ",\n".join(f"[{','.join(map(shown, row))}]" for row in weights)
-    texts = {
+    return {
         WEIGHTS: f"[{rows}]\n",
         THETA: f"[{','.join(repr(float(shown(value))) for value in theta.tolist())}]\n",
         LABELS: json.dumps(labels.tolist()) + "\n",
     }
-    for name, text in texts.items():
-        write_atomically(Path(folder) / name, text.encode())
 
 
 def _numbers(path: Path, n_dimensions: int) -> np.ndarray:

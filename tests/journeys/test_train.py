@@ -30,7 +30,7 @@ def test_run_folder_holds_everything(trained_run):
         "summary.json",
     }
     drawn = {path.name for path in (trained_run / "figures").iterdir()}
-    figures = ("receptive_fields", "learning_curve", "weights_and_theta", "raster", "confusion")
+    figures = ("receptive_fields", "learning_curve", "weights_and_theta", "raster", "input", "confusion")
     assert drawn == {f"{name}.{suffix}" for name in figures for suffix in ("png", "svg")}
 
 

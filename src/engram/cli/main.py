@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engram._version import __version__
-from engram.cli import data, evaluate, inspect, models, predict, read, rules, train, warmup
+from engram.cli import certify, data, evaluate, exchange, inspect, models, predict, read, rules, studio, train, warmup
 from engram.cli.console import err, fail, spell_what_the_terminal_lacks
 from engram.compiling_bar import CompilingBar
 from engram.kernels.progress import watch_compiling
@@ -29,6 +29,10 @@ app.command("read")(read.read)
 app.command("figures")(inspect.figures)
 app.command("info")(inspect.info)
 app.command("models")(models.models)
+app.command("certify")(certify.certify)
+app.command("export")(exchange.export)
+app.command("import")(exchange.import_)
+app.command("studio")(studio.studio)
 app.command("warmup")(warmup.warmup)
 app.command("compare")(rules.compare)
 app.add_typer(rules.app, name="rules")

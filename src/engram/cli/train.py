@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
@@ -133,7 +132,7 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
     from engram.errors import ConfigError
     from engram.model_file import load_model
     from engram.run_folder import RunFolder
-    from engram.runs import start_run
+    from engram.runs import next_folder, start_run
     from engram.training import Training
 
     if file is not None and model is not None:
@@ -157,7 +156,7 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
         chosen = TrainingConfig.from_dict(with_settings(options, settings))
         start = None if chosen.start is None else load_model(chosen.start)
     chosen.make_source()  # what is wrong with it is told before anything is loaded
-    folder = RunFolder(out_ or _next_folder(chosen.dataset))
+    folder = RunFolder(out_ or next_folder(chosen.dataset))
     training = Training(chosen, load(chosen), start=start, threads=threads)
     start_run(folder, chosen, overwrite=overwrite, start=start)
     return folder, training
@@ -335,13 +334,3 @@ def _value(text: str):
         except ValueError:
             continue
     return text
-
-
-def _next_folder(dataset: str) -> Path:
-    """The next unused folder for a dataset under runs/."""
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(dataset).name or "run")
-    number = 1
-    name = name[:100]
-    while (Path("runs") / f"{name}-{number}").exists():
-        number += 1
-    return Path("runs") / f"{name}-{number}"

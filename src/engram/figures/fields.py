@@ -100,10 +100,9 @@ def receptive_fields(
         check_length("labels", labels, n_neurons, "neurons")
 
     by_label = labels is not None and order == "label"
-    drawn = np.argsort(labels % (labels.max() + 2), kind="stable") if by_label else np.arange(n_neurons)
+    drawn = drawn_neurons(n_neurons, labels if by_label else None, max_neurons)
     title = f"Receptive fields of {plural(n_neurons, 'neuron')}"
     if n_neurons > max_neurons:
-        drawn = drawn[np.linspace(0, n_neurons - 1, max_neurons).round().astype(int)]
         title = f"Receptive fields of {max_neurons:,} of {plural(n_neurons, 'neuron')}, evenly sampled"
     if by_label:
         title += ", sorted by label"
@@ -124,6 +123,14 @@ def receptive_fields(
     if labels is not None:
         _write_labels(axes, class_marks(labels[drawn], classes), image_shape, columns, 72 * scale * width)
     return figure
+
+
+def drawn_neurons(n_neurons: int, labels=None, max_neurons: int = 400) -> np.ndarray:
+    """Which neurons are drawn, in their order: by label if given, unassigned last; of too many an even sample."""
+    order = np.arange(n_neurons) if labels is None else np.argsort(labels % (labels.max() + 2), kind="stable")
+    if n_neurons > max_neurons:
+        order = order[np.linspace(0, n_neurons - 1, max_neurons).round().astype(int)]
+    return order
 
 
 def common_limit(weights: np.ndarray) -> float:

@@ -162,14 +162,18 @@ def _channel_name(network: Network, p: Projection) -> str:
     return list(network.populations[p.after].neuron.channels)[network.channel_of(p)]
 
 
+def is_lazy(network: Network, p: Projection) -> bool:
+    """Whether spikes before need only be noted when a neuron fires: they change nothing, and are known by then."""
+    return p.rule.equations().on_pre is None and p.before in network.inputs and not p.delay
+
+
 def learning_routines(network: Network, p: Projection) -> dict[str, Routine]:
     """The routines of a projection that learns, its rule's own aside."""
-    names = ("begin", "calm", "pre", "post", "expose", "end", "normalize", "clear")
-    acts = {name: getattr(learning, name) for name in names}
-    if p.layout == "listed":
-        acts |= {
-            name: getattr(learning, f"{name}_listed") for name in ("begin", "pre", "post", "expose", "end", "normalize")
-        }
+    listed = "_listed" if p.layout == "listed" else ""
+    acts = {name: getattr(learning, f"{name}{listed}") for name in ("begin", "post", "expose", "end", "normalize")}
+    acts["clear"] = learning.clear
+    if not is_lazy(network, p):
+        acts |= {"pre": getattr(learning, f"pre{listed}"), "restless": learning.restless}
     return _routines(acts, _scope(network.dtype, EXP2=exp2_coefficients(network.dtype)))
 
 
@@ -310,13 +314,13 @@ class CompiledNetwork:
         net, errors = share.network[0], []
         net["learn"], net["every"] = learn, every
         net["in_groups"] = self._in_groups and not every
-        share.populations["records"], share.populations["n_recorded"] = record, 0
+        share.projections["is_clear"] = 0
+        net["records"], share.populations["n_recorded"] = record, 0
         callback = _observer(observer, self.stop, errors)
         net["observer"] = ctypes.cast(callback, ctypes.c_void_p).value or 0
         team, net["team"] = int(net["team"]), 0
         self._run(share.network.ctypes.data, n_steps, n_steps, 2**62, counts.ctypes.data)
-        net["team"], net["every"], net["in_groups"] = team, 0, self._in_groups
-        share.populations["records"] = 0
+        net["team"], net["every"], net["in_groups"], net["records"] = team, 0, self._in_groups, 0
         if errors:
             raise errors[0]
         return {
@@ -330,9 +334,10 @@ class CompiledNetwork:
 
     def present(self, shown: Shown, pool: ThreadPoolExecutor | None = None, *, record: bool = False) -> int:
         """Show samples; return how many were shown, fewer than asked for if :attr:`stop` was set."""
-        self.shares[0].populations["records"] = record
+        self.shares[0].network["records"] = record
         for share in self.shares:
             share.renew_copies()
+            share.projections["is_clear"] = 0
             cut_short = shown.schedule["stop_spikes"] < NEVER and self._sends_inputs_late
             share.network["in_groups"] = self._in_groups and not cut_short
         records = [self._presentation(share, shown) for share in self.shares]
@@ -410,6 +415,7 @@ class CompiledNetwork:
         net["n_projections"], net["projections"] = len(network.projections), share.projections.ctypes.data
         net["counted"] = self._address(share, network.readout)
         net["in_groups"], net["run"] = 1, machine.address(RUN)
+        net["phases"] = self._phases(share)
         net["stop"] = share.keep(self.stop)
         if self.n_threads > 1:
             record = np.zeros(1, TEAM)[0:1]
@@ -418,6 +424,33 @@ class CompiledNetwork:
                 record[name] = share.keep(value) if isinstance(value, np.ndarray) else value
             net["team"] = share.keep(record)
         return share
+
+    def _phases(self, share: Share) -> int:
+        """Who takes part in the phases of a step."""
+        acts: list[list[int]] = [[] for _ in range(engine.N_PHASES)]
+
+        def take_part(phase: int, record, routine) -> None:
+            if routine:
+                acts[phase] += [int(routine), record.ctypes.data]
+
+        for p in (share.populations[k : k + 1] for k in range(len(self.network.populations))):
+            asleep = p["sleeps"][0]
+            take_part(engine.GROUP_ASLEEP if asleep else engine.GROUP_AWAKE, p, p["group"][0])
+            take_part(engine.AWAKE, p, not asleep)
+            take_part(engine.KEEP, p, p["keep"][0])
+            take_part(engine.STEP, p, p["step"][0])
+            take_part(engine.RECEIVE, p, not asleep and p["receive"][0])
+        for k in range(len(self.network.projections)):
+            p, rule = share.projections[k : k + 1], share.learnings[k]
+            take_part(engine.SEND_AHEAD, p, p["from_input"][0] and p["send"][0])
+            take_part(engine.RESTLESS, p, p["learns"][0] and rule["restless"])
+            take_part(engine.GATHER, p, p["gather"][0])
+            take_part(engine.KEEP, p, p["keep"][0])
+            take_part(engine.PRE, p, p["learns"][0] and rule["pre"])
+            take_part(engine.SEND, p, p["send"][0])
+            take_part(engine.SEND_QUIET, p, (p["from_input"][0] or p["delay"][0]) and p["send"][0])
+        pairs = [np.array(phase, np.int64) for phase in acts]
+        return share.keep(np.array([[share.keep(phase), len(phase) // 2] for phase in pairs], np.int64))
 
     def _address(self, share: Share, name: str) -> int:
         """The record of an input or population."""
@@ -516,8 +549,9 @@ class CompiledNetwork:
         longest = n_before if state.listing is None else max(1, state.listing.longest)
         x_pre, pre_step = share.own(memory.x_pre), share.own(memory.pre_step)
         n_places = min(n, _COLUMNS) if state.listing is None else 1
-        n_asked, lazy = len(code.asked), code.on_pre is None and p.before in network.inputs and not p.delay
-        widest = max(longest, n)
+        n_asked, lazy = len(code.asked), is_lazy(network, p)
+        stride = whole_lanes(n)
+        widest = max(longest, stride)
         given = {
             "pre_everywhere": code.pre_everywhere, "n_pre": len(memory.x_pre), "n_post": len(memory.x_post),
             "n_synapse": len(memory.synapse), "n_state": len(memory.neuron), "x_pre": x_pre, "pre_step": pre_step,
@@ -528,14 +562,15 @@ class CompiledNetwork:
             "norm_target": target_norm(rule.normalization, longest),
             "norm_targets": _norm_targets(rule, state.listing), "n_asked": n_asked,
             "asked": np.array(code.asked, np.int64), "lazy": lazy, "moving": np.zeros(n, np.int32),
-            "moving_place": np.zeros(n, np.int32), "moving_x": np.zeros((n_asked, n), dtype),
-            "moving_since": np.zeros(n, np.int32), "moving_now": np.zeros((n_asked, n), dtype), "n_places": n_places,
+            "moving_place": np.zeros(n, np.int32), "stride_moving": stride,
+            "moving_x": aligned_zeros((n_asked, stride), dtype), "moving_since": np.zeros(stride, np.int32),
+            "moving_now": aligned_zeros((n_asked, stride), dtype), "n_places": n_places,
             "column_neuron": np.zeros(n_places, np.int32), "column_place": np.full(n, -1, np.int32),
             "columns": aligned_zeros((n_places, longest), dtype), "n_longest": longest,
             "spikes": np.zeros(n_before, np.uint8), "spiking": np.zeros(n_before + 1, np.int32),
             "silent": np.zeros(n_before + 1, np.int32), "x_now": np.zeros((len(memory.x_pre), longest), dtype),
-            "x_all": np.zeros((len(memory.x_pre), n_before), dtype), "one": np.zeros((3, learning.ROOM), dtype),
-            "chosen": np.zeros((2, n), np.int32), "chosen_x": np.zeros((n_asked, n), dtype),
+            "x_all": np.zeros((len(memory.x_pre), n_before), dtype), "one": np.zeros((2, learning.ROOM), dtype),
+            "chosen": np.zeros((2, n), np.int32), "chosen_x": np.zeros((n_asked, stride), dtype),
             "synapse_now": np.zeros((len(memory.synapse), widest), dtype),
             "on_pre": 0 if code.on_pre is None else machine.address(code.on_pre),
             "on_post": machine.address(code.on_post),

@@ -162,11 +162,19 @@ def _write(path: Path, code: bytes) -> None:
         _without(f"{path.parent} cannot be written to ({error.strerror})")
 
 
+def _time_of(path: Path) -> float:
+    """When a file was written; 0 where another process has cleared it away meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
 def _forget_oldest(folder: Path) -> None:
     """Keep a cache from growing without end, and clear away those of earlier versions."""
     files = [path for path in folder.iterdir() if path.suffix == _SUFFIX]
     if len(files) > _FILES_KEPT:
-        files.sort(key=lambda path: path.stat().st_mtime)
+        files.sort(key=_time_of)
         for path in files[: len(files) - _FILES_KEPT]:
             path.unlink(missing_ok=True)
     for path in folder.iterdir():

@@ -174,11 +174,16 @@ def _with_entry(result, symbol: str, n_whole: int, n_doubles: int):
     return linked
 
 
+_WIDE = "-prefer-256-bit"
+"""Where a processor has vectors of 512 bits they are used, although the compiler would spare them on many: our loops do
+little else than arithmetic, and take a quarter less time."""
+
+
 def _translated(module, symbol: str, target: tuple[str, str]) -> bytes:
     """An optimised module as an object file."""
     name, features = target
     machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=name, features=features, opt=3, reloc="static", codemodel="jitdefault", jit=True
+        cpu=name, features=f"{features},{_WIDE}".lstrip(","), opt=3, reloc="static", codemodel="jitdefault", jit=True
     )
     for cheap in (True, False):  # Numba's own order: cheap first, so that loops are of a form that vectorises
         options = llvm.create_pipeline_tuning_options(speed_level=0 if cheap else 3)

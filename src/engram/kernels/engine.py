@@ -23,6 +23,24 @@ from engram.synapses import CLOSING_INTERVAL
 
 _POPULATION, _PROJECTION, _INPUT = POPULATION.itemsize, PROJECTION.itemsize, INPUT.itemsize
 
+(
+    SEND_AHEAD,
+    RESTLESS,
+    GROUP_ASLEEP,
+    AWAKE,
+    GATHER,
+    GROUP_AWAKE,
+    KEEP,
+    STEP,
+    PRE,
+    SEND,
+    SEND_QUIET,
+    RECEIVE,
+    N_PHASES,
+) = range(13)
+"""Phases of a step or a group of steps, for each of which a network lists who takes part. `AWAKE` lists populations
+that do not sleep; `SEND_QUIET` projections that have something to send though nobody fired."""
+
 
 @part
 def run(network, n_steps, n_counted, stop, counts):
@@ -32,6 +50,7 @@ def run(network, n_steps, n_counted, stop, counts):
     left out and the blank ones follow.
     """
     net = record(network, NETWORK)
+    net.ready = -1
     _begin(net)
     n_spikes, step, end = I8(0), I8(0), n_steps
     while step < end:
@@ -121,72 +140,70 @@ def _end_input(net, n_driven):
 
 
 @part
+def _do(net, phase, t):
+    """Let everything take part in a phase that has a part in it."""
+    pairs, n = _who(net, phase)
+    for k in range(n):
+        call(pairs[2 * k], (pairs[2 * k + 1], t))
+
+
+@part
+def _any(net, phase, t):
+    """Whether anything that takes part in a phase says so; after it, nothing is asked any more."""
+    pairs, n = _who(net, phase)
+    for k in range(n):
+        if call(pairs[2 * k], (pairs[2 * k + 1], t)):
+            return I8(1)
+    return I8(0)
+
+
+@part
+def _who(net, phase):
+    """The pairs of (routine, record) of a phase, and how many there are."""
+    phases = pointer(net.phases, I8)
+    return pointer(phases[2 * phase], I8), phases[2 * phase + 1]
+
+
+@part
 def _group_is_taken(net, t, end):
     """Take a group of steps from t on, if nothing happens in it that another neuron would hear of."""
     if not net.in_groups or t % GROUP != 0 or t + GROUP > end or not _calm(net, t):
         return False
-    for k in range(net.n_populations):
-        at = _population(net, k)
-        p = record(at, POPULATION)
-        if p.sleeps and call(p.group, (at, t)):
-            return False
     _gather_group(net, t)
-    stopped = I8(0)
-    for k in range(net.n_populations):
-        at = _population(net, k)
-        p = record(at, POPULATION)
-        if not p.sleeps and not stopped:
-            stopped = call(p.group, (at, t))
-    if any_of(net.team, stopped):
+    if any_of(net.team, _any(net, GROUP_AWAKE, t)):
         return False
-    _keep_group(net, t)
+    _do(net, KEEP, t)
+    net.ready = -1
     return True
 
 
 @part
 def _calm(net, t):
-    """Whether no rule has to know of a spike in the group at once; inputs' delayed spikes are put under way."""
-    for k in range(net.n_projections):
-        at = _projection(net, k)
-        p = record(at, PROJECTION)
-        if p.from_input and p.send:
-            call(p.send, (at, t, I8(GROUP), I8(EVERY_STEP)))
-        if p.learns and net.learn and not call(record(p.learning, LEARNING).calm, (at, t)):
-            return False
-    return True
+    """Whether no rule has to know of a spike in the group at once, and nobody who is awake among sleepers fires in it;
+    inputs' delayed spikes are put under way."""
+    pairs, n = _who(net, SEND_AHEAD)
+    for k in range(n):
+        call(pairs[2 * k], (pairs[2 * k + 1], t, I8(GROUP), I8(EVERY_STEP)))
+    return not (net.learn and _any(net, RESTLESS, t)) and not _any(net, GROUP_ASLEEP, t)
 
 
 @part
 def _gather_group(net, t):
     """Add up what arrives in the steps of a group, by their place in it: the step before it, then all but its last."""
-    for k in range(net.n_populations):
-        p = record(_population(net, k), POPULATION)
-        if not p.sleeps:
-            clear_arrivals(p, 1 if p.ready == t - 1 else 0)
-    for k in range(net.n_projections):
-        at = _projection(net, k)
-        p = record(at, PROJECTION)
-        if p.gather:
-            if record(p.after, POPULATION).ready == t - 1:
-                call(p.gather, (at, t, I8(1), I8(GROUP - 1), I8(EVERY_STEP)))
-            else:
-                call(p.gather, (at, t - 1, I8(0), I8(GROUP), I8(EVERY_STEP)))
-    for k in range(net.n_populations):
-        record(_population(net, k), POPULATION).ready = t - 1
+    first = I8(net.ready == t - 1)
+    _gather_from(net, t - 1 + first, first, GROUP - first, EVERY_STEP)
+    net.ready = t - 1
 
 
 @part
-def _keep_group(net, t):
-    for k in range(net.n_populations):
-        at = _population(net, k)
-        p = record(at, POPULATION)
-        p.n_fired = p.n_fired_all = 0
-        call(p.keep, (at, t))
-    for k in range(net.n_projections):
-        at = _projection(net, k)
-        p = record(at, PROJECTION)
-        if p.keep:
-            call(p.keep, (at, t))
+def _gather_from(net, s, first, n, now):
+    """Add up what arrives in n steps from s on, at the places from `first` on of a group."""
+    pairs, n_awake = _who(net, AWAKE)
+    for k in range(n_awake):
+        clear_arrivals(record(pairs[2 * k + 1], POPULATION), first)
+    pairs, n_gather = _who(net, GATHER)
+    for k in range(n_gather):
+        call(pairs[2 * k], (pairs[2 * k + 1], s, I8(first), I8(n), I8(now)))
 
 
 # Single steps.
@@ -195,18 +212,18 @@ def _keep_group(net, t):
 @part
 def _take_step(net, t):
     _gather(net, t - 1, EVERY_STEP)
-    for k in range(net.n_populations):
-        at = _population(net, k)
-        call(record(at, POPULATION).step, (at, t))
-    exchange_spikes(net.team, net.populations, net.n_populations, I8(_POPULATION))
     fired = I8(0)
-    for k in range(net.n_populations):
-        p = record(_population(net, k), POPULATION)
-        fired += p.n_fired_all
-        if p.records:
-            _note_spikes(p, t)
+    pairs, n = _who(net, STEP)
+    for k in range(n):
+        fired += call(pairs[2 * k], (pairs[2 * k + 1], t))
+    net.ready = -1
+    if net.team:
+        fired = exchange_spikes(net.team, net.populations, net.n_populations, I8(_POPULATION))
+    if fired and net.records:
+        for k in range(net.n_populations):
+            _note_spikes(record(_population(net, k), POPULATION), t)
     if net.learn:
-        _pre(net, t)
+        _do(net, PRE, t)
     _send(net, t, fired)
     if fired or net.every:
         _deliver_all(net, t)
@@ -219,46 +236,24 @@ def _take_step(net, t):
 @part
 def _gather(net, s, now):
     """Add up what arrives in step s, in place 0, where that has not been done."""
-    for k in range(net.n_populations):
-        p = record(_population(net, k), POPULATION)
-        if not p.sleeps and p.ready != s:
-            clear_arrivals(p, 0)
-    for k in range(net.n_projections):
-        at = _projection(net, k)
-        p = record(at, PROJECTION)
-        if p.gather and record(p.after, POPULATION).ready != s:
-            call(p.gather, (at, s, I8(0), I8(1), I8(now)))
-    for k in range(net.n_populations):
-        record(_population(net, k), POPULATION).ready = s
+    if net.ready != s:
+        _gather_from(net, s, 0, 1, now)
+        net.ready = s
 
 
 @part
 def _deliver_all(net, t):
     """Add what arrives in step t to the neurons at its end."""
     _gather(net, t, NOW)
-    for k in range(net.n_populations):
-        at = _population(net, k)
-        call(record(at, POPULATION).receive, (at, t))
-
-
-@part
-def _pre(net, t):
-    for k in range(net.n_projections):
-        at = _projection(net, k)
-        p = record(at, PROJECTION)
-        if p.learns:
-            rule = record(p.learning, LEARNING)
-            if not rule.lazy:
-                call(rule.pre, (at, t))
+    _do(net, RECEIVE, t)
+    net.ready = t
 
 
 @part
 def _send(net, t, fired):
-    for k in range(net.n_projections):
-        at = _projection(net, k)
-        p = record(at, PROJECTION)
-        if p.send and (fired or p.from_input or p.delay > 0):
-            call(p.send, (at, t, I8(1), I8(NOW)))
+    pairs, n = _who(net, SEND if fired else SEND_QUIET)
+    for k in range(n):
+        call(pairs[2 * k], (pairs[2 * k + 1], t, I8(1), I8(NOW)))
 
 
 @part

@@ -12,8 +12,8 @@ import numpy as np
 from engram.arithmetic import exp2_coefficients
 from engram.kernels.columns import column_at, fetch, get_column, put_back, set_column, start_columns, update_rows
 from engram.kernels.memory import GROUP
-from engram.kernels.parts import BYTES, F8, I4, I8, REAL, U1, call_rule, part, pointer, record
-from engram.kernels.projections.spikes import NOW, arrivals
+from engram.kernels.parts import BYTES, F8, I4, I8, REAL, U1, call_rule, part, pointer, record, whole_few
+from engram.kernels.projections.spikes import EVERY_STEP, NOW, arrivals
 from engram.kernels.records import INPUT, LEARNING, POPULATION, PROJECTION
 from engram.plasticity.normalization import scale_to_norm
 from engram.synapses import trace_now
@@ -53,7 +53,10 @@ def begin_listed(address, t):
 def _start_moving(p, rule):
     """Find the neurons of the share with a trace left."""
     place, x_post, asked = pointer(rule.moving_place, I4), pointer(rule.x_post, REAL), pointer(rule.asked, I8)
+    x = pointer(rule.moving_x, REAL)
     rule.n_moving = 0
+    for k in range(rule.n_asked * rule.stride_moving):
+        x[k] = REAL(np.inf)
     for k in range(p.n_after):
         place[k] = -1
         left = rule.pre_everywhere != 0
@@ -76,7 +79,7 @@ def _note_moving(p, rule, j, t):
         place[j - p.begin_after], moving[m] = m, j
     since[m] = t
     for k in range(rule.n_asked):
-        x[k * p.n_after + m] = x_post[asked[k] * p.n_after_all + j]
+        x[k * rule.stride_moving + m] = x_post[asked[k] * p.n_after_all + j]
 
 
 @part
@@ -94,38 +97,36 @@ def _column_of(p, j):
 def _decay(now, x, since, rate, t, floor, n):
     """Some traces at step t."""
     for k in range(n):
-        now[k] = trace_now(x[k], rate, REAL(t - since[k]), floor, EXP2)
+        now[k] = trace_now(x[k], rate, REAL(I4(t - since[k])), floor, EXP2)
+
+
+@part(apart=True)
+def _decay_few(now, x, since, rate, t, floor, n):
+    """The same in whole vectors; whether any trace is zero, which none is at an empty place: there it is infinite."""
+    found = False
+    for k in range(whole_few(n)):
+        now[k] = trace_now(x[k], rate, REAL(I4(t - since[k])), floor, EXP2)
+        found |= now[k] == REAL(0.0)
+    return found
 
 
 @part
 def _evaluate_moving(p, rule, t):
     """The traces of moving neurons at step t; those that have none left are dropped."""
     asked, rate, floor = pointer(rule.asked, I8), pointer(rule.post_rate, REAL), REAL(rule.floor)
+    since, any_zero = pointer(rule.moving_since, I4), rule.n_asked == 0
     for k in range(rule.n_asked):
-        at = k * p.n_after * BYTES
-        x, now, since = (
-            pointer(rule.moving_x + at, REAL),
-            pointer(rule.moving_now + at, REAL),
-            pointer(rule.moving_since, I4),
-        )
-        _decay(now, x, since, rate[asked[k]], I4(t), floor, rule.n_moving)
-    if not rule.pre_everywhere and (rule.n_asked == 0 or _any_zero(pointer(rule.moving_now, REAL), rule.n_moving)):
+        at = k * rule.stride_moving * BYTES
+        x, now = pointer(rule.moving_x + at, REAL), pointer(rule.moving_now + at, REAL)
+        any_zero |= _decay_few(now, x, since, rate[asked[k]], I4(t), floor, rule.n_moving)
+    if any_zero and not rule.pre_everywhere:
         now = pointer(rule.moving_now, REAL)
         for m in range(rule.n_moving - 1, -1, -1):
             left = False
             for k in range(rule.n_asked):
-                left |= now[k * p.n_after + m] != REAL(0.0)
+                left |= now[k * rule.stride_moving + m] != REAL(0.0)
             if not left:
                 _drop(p, rule, m)
-
-
-@part(apart=True)
-def _any_zero(x, n):
-    """Whether any of some numbers is zero."""
-    found = False
-    for m in range(n):
-        found |= x[m] == REAL(0.0)
-    return found
 
 
 @part
@@ -139,49 +140,58 @@ def _drop(p, rule, m):
     if m < last:
         moving[m], since[m] = moving[last], since[last]
         place[moving[m] - p.begin_after] = m
-        for k in range(rule.n_asked):
-            x[k * p.n_after + m] = x[k * p.n_after + last]
-            now[k * p.n_after + m] = now[k * p.n_after + last]
+    for k in range(rule.n_asked):
+        at = k * rule.stride_moving
+        x[at + m], now[at + m] = x[at + last], now[at + last]
+        x[at + last] = REAL(np.inf)
 
 
 @part
-def _mark(p, rule, i, t):
-    """The traces of a neuron before, after its spike: set to 1, or decayed and added to."""
-    x, step, add = pointer(rule.x_pre, REAL), pointer(rule.pre_step, I4), pointer(rule.pre_add, REAL)
+def _mark(p, rule, spikes, count, t):
+    """The traces of some neurons before, after their spikes in a step: set to 1, or decayed and added to."""
+    index, step, add, rate = pointer(spikes, I4), pointer(rule.pre_step, I4), pointer(rule.pre_add, REAL), rule.pre_rate
     for k in range(rule.n_pre):
-        at = k * p.n_before + i
-        if np.isnan(add[k]):
-            x[at] = REAL(1.0)
+        x, more, floor = pointer(rule.x_pre + k * p.n_before * BYTES, REAL), add[k], REAL(rule.floor)
+        if np.isnan(more):
+            _set_to_one(x, index, count)
         else:
-            x[at] = (
-                trace_now(x[at], pointer(rule.pre_rate, REAL)[k], REAL(t - step[i]), REAL(rule.floor), EXP2) + add[k]
-            )
-    step[i] = t
+            _add_to(x, step, index, pointer(rate, REAL)[k], I4(t), floor, more, count)
+    for s in range(count):
+        step[index[s]] = I4(t)
+
+
+@part(apart=True)
+def _set_to_one(x, index, count):
+    for s in range(count):
+        x[index[s]] = REAL(1.0)
+
+
+@part(apart=True)
+def _add_to(x, step, index, rate, t, floor, more, count):
+    for s in range(count):
+        i = index[s]
+        x[i] = trace_now(x[i], rate, REAL(I4(t - step[i])), floor, EXP2) + more
 
 
 @part
 def _mark_until(p, rule, until):
     """Note the input spikes of steps before `until`, for a rule to which they mean nothing before a neuron fires."""
     source = record(p.before, INPUT)
-    index, offset = pointer(source.index, I4), pointer(source.offset, I8)
+    offset = pointer(source.offset, I8)
     until = min(until, source.n_driven)
     for t in range(rule.marked, until):
-        for s in range(offset[t], offset[t + 1]):
-            _mark(p, rule, I8(index[s]), I4(t))
+        _mark(p, rule, source.index + 4 * offset[t], offset[t + 1] - offset[t], t)
     rule.marked = max(until, rule.marked)
 
 
 @part
-def calm(address, t):
-    """Whether no spike arrives in the group of steps from t on of which the rule has to know at once."""
+def restless(address, t):
+    """Whether a spike arrives in the group of steps from t on of which the rule has to know at once."""
     p = record(address, PROJECTION)
-    rule = record(p.learning, LEARNING)
-    if rule.lazy:
-        return 1
     for s in range(t, t + GROUP):
-        if arrivals(p, s, 0)[1] > 0:
-            return 0
-    return 1
+        if arrivals(p, s, EVERY_STEP)[1] > 0:
+            return 1
+    return 0
 
 
 @part
@@ -189,41 +199,38 @@ def pre(address, t):
     """The learning part of the spikes that arrive in step t at dense synapses."""
     p = record(address, PROJECTION)
     rule = record(p.learning, LEARNING)
-    if rule.lazy:
-        return 0
     spikes, count = arrivals(p, t, NOW)
-    index = pointer(spikes, I4)
-    if count > 0 and rule.n_moving > 0 and rule.on_pre:
+    if count == 0:
+        return 0
+    _mark(p, rule, spikes, count, t)
+    if rule.n_moving > 0 and rule.on_pre:
         _evaluate_moving(p, rule, t)
-    for s in range(count):
-        _mark(p, rule, I8(index[s]), I4(t))
-        if rule.on_pre and rule.n_moving > 0:
-            _change_row(p, rule, I8(index[s]), t)
+        if rule.n_synapse:
+            for s in range(count):
+                _change_rows_and_traces(p, rule, spikes + 4 * s, t)
+        else:
+            _change_rows(p, rule, spikes, count)
     return 0
 
 
 @part
-def _change_row(p, rule, i, t):
-    """Let the rule change the weights from neuron i to the moving ones."""
-    _copy_traces(p, rule, i)
-    row = p.weights + i * p.stride * BYTES
-    if rule.n_synapse:
-        _get_synapses(p, rule, i * p.n_after_all, rule.moving, rule.n_moving, p.n_after, t)
+def _change_rows(p, rule, spikes, count):
+    """Let the rule change the weights from the neurons before that spike to the moving ones."""
     call_rule(
         rule.on_pre,
-        (row, rule.moving, rule.moving, rule.n_moving, rule.one, rule.moving_now, rule.synapse_now, p.n_after,
-         rule.state, p.n_columns, rule.parameters), rule.w_min, rule.w_max,
+        (p.weights, p.stride, spikes, count, rule.moving, rule.moving, rule.n_moving, rule.x_pre, p.n_before,
+         rule.moving_now, rule.synapse_now, rule.stride_moving, rule.state, p.n_columns, rule.parameters),
+        rule.w_min, rule.w_max,
     )  # fmt: skip
-    if rule.n_synapse:
-        _set_synapses(p, rule, i * p.n_after_all, rule.moving, rule.n_moving, p.n_after, t)
 
 
 @part
-def _copy_traces(p, rule, i):
-    """The traces of neuron i before, side by side in the first row of ``one``."""
-    one, x = pointer(rule.one, REAL), pointer(rule.x_pre, REAL)
-    for k in range(rule.n_pre):
-        one[k] = x[k * p.n_before + i]
+def _change_rows_and_traces(p, rule, spike, t):
+    """The same of one spike, where synapses have traces of their own."""
+    first = I8(pointer(spike, I4)[0]) * p.n_after_all
+    _get_synapses(p, rule, first, rule.moving, rule.n_moving, rule.stride_moving, t)
+    _change_rows(p, rule, spike, 1)
+    _set_synapses(p, rule, first, rule.moving, rule.n_moving, rule.stride_moving, t)
 
 
 @part
@@ -254,23 +261,21 @@ def pre_listed(address, t):
     """The learning part of the spikes that arrive in step t at listed synapses."""
     p = record(address, PROJECTION)
     rule = record(p.learning, LEARNING)
-    if rule.lazy:
-        return 0
     spikes, count = arrivals(p, t, NOW)
-    index = pointer(spikes, I4)
-    if count > 0 and rule.n_moving > 0 and rule.on_pre:
+    if count == 0:
+        return 0
+    _mark(p, rule, spikes, count, t)
+    if rule.n_moving > 0 and rule.on_pre:
         _evaluate_moving(p, rule, t)
-    for s in range(count):
-        i = I8(index[s])
-        _mark(p, rule, i, I4(t))
-        if rule.on_pre and rule.n_moving > 0:
-            _change_list(p, rule, i, t)
+        for s in range(count):
+            _change_list(p, rule, spikes + 4 * s, t)
     return 0
 
 
 @part
-def _change_list(p, rule, i, t):
-    """Let the rule change the listed weights from neuron i to the moving ones."""
+def _change_list(p, rule, spike, t):
+    """Let the rule change the listed weights from a neuron that spikes to the moving ones."""
+    i = I8(pointer(spike, I4)[0])
     starts, who, where = pointer(p.starts, I8), pointer(p.who, I4), pointer(p.where, I4)
     place, now, x = pointer(rule.moving_place, I4), pointer(rule.moving_now, REAL), pointer(rule.chosen_x, REAL)
     weights_of, columns_of = pointer(rule.chosen, I4), pointer(rule.chosen + 4 * p.n_after, I4)
@@ -280,20 +285,19 @@ def _change_list(p, rule, i, t):
         if m >= 0:
             weights_of[n], columns_of[n] = where[at], _column_of(p, I8(who[at]))
             for k in range(rule.n_asked):
-                x[k * p.n_after + n] = now[k * p.n_after + m]
+                x[k * rule.stride_moving + n] = now[k * rule.stride_moving + m]
             n += 1
     if n == 0:
         return
-    _copy_traces(p, rule, i)
     if rule.n_synapse:
-        _get_synapses(p, rule, 0, rule.chosen, n, p.n_after, t)
+        _get_synapses(p, rule, 0, rule.chosen, n, rule.stride_moving, t)
     call_rule(
         rule.on_pre,
-        (p.weights, rule.chosen, rule.chosen + 4 * p.n_after, n, rule.one, rule.chosen_x, rule.synapse_now, p.n_after,
-         rule.state, p.n_columns, rule.parameters), rule.w_min, rule.w_max,
+        (p.weights, 0, spike, 1, rule.chosen, rule.chosen + 4 * p.n_after, n, rule.x_pre, p.n_before, rule.chosen_x,
+         rule.synapse_now, rule.stride_moving, rule.state, p.n_columns, rule.parameters), rule.w_min, rule.w_max,
     )  # fmt: skip
     if rule.n_synapse:
-        _set_synapses(p, rule, 0, rule.chosen, n, p.n_after, t)
+        _set_synapses(p, rule, 0, rule.chosen, n, rule.stride_moving, t)
 
 
 @part
@@ -412,18 +416,18 @@ def _fire_one(p, rule, j, t, column, n, x_pre):
     rate, add, c = pointer(rule.post_rate, REAL), pointer(rule.post_add, REAL), _column_of(p, j)
     age = REAL(t - step[j])
     for k in range(rule.n_post):
-        one[ROOM + k] = trace_now(x_post[k * p.n_after_all + j], rate[k], age, REAL(rule.floor), EXP2)
+        one[k] = trace_now(x_post[k * p.n_after_all + j], rate[k], age, REAL(rule.floor), EXP2)
     for k in range(rule.n_state):
-        one[2 * ROOM + k] = state[k * p.n_columns + c]
+        one[ROOM + k] = state[k * p.n_columns + c]
     call_rule(
         rule.on_post,
-        (column, n, x_pre, rule.one + ROOM * BYTES, rule.synapse_now, rule.one + 2 * ROOM * BYTES, rule.parameters),
+        (column, n, x_pre, rule.one, rule.synapse_now, rule.one + ROOM * BYTES, rule.parameters),
         rule.w_min, rule.w_max,
     )  # fmt: skip
     for k in range(rule.n_state):
-        state[k * p.n_columns + c] = one[2 * ROOM + k]
+        state[k * p.n_columns + c] = one[ROOM + k]
     for k in range(rule.n_post):
-        x_post[k * p.n_after_all + j] = REAL(1.0) if np.isnan(add[k]) else one[ROOM + k] + add[k]
+        x_post[k * p.n_after_all + j] = REAL(1.0) if np.isnan(add[k]) else one[k] + add[k]
     step[j] = t
 
 
@@ -535,7 +539,7 @@ def _settle_some(x, since, row, first, n, rates, k, rule, n_steps):
 @part(apart=True)
 def _decay_in_place(x, since, rate, t, floor, n):
     for k in range(n):
-        x[k] = trace_now(x[k], rate, REAL(t - since[k]), floor, EXP2)
+        x[k] = trace_now(x[k], rate, REAL(I4(t - since[k])), floor, EXP2)
 
 
 @part

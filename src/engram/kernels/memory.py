@@ -15,6 +15,9 @@ LINE_WORDS = 8
 LANES = 32
 """Neurons are computed, and shared out, in groups of this many: two of the widest vectors in single precision."""
 
+FEW = 16
+"""Where only some neurons are computed, packed side by side, so many at once: the widest vector in single precision."""
+
 GROUP = 4
 """Steps that are taken together where nothing happens in them that another neuron would hear of."""
 

@@ -135,7 +135,8 @@ class PopulationWriter:
 
     def _routines(self, acts: dict[str, Callable], common: dict[str, Callable]) -> dict[str, Routine]:
         real = np.dtype(self.dtype).type
-        scope = {"REAL": real}
+        precision = {"REAL": real, "BYTES": real().itemsize}
+        scope = dict(precision)
         space = {**parts.words_of_text(real), "_LANES": LANES, **self.kinds}
         for name, equation in self._equations().items():
             space[name] = scope[name] = Equation(equation, self.dtype)
@@ -147,7 +148,7 @@ class PopulationWriter:
                 scope[name] = parts.part(value, apart=name.startswith(("_loop", "_awake_step", "_receive", "_tidy")))
         label = f"{type(self.neuron).__name__}"
         routines = {act: Routine(f, tuple(scope.items()), label=label) for act, f in acts.items()}
-        return routines | {act: Routine(f, (("REAL", real),), label="populations") for act, f in common.items()}
+        return routines | {act: Routine(f, tuple(precision.items()), label="populations") for act, f in common.items()}
 
     def _equations(self) -> dict[str, Callable]:
         e = self.equations
@@ -207,6 +208,14 @@ class PopulationWriter:
         casts = ", ".join(f"REAL(_new_{a})" for a in asked)
         return [f"{indent}{new} = {self._call(name, function)}", f"{indent}{', '.join(asked)} = {casts}"]
 
+    def _rows_named(self, rows: str) -> str:
+        """A name for each row of a state: only what has a name of its own is known to lie apart."""
+        return ", ".join(f"_{rows}_{k}" for k in range(len(self.variables)))
+
+    def _rows_at(self, address: str) -> str:
+        """Where each row of a state begins."""
+        return ", ".join(f"_pointer({address} + {k} * _p.stride * _BYTES, _REAL)" for k in range(len(self.variables)))
+
     def _kind_of(self, channel: int) -> str:
         """What the rows that arrive on a channel hold."""
         return "_U2" if channel == self.counted else "_REAL"
@@ -235,15 +244,16 @@ class PopulationWriter:
         strained = e.strained if not loop.closed else None
         arrive = self._arrives() if loop.channels else []
         self._write(
-            f"def {loop.name}(_here, _there, _low, _in, _counts, _rows, _weight, _n, _stride, _c):",
+            f"def {loop.name}({self._rows_named('here')}, {self._rows_named('there')}, _low, _in, _counts, _rows,"
+            " _weight, _n, _c):",
             *self._constants_for(stepping[1], strained, e.fires, e.overshoots, *arrive),
             "    _near = False",
             "    _strained = False",
             "    _overshot = False",
-            "    for _j in _range(_n):",
+            "    for _j in _range(_whole(_n)):",
         )
         for k, name in enumerate(self.variables):
-            value = "_REAL(0.0)" if loop.closed and k in self.targets else f"_here[{k} * _stride + _j]"
+            value = "_REAL(0.0)" if loop.closed and k in self.targets else f"_here_{k}[_j]"
             self._write(f"        {name} = {value}")
         for step in range(loop.steps):
             for channel in loop.channels:
@@ -260,7 +270,7 @@ class PopulationWriter:
             self._write(f"        _near |= {self._fires_text('_low[_j]')}")
         for k, name in enumerate(self.variables):
             value = "_REAL(0.0)" if loop.closed and k in self.targets else name
-            self._write(f"        _there[{k} * _stride + _j] = {value}")
+            self._write(f"        _there_{k}[_j] = {value}")
         self._write(f"    return {NEAR} * _near + {STRAINED} * _strained + {OVERSHOT} * _overshot", "")
 
     def _place_of(self, loop: Loop, channel: int, step: int) -> str:
@@ -282,13 +292,13 @@ class PopulationWriter:
         return ", ".join(f"({group},)" for group in groups)
 
     def _run(self, loop: Loop) -> str:
-        return f"{loop.name}(_here, _there, _low, {self._pointers(loop)}, _weight, _p.n_lanes, _p.stride, _c)"
+        rows = f"{self._rows_at('_p.here')}, {self._rows_at('_p.there')}"
+        return f"{loop.name}({rows}, _low, {self._pointers(loop)}, _weight, _p.n_lanes, _c)"
 
     def _write_choice(self, name: str, steps: int, loops: list[Loop]) -> None:
         """Which of some loops to take, by what arrives and what is open."""
         self._write(
             f"def {name}(_p):",
-            "    _here, _there = _pointer(_p.here, _REAL), _pointer(_p.there, _REAL)",
             "    _low, _c, _zero = _pointer(_p.low, _REAL), _pointer(_p.constants, _REAL), _pointer(_p.rows, _REAL)",
             "    _a, _arrives, _open = _pointer(_p.arriving, _I8), _pointer(_p.arrives, _I8), _pointer(_p.open, _I8)",
             "    _weight = _REAL(_p.counted_weight)",
@@ -424,18 +434,18 @@ class PopulationWriter:
         rows = [f"_pointer(_a[{c * GROUP}], {self._kind_of(c)})" for c in range(len(self.channels))]
         rows = rows or ["_pointer(_p.rows, _REAL)"]
         self._write(
-            "def _receive_all(_here, _in, _weight, _n, _stride, _c):",
+            f"def _receive_all({self._rows_named('here')}, _in, _weight, _n, _c):",
             *self._constants_for(*self._arrives()),
-            "    for _j in _range(_n):",
+            "    for _j in _range(_whole(_n)):",
             "        pass",
-            *(f"        {self.variables[k]} = _here[{k} * _stride + _j]" for k in used),
+            *(f"        {self.variables[k]} = _here_{k}[_j]" for k in used),
             *(self._arrival(c, f"_in[{c}][_j]", "        ") for c in range(len(self.channels))),
-            *(f"        _here[{k} * _stride + _j] = {self.variables[k]}" for k in used),
+            *(f"        _here_{k}[_j] = {self.variables[k]}" for k in used),
             "",
             "def _receive(_p):",
             "    _a = _pointer(_p.arriving, _I8)",
             f"    _in = ({', '.join(rows)},)",
-            "    _receive_all(_pointer(_p.here, _REAL), _in, _REAL(_p.counted_weight), _p.n_lanes, _p.stride,",
+            f"    _receive_all({self._rows_at('_p.here')}, _in, _REAL(_p.counted_weight), _p.n_lanes,",
             "                 _pointer(_p.constants, _REAL))",
             "",
         )
@@ -445,22 +455,20 @@ class PopulationWriter:
         asked = [a for a in asked_by(tidy) if a in self.variables] if tidy is not None else []
         used = sorted({*self.targets, *(self.variables.index(a) for a in asked)})
         self._write(
-            "def _tidy_all(_here, _open, _n, _stride, _c):",
+            f"def _tidy_all({self._rows_named('here')}, _open, _n, _c):",
             *self._constants_for(tidy),
             *(f"    _open_{c} = False" for c in range(len(self.channels))),
-            "    for _j in _range(_n):",
+            "    for _j in _range(_whole(_n)):",
             "        pass",
-            *(f"        {self.variables[k]} = _here[{k} * _stride + _j]" for k in used),
+            *(f"        {self.variables[k]} = _here_{k}[_j]" for k in used),
             *(self._assigned("tidy", tidy, "        ") if tidy is not None else []),
-            *(f"        _here[{self.variables.index(a)} * _stride + _j] = {a}" for a in asked),
+            *(f"        _here_{self.variables.index(a)}[_j] = {a}" for a in asked),
             *(f"        _open_{c} |= {self.variables[k]} != _REAL(0.0)" for c, k in enumerate(self.targets)),
             *(f"    _open[{c}] = _open_{c}" for c in range(len(self.channels))),
             "",
             "def _tidy(_p):",
-            "    _tidy_all(",
-            "        _pointer(_p.here, _REAL), _pointer(_p.open, _I8), _p.n_lanes, _p.stride,",
-            "        _pointer(_p.constants, _REAL)",
-            "    )",
+            f"    _tidy_all({self._rows_at('_p.here')}, _pointer(_p.open, _I8), _p.n_lanes,",
+            "              _pointer(_p.constants, _REAL))",
             "",
         )
 
@@ -468,7 +476,7 @@ class PopulationWriter:
 
     def _kept(self, k: int, name: str) -> str:
         """The value of a variable of the awake neuron at a place."""
-        return "_REAL(0.0)" if name in self.zero else f"_here[{k} * _stride + _j]"
+        return "_REAL(0.0)" if name in self.zero else f"_here_{k}[_j]"
 
     def _write_awake(self, name: str, quick: bool) -> None:
         """One step of the awake neurons; those that are refractory keep what is held."""
@@ -476,14 +484,14 @@ class PopulationWriter:
         stepping = ("quick", e.quick) if quick else ("step", e.step)
         held = self.neuron.held
         self._write(
-            f"def {name}(_here, _until, _n, _stride, _t, _c):",
+            f"def {name}({self._rows_named('here')}, _until, _n, _t, _c):",
             *self._constants_for(stepping[1]),
-            "    for _j in _range(_n):",
+            "    for _j in _range(_whole_few(_n)):",
             *(f"        {n} = {self._kept(k, n)}" for k, n in enumerate(self.variables)),
             *(f"        _before_{n} = {n}" for n in held),
             *self._assigned(*stepping, "        "),
             *(f"        {n} = {n} if _until[_j] <= _t else _before_{n}" for n in held),
-            *(f"        _here[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables) if n not in self.zero),
+            *(f"        _here_{k}[_j] = {n}" for k, n in enumerate(self.variables) if n not in self.zero),
             "",
         )
 
@@ -501,15 +509,21 @@ class PopulationWriter:
             body += [f"        {n} = {n} if _free <= {k} else _before_{n}" for n in held]
             body.append(f"        _stop |= (_free <= {k}) & ({self._fires_text('_v_thresh')})")
         self._write(
-            "def _awake_step_ahead(_here, _ahead, _until, _n, _stride, _t, _v_thresh, _c):",
+            f"def _awake_step_ahead_all({self._rows_named('here')}, {self._rows_named('ahead')}, _until, _n, _t,"
+            " _v_thresh, _c):",
             *self._constants_for(stepping[1], e.strained if quick else None, e.fires),
             "    _stop = False",
-            "    for _j in _range(_n):",
+            "    for _j in _range(_whole_few(_n)):",
             *(f"        {n} = {self._kept(k, n)}" for k, n in enumerate(self.variables)),
             "        _free = _I4(_until[_j] - _t)",
             *body,
-            *(f"        _ahead[{k} * _stride + _j] = {n}" for k, n in enumerate(self.variables) if n not in self.zero),
+            *(f"        _ahead_{k}[_j] = {n}" for k, n in enumerate(self.variables) if n not in self.zero),
             "    return _stop",
+            "",
+            "def _awake_step_ahead(_p, _n, _t):",
+            f"    return _awake_step_ahead_all({self._rows_at('_p.here')}, {self._rows_at('_p.ahead')},",
+            "                                 _pointer(_p.until, _I4), _n, _t, _REAL(_p.v_thresh),",
+            "                                 _pointer(_p.constants, _REAL))",
             "",
         )
 
@@ -519,22 +533,22 @@ class PopulationWriter:
             return
         asked = [a for a in asked_by(e.strained) if a in self.variables]
         self._write(
-            "def _any_strained(_here, _n, _stride, _c):",
+            f"def _any_strained({self._rows_named('here')}, _n, _c):",
             *self._constants_for(e.strained),
             "    _strained = False",
-            "    for _j in _range(_n):",
-            *(f"        {n} = _here[{self.variables.index(n)} * _stride + _j]" for n in asked),
+            "    for _j in _range(_whole_few(_n)):",
+            *(f"        {n} = _here_{self.variables.index(n)}[_j]" for n in asked),
             f"        _strained |= {self._call('strained', e.strained)}",
             "    return _strained",
             "",
         )
 
     def _write_awake_choice(self, has_quick: bool) -> None:
-        run = "(_pointer(_p.here, _REAL), _pointer(_p.until, _I4), _n, _p.stride, _t, _pointer(_p.constants, _REAL))"
+        run = f"({self._rows_at('_p.here')}, _pointer(_p.until, _I4), _n, _t, _pointer(_p.constants, _REAL))"
         self._write("def _awake_step(_p, _n, _t):")
         if has_quick:
             self._write(
-                "    if not _any_strained(_pointer(_p.here, _REAL), _n, _p.stride, _pointer(_p.constants, _REAL)):",
+                f"    if not _any_strained({self._rows_at('_p.here')}, _n, _pointer(_p.constants, _REAL)):",
                 f"        _awake_step_quick{run}",
                 "        return",
             )

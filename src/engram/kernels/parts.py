@@ -14,6 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from engram.kernels.memory import FEW, LANES
+
 REAL = np.float32
 """Placeholder: the precision of the simulation, as a type."""
 
@@ -106,8 +108,20 @@ def give_way():
     raise TypeError("only compiled code has threads of its own")
 
 
+@part
+def whole(n):
+    """A number of lanes that is whole groups of them anyway; the compiler knows then, and its loops have no rest."""
+    return n & -LANES
+
+
+@part
+def whole_few(n):
+    """The places that are computed for some neurons side by side: up to a whole vector, some of them empty."""
+    return (n + (FEW - 1)) & -FEW
+
+
 def words_of_text(real: type) -> dict[str, object]:
     """What written text calls by name, in a precision: with an underscore, so that users' names cannot clash."""
-    words = {"pointer": pointer, "vector": vector, "range": range, "min": min}
+    words = {"pointer": pointer, "vector": vector, "range": range, "min": min, "whole": whole, "whole_few": whole_few}
     kinds = {"REAL": real, "BYTES": real().itemsize, "I8": I8, "I4": I4, "U2": U2}
     return {f"_{name}": value for name, value in (words | kinds).items()}

@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 
 from engram.kernels.memory import GROUP
-from engram.kernels.parts import F8, I4, I8, REAL, part, pointer, record
+from engram.kernels.parts import F8, I4, I8, REAL, part, pointer, record, whole
 from engram.kernels.records import POPULATION
 from engram.synapses import CLOSING_INTERVAL
 
@@ -51,7 +51,7 @@ def begin(address, learn):
     opened = pointer(p.open, I8)
     for c in range(p.n_channels):
         opened[c] = 1
-    p.scale, p.large, p.n_fired, p.n_fired_all, p.ready = 1.0, 0, 0, 0, -1
+    p.scale, p.large, p.n_fired, p.n_fired_all = 1.0, 0, 0, 0
     p.decay_now, p.plus_now = (p.decay, p.plus) if learn else (1.0, 0.0)
     p.until_look = 1.0
     for _ in range(CLOSING_INTERVAL):
@@ -101,7 +101,7 @@ def clear_arrivals(p, first):
 
 @part(apart=True)
 def _lowest(low, theta, scale, later, v_thresh, n):
-    for j in range(n):
+    for j in range(whole(n)):
         now, then = theta[j] * scale + v_thresh, theta[j] * later + v_thresh
         low[j] = now if now < then else then
 
@@ -150,7 +150,7 @@ def keep(address, t):
     _exchange(p)
     for _ in range(GROUP):
         p.scale *= p.decay_now
-    p.ready = -1
+    p.n_fired = p.n_fired_all = 0
     return 0
 
 
@@ -170,7 +170,7 @@ def step(address, t):
     if p.n_held > 0:
         _put_back_held(p, t)
     p.n_fired = _fired(p, t) if flags & _NEAR else 0
-    p.ready = -1
+    p.n_fired_all = p.n_fired
     return p.n_fired
 
 
@@ -231,7 +231,6 @@ def receive(address, t):
         _note_open(p)
         _receive(p)
     clear_arrivals(p, 0)
-    p.ready = t
     return 0
 
 

@@ -64,7 +64,6 @@ POPULATION = _record(
     arriving=_whole,  # (n_channels · GROUP + 3 · GROUP,) int64: addresses of rows, then of further rows of weights (w)
     arrives=_whole,  # (n_channels,) int64: whether anything does on a channel (w)
     lively=_whole,  # whether any further row of weights is in use
-    ready=_whole,  # the step whose arrivals are already in place 0
     open=_whole,  # (n_channels,) int64: whether a channel's variable may differ from zero (w)
     large=_whole,  # whether the quick equations do not hold
     overshot=_whole,  # whether forward Euler passed its bound
@@ -92,7 +91,6 @@ POPULATION = _record(
     to_rest=_whole,
     show=_whole,
     # recorded spikes, pairs of (neuron, step) int32
-    records=_whole,
     table=_whole,  # (w)
     table_bytes=_whole,  # (w)
     n_recorded=_whole,  # (w)
@@ -163,6 +161,7 @@ PROJECTION = _record(
     over=_whole,  # what was due in earlier steps has arrived, and its slots are empty (w)
     due_until=_whole,  # nothing is due in later steps (w)
     pending=_whole,  # (n_slots, n_after_all): the same between runs, by steps from now (w)
+    is_clear=_whole,  # all of that is known to be zero (w)
     # learning
     learns=_whole,
     learning=_whole,  # its record
@@ -178,7 +177,7 @@ PROJECTION = _record(
 LEARNING = _record(
     # routines
     begin=_whole,
-    calm=_whole,
+    restless=_whole,
     pre=_whole,
     post=_whole,
     expose=_whole,
@@ -221,9 +220,10 @@ LEARNING = _record(
     n_moving=_whole,
     moving=_whole,  # int32 (w)
     moving_place=_whole,  # (n_after,) int32 (w)
-    moving_x=_whole,  # (n_asked, n_after) real (w)
-    moving_since=_whole,  # (n_after,) int32 (w)
-    moving_now=_whole,  # (n_asked, n_after) real (w)
+    stride_moving=_whole,  # numbers from one row to the next, in whole groups of lanes
+    moving_x=_whole,  # (n_asked, stride_moving) real: infinite at places beyond the last (w)
+    moving_since=_whole,  # (stride_moving,) int32 (w)
+    moving_now=_whole,  # (n_asked, stride_moving) real (w)
     # weights of some neurons side by side, see engram.kernels.columns
     n_places=_whole,
     n_columns=_whole,
@@ -239,10 +239,10 @@ LEARNING = _record(
     # room to work in
     x_now=_whole,  # (n_pre, n_longest) real (w)
     x_all=_whole,  # (n_pre, n_before) real (w)
-    one=_whole,  # (3, ROOM) real: traces and state of one neuron (w)
+    one=_whole,  # (2, ROOM) real: traces and state of one neuron (w)
     chosen=_whole,  # (2, n_after) int32 (w)
-    chosen_x=_whole,  # (n_asked, n_after) real (w)
-    synapse_now=_whole,  # (n_synapse, n_longest) real (w)
+    chosen_x=_whole,  # (n_asked, stride_moving) real (w)
+    synapse_now=_whole,  # (n_synapse, n_longest) or (n_synapse, stride_moving) real (w)
 )
 
 TEAM = _record(
@@ -266,6 +266,9 @@ NETWORK = _record(
     counted=_whole,  # the record of the population whose spikes answer
     team=_whole,  # 0 for a thread alone
     learn=_whole,
+    records=_whole,  # whether spikes are noted
+    phases=_whole,  # (engine.N_PHASES, 2) int64: where the pairs of (routine, record) of each begin, and how many
+    ready=_whole,  # the step whose arrivals are already in place 0 of those of a group (w)
     in_groups=_whole,
     every=_whole,  # steps between two calls of the observer; 0 for none
     observer=_whole,

@@ -2,8 +2,10 @@
 
 ::
 
-    on_pre(w, where, who, n, x_pre, x_post, synapse, stride, state, n_states, parameters, w_min, w_max)
-        once for each presynaptic spike: synapse m has the weight ``w[where[m]]``, the postsynaptic traces
+    on_pre(w, w_stride, spikes, n_spikes, where, who, n, x_pre, n_pre, x_post, synapse, stride, state, n_states,
+           parameters, w_min, w_max)
+        once for the presynaptic spikes of a step, those of neurons ``i = spikes[s]`` with the traces
+        ``x_pre[k · n_pre + i]``: synapse m has the weight ``w[i · w_stride + where[m]]``, the postsynaptic traces
         ``x_post[k · stride + m]``, its own ones ``synapse[k · stride + m]``, and neuron ``who[m]``'s state
     on_post(w, n, x_pre, x_post, synapse, state, parameters, w_min, w_max)
         once for each neuron that fired: its n weights side by side, and everything else likewise
@@ -127,21 +129,25 @@ class _Writer:
         self.equations = rule.equations()
 
     def row(self) -> str:
-        """A presynaptic spike."""
-        changed = self._change("on_pre", "_w[_where[_m]]", "_synapse[{k} * _stride + _m]", "        ")
+        """The presynaptic spikes of a step."""
+        changed = self._change("on_pre", "_row[_at]", "_synapse[{k} * _stride + _m]", " " * 12)
         return "\n".join(
             [
-                "def _on_pre(_w, _where, _who, _n, _x_pre, _x_post, _synapse, _stride, _state, _n_states, _parameters,"
-                " _low, _high):",
-                *self._pointers("_w", "_x_pre", "_x_post", "_synapse", "_state", "_parameters"),
-                "    _where, _who = _pointer(_where, _I4), _pointer(_who, _I4)",
+                "def _on_pre(_w, _w_stride, _spikes, _n_spikes, _where, _who, _n, _x_pre, _n_pre, _x_post, _synapse,"
+                " _stride, _state, _n_states, _parameters, _low, _high):",
+                *self._pointers("_x_pre", "_x_post", "_synapse", "_state", "_parameters"),
+                "    _where, _who, _spikes = _pointer(_where, _I4), _pointer(_who, _I4), _pointer(_spikes, _I4)",
                 "    _w_min, _w_max = _REAL(_low), _REAL(_high)",
                 *self._parameters("on_pre"),
-                *(f"    {name} = _x_pre[{k}]" for k, name in enumerate(self.names["pre"])),
-                "    for _m in _range(_n):",
-                *(f"        {name} = _x_post[{k} * _stride + _m]" for k, name in enumerate(_asked_post(self.rule))),
+                "    for _s in _range(_n_spikes):",
+                "        _i = _I8(_spikes[_s])",
+                "        _row = _pointer(_w + _i * _w_stride * _BYTES, _REAL)",
+                *(f"        {name} = _x_pre[{k} * _n_pre + _i]" for k, name in enumerate(self.names["pre"])),
+                "        for _m in _range(_n):",
+                "            _at = _where[_m]",
+                *(f"            {name} = _x_post[{k} * _stride + _m]" for k, name in enumerate(_asked_post(self.rule))),
                 *(
-                    f"        {name} = _state[{k} * _n_states + _I8(_who[_m])]"
+                    f"            {name} = _state[{k} * _n_states + _I8(_who[_m])]"
                     for k, name in enumerate(self.names["state"])
                 ),
                 *changed,

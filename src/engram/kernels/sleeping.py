@@ -11,8 +11,8 @@ follows such a population as a whole.
 
 from __future__ import annotations
 
-from engram.kernels.memory import LANES, NEVER
-from engram.kernels.parts import I4, I8, REAL, part, pointer, record
+from engram.kernels.memory import NEVER
+from engram.kernels.parts import BYTES, I4, I8, REAL, part, pointer, record, whole_few
 from engram.kernels.records import POPULATION
 
 _awake_step = _awake_step_ahead = _fires_one = _reset_one = _settled = None
@@ -26,7 +26,7 @@ def begin(address, learn):
     place, hold, until = pointer(p.place, I4), pointer(p.hold, I4), pointer(p.until, I4)
     values, n_all = pointer(p.values, REAL), p.n_all
     p.n_awake, p.n_fired, p.n_fired_all = 0, 0, 0
-    p.scale, p.large, p.ready, p.learning = 1.0, 0, -1, learn and p.learns
+    p.scale, p.large, p.learning = 1.0, 0, learn and p.learns
     for j in range(n_all):
         place[j] = -1
     for j in range(n_all):
@@ -62,35 +62,27 @@ def wake(p, j):
 
 
 @part
-def _lanes(p):
-    """The places that are computed: up to a whole vector, some of them empty."""
-    return (p.n_awake + LANES - 1) // LANES * LANES
-
-
-@part
 def group(address, t):
     """A group of steps, put aside; whether they have to be taken one by one, since a neuron fires."""
     p = record(address, POPULATION)
     if p.n_awake == 0:
         return 0
-    here, ahead, until = pointer(p.here, REAL), pointer(p.ahead, REAL), pointer(p.until, I4)
-    constants = pointer(p.constants, REAL)
-    return I8(_awake_step_ahead(here, ahead, until, _lanes(p), p.stride, t, REAL(p.v_thresh), constants))
+    return I8(_awake_step_ahead(p, p.n_awake, t))
 
 
 @part
 def keep(address, t):
     """Go where :func:`group` led."""
     p = record(address, POPULATION)
-    here, ahead, n = pointer(p.here, REAL), pointer(p.ahead, REAL), _lanes(p)
+    p.n_fired = p.n_fired_all = 0
     for k in range(p.n_variables):
-        _copy(here, ahead, k * p.stride, n)
+        _copy(pointer(p.here + k * p.stride * BYTES, REAL), pointer(p.ahead + k * p.stride * BYTES, REAL), p.n_awake)
     return 0
 
 
 @part(apart=True)
-def _copy(to, of, begin, n):
-    for a in range(begin, begin + n):
+def _copy(to, of, n):
+    for a in range(whole_few(n)):
         to[a] = of[a]
 
 
@@ -98,15 +90,16 @@ def _copy(to, of, begin, n):
 def step(address, t):
     """One step of the awake neurons; return how many fired."""
     p = record(address, POPULATION)
-    p.n_fired = 0
+    p.n_fired = p.n_fired_all = 0
     if p.n_awake == 0:
         return 0
-    _awake_step(p, _lanes(p), t)
+    _awake_step(p, p.n_awake, t)
     awake, until, fired = pointer(p.awake, I4), pointer(p.until, I4), pointer(p.fired, I4)
     for a in range(p.n_awake):
         if until[a] <= t and _fires_one(p, a):
             fired[p.n_fired] = awake[a]
             p.n_fired += 1
+    p.n_fired_all = p.n_fired
     return p.n_fired
 
 

@@ -56,12 +56,7 @@ def any_of(address, mine):
 
 @part
 def exchange_spikes(address, populations, n, size):
-    """Let every thread know which neurons fired in all shares, in order of shares."""
-    if address == 0:
-        for k in range(n):
-            p = record(populations + k * size, POPULATION)
-            p.n_fired_all = p.n_fired
-        return
+    """Let every thread know which neurons fired in all shares, in order of shares; return how many did."""
     team = record(address, TEAM)
     time = _begin_to_say(team)
     words, half = _words(team, time, team.thread), (time & 1) * team.n_threads
@@ -84,6 +79,10 @@ def exchange_spikes(address, populations, n, size):
                 _append(p.fired_all + 4 * p.n_fired_all, place, words[k])
                 p.n_fired_all += words[k]
                 place += 4 * words[k]
+    fired = I8(0)
+    for k in range(n):
+        fired += record(populations + k * size, POPULATION).n_fired_all
+    return fired
 
 
 @part

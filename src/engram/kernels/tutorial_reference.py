@@ -31,7 +31,7 @@ class ReadingConstants(NamedTuple):
     inhibitory: NeuronConstants
 
 
-def read(rates, weights, theta, c, key, counter, n_blank, record):
+def read(rates, weights, theta, c, key, counter, n_blank, record, observe=None):
     """Show an image until one neuron leads alone, then blank input.
 
     Parameters
@@ -48,6 +48,8 @@ def read(rates, weights, theta, c, key, counter, n_blank, record):
         Steps of blank input after the answer; spikes in them do not count.
     record : bool
         Whether to return every spike.
+    observe : callable, optional
+        Called after each step with its number, the excitatory neurons' potentials, and their thresholds.
 
     Returns
     -------
@@ -89,6 +91,8 @@ def read(rates, weights, theta, c, key, counter, n_blank, record):
             # excitatory ALIF neurons, then one inhibitory LIF neuron for each
             inh = inh * c.excitatory.inh_decay
             v_exc, ref_exc, fired, spike_time = fire(v_exc, ref_exc, current, inh, c.excitatory)
+            if observe is not None:
+                observe(step, v_exc, c.excitatory.v_th + inh)
             inh[fired] += c.inc_inh * decay_over(c.dt - spike_time, c.excitatory.inh_exponent)
             psp_exc = filtered(psp_exc, fired * c.spike_height, c.exc_decay)
             v_inh, ref_inh, fired_inh, _ = fire(v_inh, ref_inh, psp_exc, 0.0, c.inhibitory)

@@ -387,6 +387,34 @@ class TutorialReader:
         answers = np.where(answered, self.labels[leaders], -1)
         return Readings(answers, answered, leaders, counts, steps * float(self.network.dt), repeats)
 
+    def potentials(self, image) -> tuple[np.ndarray, np.ndarray]:
+        """The potentials behind ``read(image, record=True)``, step by step, by the reference kernel.
+
+        Parameters
+        ----------
+        image : array-like of shape (n_inputs,) or (height, width)
+            Pixel values 0-255.
+
+        Returns
+        -------
+        v, threshold : ndarray of shape (n_steps, n_neurons)
+            Of the excitatory neurons at the end of each step of the last presentation and the blank, in units of
+            `v_th`; a neuron that fires is at 0.
+        """
+        pixels = self._pixels(np.asarray(image).reshape(1, -1))[0]
+        steps: list[tuple[np.ndarray, np.ndarray]] = []
+
+        def keep(step, v, threshold):
+            del steps[step:]  # what was shown before without a result
+            steps.append((v.copy(), threshold))
+
+        n_blank = round(self.network.blank / self.network.dt)
+        tutorial_reference.read(
+            self.network.rates(pixels), self.weights, self._start, self._constants, self._key,
+            content_counter(pixels), n_blank, False, keep,
+        )  # fmt: skip
+        return np.array([v for v, _ in steps]), np.array([threshold for _, threshold in steps])
+
     def _kernels(self):
         def reference():
             return tutorial_reference.read, tutorial_reference.read_all

@@ -6,7 +6,7 @@ product with the weight is rounded once.
 
 from __future__ import annotations
 
-from engram.kernels.parts import I4, I8, REAL, U1, U2, part, pointer, record
+from engram.kernels.parts import I4, I8, REAL, U1, U2, part, pointer, record, whole
 from engram.kernels.projections.ring import clear_until, delay_of, is_due
 from engram.kernels.projections.spikes import hand_over, row_to_add_to, sent
 from engram.kernels.records import POPULATION, PROJECTION
@@ -34,9 +34,10 @@ def send(address, t, n, now):
 def _send_one(p, i, t):
     row = i * p.n_after_all + p.begin_after
     ring, due = pointer(p.ring, U2), pointer(p.due, U1)
-    if p.n_delays > _SLOTS_IN_WHOLE_VECTORS or p.wide_delays:
-        for k in range(p.n_after):
-            ring[((t + delay_of(p, row + k)) & p.mask) * p.ring_stride + k] += U2(1)
+    if p.wide_delays:
+        _count_each(ring, pointer(p.delays + 2 * row, U2), t, p.mask, p.ring_stride, p.n_after)
+    elif p.n_delays > _SLOTS_IN_WHOLE_VECTORS:
+        _count_each(ring, pointer(p.delays + row, U1), t, p.mask, p.ring_stride, p.n_after)
     else:
         for d in range(p.n_delays):
             at = ((t + d) & p.mask) * p.ring_stride * 2
@@ -47,6 +48,12 @@ def _send_one(p, i, t):
     for d in range(p.n_delays):
         due[(t + d) & p.mask] = 1
     p.due_until = max(p.due_until, t + p.n_delays)
+
+
+@part(apart=True)
+def _count_each(ring, delays, t, mask, stride, n):
+    for k in range(n):
+        ring[((t + I8(delays[k])) & mask) * stride + k] += U2(1)
 
 
 @part(apart=True)
@@ -90,11 +97,11 @@ def gather(address, s, first, n, now):
 
 @part(apart=True)
 def _add_product(row, counts, weight, n):
-    for k in range(n):
+    for k in range(whole(n)):
         row[k] += weight * REAL(counts[k])
 
 
 @part(apart=True)
 def _set_product(row, counts, weight, n):
-    for k in range(n):
+    for k in range(whole(n)):
         row[k] = weight * REAL(counts[k])

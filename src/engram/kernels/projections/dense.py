@@ -7,7 +7,7 @@ fours. The last three rows of a step can be left to the neurons' loop, which add
 from __future__ import annotations
 
 from engram.kernels.memory import AT_ONCE, GROUP
-from engram.kernels.parts import BYTES, I4, I8, REAL, part, pointer, record
+from engram.kernels.parts import BYTES, I4, I8, REAL, part, pointer, record, whole
 from engram.kernels.projections.spikes import arrivals, over, row_to_add_to
 from engram.kernels.records import POPULATION, PROJECTION
 
@@ -72,17 +72,17 @@ def _add_rows(p, row, filled, spikes, count, n_lanes):
 
 @part(apart=True)
 def _set_two(row, a, b, n):
-    for j in range(n):
+    for j in range(whole(n)):
         row[j] = a[j] + b[j]
 
 
 @part(apart=True)
 def _set_four(row, a, b, c, d, n):
-    for j in range(n):
+    for j in range(whole(n)):
         row[j] = ((a[j] + b[j]) + c[j]) + d[j]
 
 
 @part(apart=True)
 def _add_four(row, a, b, c, d, n):
-    for j in range(n):
+    for j in range(whole(n)):
         row[j] = (((row[j] + a[j]) + b[j]) + c[j]) + d[j]

@@ -6,7 +6,7 @@ A ring lasts from run to run as `pending`, in which the next step's slot comes f
 from __future__ import annotations
 
 from engram.kernels.memory import GROUP, LANES
-from engram.kernels.parts import BYTES, I4, I8, REAL, U1, U2, part, pointer, record
+from engram.kernels.parts import BYTES, I4, I8, REAL, U1, U2, part, pointer, record, whole
 from engram.kernels.projections.spikes import hand_over, row_to_add_to, sent
 from engram.kernels.records import POPULATION, PROJECTION
 
@@ -22,10 +22,10 @@ def begin(address, t):
     """Take over what is under way at the beginning of a run."""
     p = record(address, PROJECTION)
     ring, pending, due = pointer(p.ring, DUE), pointer(p.pending, PENDING), pointer(p.due, U1)
-    p.due_until = -1
+    p.due_until, p.sent, p.over = -1, 0, 0
     for slot in range(p.mask + 1):
         due[slot] = 0
-    for slot in range(p.n_slots):
+    for slot in range(0 if p.is_clear else p.n_slots):
         anything = False
         for k in range(p.n_after):
             value = pending[slot * p.n_after_all + p.begin_after + k]
@@ -34,15 +34,17 @@ def begin(address, t):
         due[slot] = anything
         if anything:
             p.due_until = slot
-    p.sent = p.over = 0
     return 0
 
 
 @part
 def end(address, n_steps):
-    """Put back what is under way at the end of a run, that of the next step first."""
+    """Put back what is under way at the end of a run, that of the next step first; mostly nothing is, nor was."""
     p = record(address, PROJECTION)
     clear_until(p, n_steps)
+    was_clear, p.is_clear = p.is_clear, I8(p.due_until < n_steps)
+    if was_clear and p.is_clear:
+        return 0
     ring, pending, due = pointer(p.ring, DUE), pointer(p.pending, PENDING), pointer(p.due, U1)
     for slot in range(p.n_slots):
         at = (n_steps + slot) & p.mask
@@ -91,13 +93,13 @@ def is_due(p, s, k):
 
 @part(apart=True)
 def _add(row, values, n):
-    for k in range(n):
+    for k in range(whole(n)):
         row[k] += values[k]
 
 
 @part(apart=True)
 def _set(row, values, n):
-    for k in range(n):
+    for k in range(whole(n)):
         row[k] = values[k]
 
 

@@ -1,0 +1,135 @@
+"""A model written to a folder in another tool's form, with what is exact and what is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from engram.errors import ConfigError, DataError, RunFolderError
+from engram.exchange.formats import Format, format_named
+from engram.exchange.frozen import freeze
+from engram.exchange.presentations import example_images, present
+from engram.exchange.text import readme
+from engram.files import make_folder, write_atomically
+from engram.model import Model
+from engram.validation import check_count
+
+README = "README.txt"
+
+
+@dataclass(frozen=True)
+class Export:
+    """What :func:`export_model` wrote.
+
+    Attributes
+    ----------
+    format : Format
+    folder : Path
+    files : tuple of Path
+    """
+
+    format: Format
+    folder: Path
+    files: tuple[Path, ...]
+
+    def to_dict(self) -> dict:
+        """As JSON can hold it."""
+        form = self.format
+        return {
+            "format": form.name,
+            "folder": str(self.folder),
+            "files": [str(path) for path in self.files],
+            "exact": list(form.exact),
+            "lost": list(form.lost),
+            "run": form.run,
+        }
+
+
+def export_model(
+    model: Model,
+    to: str,
+    folder: str | Path,
+    *,
+    images=None,
+    n_images: int = 10,
+    dt: float | None = None,
+    weight_bits: int | None = None,
+    overwrite: bool = False,
+    on_progress=None,
+) -> Export:
+    """Write a trained network in another tool's form.
+
+    Parameters
+    ----------
+    model : Model
+    to : {"brian2", "nest", "pynn", "nir", "numpy", "json", "c"}
+    folder : str or Path
+        Where the files go.
+    images : ndarray of shape (n_images, n_inputs), optional
+        Pixel values 0-255 of what is put beside the network as input spikes, with engram's answers to them; by default
+        the first test images of what the model was trained on, or of the digits that come with engram.
+    n_images : int
+        How many, where they are not given.
+    dt : float, optional
+        Another time step than the model's, ms.
+    weight_bits : int, optional
+        The bits of a weight, for the format ``c``.
+    overwrite : bool
+        Whether files of that name may be there before.
+    on_progress : callable, optional
+        Called with the number of images done.
+
+    Returns
+    -------
+    Export
+
+    Raises
+    ------
+    ConfigError
+        If the format cannot hold such a network.
+    DataError
+        If the images are not of its size.
+    RunFolderError
+        If the folder cannot be written, or holds such files.
+    """
+    form = _with_bits(format_named(to), weight_bits)
+    check_count("n_images", n_images, at_least=0)
+    frozen, folder = freeze(model, dt=dt), Path(folder)
+    shown, classes = _images(model, images, n_images)
+    presentations = present(frozen, shown, classes, on_progress=on_progress)
+    if form.measured is not None and presentations.n_images:
+        exact, lost = form.measured(frozen, presentations, form)
+        form = replace(form, exact=(*form.exact, *exact), lost=(*form.lost, *lost))
+    contents = form.files(frozen, presentations, form)
+    contents[README] = readme(frozen, form, list(contents))
+    make_folder(folder)
+    there = [name for name in contents if (folder / name).exists()]
+    if there and not overwrite:
+        raise RunFolderError(f"{folder} holds {there[0]} already; choose another folder or pass --overwrite.")
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
+    return Export(form, folder, tuple(folder / name for name in contents))
+
+
+def _with_bits(form: Format, weight_bits: int | None) -> Format:
+    if weight_bits is None:
+        return form
+    if form.weight_bits is None:
+        raise ConfigError(f"The format {form.name!r} has no choice of weight_bits; leave it out.")
+    check_count("weight_bits", weight_bits, at_least=2)
+    if weight_bits > 16:
+        raise ConfigError(f"weight_bits must be 2 to 16, got {weight_bits}.")
+    return replace(form, weight_bits=int(weight_bits))
+
+
+def _images(model: Model, images, n_images: int):
+    if images is None:
+        return example_images(model, n_images)
+    images = np.asarray(images)
+    if images.ndim != 2 or images.shape[1] != model.network.n_inputs:
+        raise DataError(
+            f"images must have the shape (n_images, {model.network.n_inputs}), got {images.shape}; flatten each one."
+        )
+    return images, np.full(len(images), -1)

@@ -1,0 +1,268 @@
+// Learn: a network learns in front of you.
+import { Curve } from "./curves.js";
+import { h, percent, shown } from "./dom.js";
+import { FieldGrid, picture } from "./fields.js";
+import { perform } from "./net.js";
+import { CONSTANTS, card, choice, downloads, number, slider } from "./parts.js";
+
+const SPEEDS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, null];
+const PHASES = {
+  ready: "Ready. The fields are noise: nothing has been learned yet.",
+  compiling: "Getting ready: on first use engram compiles for this machine, some seconds.",
+  learning: "Learning.",
+  paused: "Paused. Everything is saved.",
+  labelling: "Finding out which digit each neuron answers to.",
+  testing: "Reading test images that it has never seen.",
+  drawing: "Drawing the figures of the run.",
+  finished: "Finished.",
+  stopped: "Stopped. Everything is saved.",
+  failed: "Stopped by an error.",
+  watched: "Watching a run that another program is doing.",
+};
+
+export class LearnView {
+  wantsFields = true;
+  keepsPath = true;
+
+  constructor(studio, asked) {
+    this.studio = studio;
+    this.order = asked.get("order") === "label" ? "label" : "index";
+    this.grid = new FieldGrid({
+      onPick: (neuron) => (location.hash = `#/inside?neuron=${neuron}`),
+      onPoint: (text) => (this.pointed.textContent = text || this.standing),
+    });
+    this.standing = "Each square is one neuron and shows the pixels that it listens to. Where it fires, they grow stronger.";
+    this.pointed = h("p", { class: "hint pointed" }, this.standing);
+    this.build();
+  }
+
+  build() {
+    this.phase = h("p", { class: "phase", role: "status", "aria-live": "polite" });
+    this.bar = h("progress", { max: 1, value: 0, "aria-label": "Images learned from" });
+    this.counted = h("span", { class: "numbers" });
+    this.facts = h("dl", { class: "facts" });
+    this.last = h("div", { class: "last" });
+    this.health = h("div", { class: "health", role: "status", "aria-live": "polite" });
+    this.curves = {
+      accuracy: new Curve({ title: "Digits recognised before learning from them", lines: [{ label: "accuracy", colour: "warm" }], format: (v) => percent(v, 0), range: [0, 1] }),
+      norm: new Curve({ title: "Sum of a neuron's weights, mean ± sd", lines: band("accent"), band: true }),
+      theta: new Curve({ title: "Thresholds above rest, mean ± sd (mV)", lines: band("green"), band: true }),
+      spikes: new Curve({ title: "Spikes for an image", lines: [{ label: "spikes", colour: "ink" }] }),
+    };
+    this.constants = h("div", { class: "sliders" });
+    this.changes = h("ul", { class: "changes" });
+    this.element = h(
+      "div",
+      { class: "view learn" },
+      h(
+        "div",
+        { class: "wide" },
+        card("What each neuron has learned to see", null, this.controls(), this.grid.canvas, this.pointed, this.orders()),
+        downloads(this.studio, [["fields", "Fields"], ["curve", "Curve"], ["weights-and-theta", "Norms"]], [["curve", "Curve"], ["neurons", "Neurons"], ["fields", "Weights"], ["theta", "Thresholds"]]),
+      ),
+      h(
+        "div",
+        { class: "side" },
+        card("How it goes", null, this.phase, h("div", { class: "progress" }, this.bar, this.counted), this.last, this.facts, this.health),
+        card("Over time", null, ...Object.values(this.curves).map((curve) => curve.element)),
+        (this.tuning = card("Change the rule while it learns", "See what happens; the run remembers what was changed and when.", this.constants, this.changes)),
+        this.setUp(),
+      ),
+    );
+  }
+
+  controls() {
+    const attempt = (deed, more) => () => this.studio.attempt(() => perform(deed, more));
+    this.go = h("button", { class: "primary", onclick: () => this.toggle() }, "Start");
+    this.one = h("button", { onclick: attempt("step") }, "One image");
+    this.end = h("button", { onclick: attempt("finish"), title: "Label the neurons, test them, and save the run" }, "Finish");
+    this.speed = h("input", {
+      type: "range", min: 0, max: SPEEDS.length - 1, step: 1, value: SPEEDS.length - 1, "aria-label": "Speed",
+      oninput: () => this.saySpeed(SPEEDS[this.speed.value]),
+      onchange: () => this.studio.attempt(() => perform("speed", { speed: SPEEDS[this.speed.value] })),
+    });
+    this.pace = h("span", { class: "numbers" });
+    this.saySpeed(null);
+    return h("div", { class: "controls" }, this.go, this.one, this.end, h("label", { class: "speed" }, h("span", {}, "Slower"), this.speed, h("span", {}, "Faster"), this.pace));
+  }
+
+  orders() {
+    const { element } = choice("Order", [["index", "fixed places"], ["label", "by label"]], this.order, (order) => {
+      this.order = order;
+      this.studio.stream.want({ order });
+      this.studio.remember({ order: order === "label" ? order : null });
+    });
+    element.classList.add("inline");
+    return element;
+  }
+
+  setUp() {
+    const about = this.studio.about;
+    const defaults = about.defaults;
+    const dataset = choice("Images", about.datasets.map(({ name, here }) => [name, here ? name : `${name} (not on this machine)`, !here]), "digits");
+    const rule = choice("Learning rule", about.rules.map(({ name }) => [name, name.replaceAll("_", " ")]), defaults.rule);
+    const preset = choice("Constants", about.presets.map((name) => [name, { paper: "as published", sharp: "sharp: one neuron wins" }[name] ?? name]), defaults.preset);
+    const neurons = number("Neurons", defaults.neurons, { min: 1, max: 6400 });
+    const seed = number("Seed", defaults.seed, { min: 0 });
+    const images = number("Images to learn from", 10_000, { min: 25, step: 25 });
+    const begin = (event) => {
+      event.preventDefault();
+      const options = {
+        dataset: dataset.select.value, rule: rule.select.value, preset: preset.select.value,
+        neurons: Number(neurons.input.value), seed: Number(seed.input.value), examples: Number(images.input.value),
+      };
+      this.studio.remember({ open: null });
+      this.studio.attempt(() => perform("new", { options }));
+    };
+    const parts = [dataset, rule, preset, neurons, images, seed].map(({ element }) => element);
+    const open = this.opening();
+    return h(
+      "details",
+      { class: "card" },
+      h("summary", {}, "Another network"),
+      h("form", { class: "form", onsubmit: begin }, parts, h("button", { type: "submit" }, "New network")),
+      open,
+    );
+  }
+
+  opening() {
+    const { runs, models } = this.studio.about;
+    const options = [...models.map(({ name }) => [name, `${name} (comes with engram)`]), ...runs.map((run) => [run, run])];
+    const { element, select } = choice("Run or model", options, options[0]?.[0]);
+    const open = () => this.studio.attempt(() => perform("open", { path: select.value }));
+    return h("div", { class: "form" }, element, h("button", { onclick: open }, "Open"));
+  }
+
+  toggle() {
+    const goes = ["learning", "compiling"].includes(this.studio.state.phase) && this.goes;
+    return this.studio.attempt(() => perform(goes ? "pause" : "start"));
+  }
+
+  saySpeed(speed) {
+    this.pace.textContent = speed === null || speed === undefined ? "as fast as can be" : `${shown(speed)} ${speed === 1 ? "image" : "images"}/s`;
+  }
+
+  take({ state, points, scale, arrays }) {
+    if (state.kind === "none") return;
+    if (arrays.fields) this.grid.set({ ...arrays, shape: scale.shape, signed: scale.signed, classes: state.classes });
+    this.sayPhase(state);
+    this.sayFacts(state);
+    this.showLast(state, scale, arrays);
+    this.showCurves(points);
+    this.showConstants(state);
+  }
+
+  sayPhase(state) {
+    const learns = state.kind === "training";
+    this.goes = state.phase === "learning" || state.phase === "compiling";
+    const [, done, all] = state.counted ?? ["", 0, 0];
+    const counting = ["labelling", "testing"].includes(state.phase) && all ? ` ${shown(done)} of ${shown(all)}.` : "";
+    const text = `${PHASES[state.phase] ?? ""}${counting} ${state.message ?? ""}`.trim();
+    if (this.phase.textContent !== text) this.phase.textContent = text;
+    this.phase.classList.toggle("bad", state.phase === "failed");
+    this.go.textContent = this.goes ? "Pause" : state.examples ? "Go on" : "Start";
+    const ended = !learns || ["finished", "stopped", "failed", "labelling", "testing", "drawing"].includes(state.phase);
+    for (const button of [this.go, this.one, this.speed]) button.disabled = ended;
+    this.end.disabled = ended || !state.examples;
+    this.bar.value = state.total ? state.examples / state.total : 0;
+    this.counted.textContent = `${shown(state.examples)} of ${shown(state.total)} images`;
+    if (document.activeElement !== this.speed && learns) {
+      const place = SPEEDS.findIndex((speed) => speed === state.speed);
+      this.speed.value = place < 0 ? SPEEDS.length - 1 : place;
+      this.saySpeed(state.speed);
+    }
+  }
+
+  sayFacts(state) {
+    const facts = [
+      ["recognised", state.accuracy === null || state.accuracy === undefined ? "–" : percent(state.accuracy)],
+      ["images a second", state.rate ? shown(Math.round(state.rate)) : "–"],
+      ["neurons", shown(state.neurons)],
+      ["images of", state.dataset],
+      ["rule", state.rule.replaceAll("_", " ")],
+      ["saved in", state.path ?? "nothing yet"],
+    ];
+    if (state.test_accuracy) facts[0] = ["test images read", percent(state.test_accuracy.proportion)];
+    this.facts.replaceChildren(...facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    const health = state.health ?? [];
+    const text = health.map(({ what, advice }) => `${what}: ${advice}`).join("\n");
+    if (this.told === text) return;
+    this.told = text;
+    this.health.replaceChildren(
+      ...(health.length ? health.map(({ what, advice }) => h("p", { class: "bad" }, h("strong", {}, what), `. What helps: ${advice}.`)) : [h("p", { class: "good" }, "Healthy: it neither falls silent nor runs away.")]),
+    );
+  }
+
+  showLast(state, scale, arrays) {
+    if (!arrays.image) {
+      this.last.replaceChildren();
+      return;
+    }
+    let fired = 0;
+    let spikes = 0;
+    arrays.counts.forEach((count) => {
+      fired += count > 0;
+      spikes += count;
+    });
+    const name = state.label === null || state.label === undefined ? "" : ` (a ${state.label})`;
+    this.last.replaceChildren(
+      picture(arrays.image, scale.shape, { size: 64, label: `the last image${name}` }),
+      h("p", { class: "hint" }, `The last image${name}. It made ${shown(fired)} neurons fire ${shown(spikes)} times: those framed in the grid.`),
+    );
+  }
+
+  showCurves(points) {
+    const along = points.map((point) => point.examples);
+    const spread = (name) => [
+      along,
+      points.map((point) => point[name].mean),
+      points.map((point) => point[name].mean - point[name].sd),
+      points.map((point) => point[name].mean + point[name].sd),
+    ];
+    if (this.nPoints === points.length && this.lastPoint === along[along.length - 1]) return;
+    this.nPoints = points.length;
+    this.lastPoint = along[along.length - 1];
+    this.curves.accuracy.set([along, points.map((point) => point.accuracy)]);
+    this.curves.norm.set(spread("l1_norm"));
+    this.curves.theta.set(spread("theta"));
+    this.curves.spikes.set([along, points.map((point) => point.spikes_per_image)]);
+  }
+
+  showConstants(state) {
+    const learns = state.kind === "training" && !["finished", "stopped", "failed"].includes(state.phase);
+    this.tuning.hidden = !learns;
+    if (!learns) return;
+    const key = `${state.rule} ${state.config?.preset}`;
+    if (this.tuned !== key) this.makeSliders(state, key);
+    for (const [name, part] of Object.entries(this.sliders)) {
+      const value = state.constants[name] ?? state.network[name];
+      if (!part.isBusy() && value !== part.value) part.set((part.value = value));
+    }
+    const changes = state.changes ?? [];
+    if (this.nChanges === changes.length) return;
+    this.nChanges = changes.length;
+    this.changes.replaceChildren(...changes.slice(-8).map(({ examples, name, from, to }) => h("li", {}, `After ${shown(examples)} images: ${name.split(".").pop()} from ${shown(from)} to ${shown(to)}`)));
+  }
+
+  makeSliders(state, key) {
+    this.tuned = key;
+    this.nChanges = -1;
+    this.sliders = {};
+    const set = (table, name) => (value) => this.studio.attempt(() => perform("set", { changes: { [table]: { [name]: value } } }));
+    const ofRule = Object.entries(state.constants).filter(([name, value]) => typeof value === "number" && value > 0 && !name.startsWith("w_") && name !== "eta_decay");
+    for (const [name, value] of ofRule) this.sliders[name] = slider(name, CONSTANTS[name], value, { onchange: set("constants", name) });
+    for (const [name, value] of Object.entries(state.network)) this.sliders[name] = slider(name, CONSTANTS[name], value || 1, { onchange: set("network", name), positive: name !== "w_inh_exc" });
+    for (const part of Object.values(this.sliders)) part.value = undefined;
+    this.constants.replaceChildren(...Object.values(this.sliders).map(({ element }) => element));
+  }
+
+  recolour() {
+    Object.values(this.curves).forEach((curve) => curve.redraw());
+    if (this.grid.data) this.grid.set(this.grid.data);
+    this.last.querySelectorAll("canvas").forEach((canvas) => canvas.redraw());
+  }
+}
+
+function band(name) {
+  return [{ label: "mean", colour: name }, { label: "less", colour: name, width: 0 }, { label: "more", colour: name, width: 0 }];
+}

@@ -1,0 +1,152 @@
+"""Networks that learn elsewhere, or not at all: a run of another process, seen from its folder, and a model."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from engram.errors import EngramError
+from engram.evaluation import Evaluation
+from engram.files import exists
+from engram.model import Model
+from engram.model_file import load_model
+from engram.readout import RunningAccuracy
+from engram.run_folder import RunFolder
+from engram.studio.moments import Moment
+
+FIRST_SECONDS = 10.0
+"""So long a run that has just begun is waited for."""
+
+
+class Still:
+    """A network that does not learn: a model, or a run that is done.
+
+    Parameters
+    ----------
+    model : Model
+    path : Path or str
+        Where it lies, or a shipped model's name.
+    metrics : list of dict
+        The learning curve, where there is one.
+    evaluation : Evaluation or None
+    """
+
+    kind, phase, message = "model", "finished", ""
+
+    def __init__(self, model: Model, path, metrics=(), evaluation: Evaluation | None = None):
+        self.model, self.path, self.metrics, self.evaluation = model, path, list(metrics), evaluation
+        self._kept = Moment(model=model, examples=model.examples)
+
+    @property
+    def total(self) -> int:
+        """Images it was to learn from."""
+        return self.model.examples
+
+    def moment(self, *, fresh: bool = False) -> Moment:
+        """The network."""
+        return self._kept
+
+    def thetas(self) -> tuple[list[int], np.ndarray]:
+        """The thresholds at the end; no file keeps those on the way."""
+        return [self.model.examples], self.model.theta[np.newaxis].astype(np.float32)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Watched:
+    """A run that another process is doing, as its last checkpoint has it.
+
+    While somebody looks, the run is told so and saves its state more often, see :meth:`RunFolder.watch`.
+
+    Parameters
+    ----------
+    folder : RunFolder
+
+    Raises
+    ------
+    EngramError
+        If there is nothing to see yet, or it cannot be read.
+    """
+
+    kind, message = "watched", ""
+
+    def __init__(self, folder: RunFolder):
+        self.folder, self.path, self.phase = folder, folder.path, "watched"
+        self.metrics: list[dict] = []
+        self.total = 0
+        self.evaluation: Evaluation | None = None
+        self._seen: Path | None = None
+        self._kept: Moment | None = None
+        self._thetas: list[tuple[int, np.ndarray]] = []
+        self._wait_for_something()
+
+    def _wait_for_something(self) -> None:
+        """A run that has just begun saves its state soon, once it knows that it is watched."""
+        end = time.monotonic() + FIRST_SECONDS
+        while True:
+            try:
+                self.refresh()
+                return
+            except EngramError:
+                if time.monotonic() > end or not self.folder.is_held:
+                    raise
+                time.sleep(0.2)
+
+    def moment(self, *, fresh: bool = False) -> Moment:
+        """The network as last read."""
+        return self._kept
+
+    def thetas(self) -> tuple[list[int], np.ndarray]:
+        """The thresholds of each checkpoint that was seen."""
+        return [n for n, _ in self._thetas], np.array([theta for _, theta in self._thetas], np.float32)
+
+    def refresh(self) -> bool:
+        """Read what is new; whether anything is."""
+        if self.phase == "finished":
+            return False
+        self.folder.watch()
+        files = self.folder.checkpoint_files()
+        if files and files[-1] != self._seen:
+            return self._read(files[-1])
+        if exists(self.folder.model_file) and self.folder.is_finished:
+            return self._end()
+        if self._kept is None:
+            raise EngramError(f"{self.path} has nothing to show yet: its first images are being learned from.")
+        return False
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _read(self, newest: Path) -> bool:
+        try:
+            model, metrics, done, total = self.folder.read_unfinished()
+            tensors, _ = self.folder.read_checkpoint()
+        except EngramError:
+            if self._kept is None:
+                raise
+            return False  # it was replaced meanwhile; the next look finds another
+        self._seen, self.metrics, self.total = newest, metrics, total
+        self._kept = Moment(model=replace(model, readout=_readout_in(tensors, model)), examples=done)
+        self._thetas = [*self._thetas[-499:], (done, model.theta.astype(np.float32))]
+        return True
+
+    def _end(self) -> bool:
+        model = load_model(self.folder.model_file)
+        self.metrics, self.evaluation = self.folder.read_metrics(), self.folder.read_evaluation()
+        self._kept, self.phase = Moment(model=model, examples=model.examples), "finished"
+        return True
+
+
+def _readout_in(tensors: dict, model: Model):
+    """What the neurons mean so far, by the answers that a checkpoint keeps."""
+    if model.readout is not None or "running.responses" not in tensors:
+        return model.readout
+    responses, seen = tensors["running.responses"], tensors["running.seen"]
+    classes = sorted(model.class_names) if len(model.class_names) == len(seen) else range(len(seen))
+    running = RunningAccuracy(list(classes), responses.shape[1])
+    running.responses, running.seen = responses, seen
+    return running.readout()

@@ -1,0 +1,147 @@
+"""What is open: only what lies in the folder, watched while another process learns."""
+
+import numpy as np
+import pytest
+
+from engram.errors import ConfigError, EngramError
+from engram.run_folder import WATCHED_SECONDS, RunFolder
+from engram.runs import RunOptions, run_training, save_checkpoint, start_run
+from engram.studio.desk import Desk, about
+from studio.conftest import OPTIONS, quick_run, quick_training, wait_for
+from tiny import CONFIG
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "runs/../../secret", "link/secret", "a\0b", "~/secret"])
+def test_paths_do_not_leave_the_folder(client, folder, path):
+    (folder.parent / "secret").mkdir()
+    (folder.parent / "secret" / "config.toml").write_text(CONFIG.to_toml())
+    (folder / "link").symlink_to(folder.parent)
+    for deed in ({"do": "open", "path": path}, {"do": "new", "options": {"dataset": path}}):
+        response = client.post("/api/do", json=deed)
+        assert response.status_code == 400
+        assert "error" in response.json()
+    assert client.post(f"/api/read?of={path.replace(chr(0), '%00')}", content=b"x").status_code == 400
+    assert client.desk.subject is None
+
+
+REFUSED = [
+    {"rule": "tiny.py:Evil"},
+    {"start": "mnist-100"},
+    {"neurons": 10**9},
+    {"neurons": "9"},
+    {"nothing": 1},
+    {"examples": -1},
+    {"dataset": 5},
+    [],
+]
+
+
+@pytest.mark.parametrize("options", REFUSED)
+def test_options_that_a_page_must_not_give_are_refused(client, options):
+    response = client.do("new", options={"dataset": "tiny.npz", **options} if isinstance(options, dict) else options)
+    assert response.status_code == 400
+    assert client.desk.subject is None
+
+
+def test_finished_run_is_looked_into(client, folder):
+    quick_run(folder / "runs" / "a", CONFIG.replace(dataset=str(folder / "tiny.npz")))
+    state = client.do("open", path="runs/a").json()
+    assert (state["kind"], state["phase"], state["examples"]) == ("model", "finished", 75)
+    assert set(state["test_accuracy"]) == {"mean", "proportion", "logistic"}
+    assert client.do("start").status_code == 400
+    assert "runs/a" in client.get("/api/about").json()["runs"]
+
+
+def test_interrupted_run_is_gone_on_with(client, folder):
+    run = RunFolder(folder / "runs" / "a")
+    config = CONFIG.replace(dataset=str(folder / "tiny.npz"))
+    start_run(run, config, overwrite=False)
+    client.desk.new({**OPTIONS})
+    training = client.desk.subject.training
+    training.learn_block()
+    training.config = config
+    save_checkpoint(run, training)
+    run.release()
+    state = client.do("open", path="runs/a").json()
+    assert (state["kind"], state["phase"], state["examples"], state["total"]) == ("training", "paused", 25, 75)
+    client.do("start")
+    assert wait_for(client, "finished")["examples"] == 75
+
+
+def test_run_of_another_process_is_watched_until_its_end(client, folder, monkeypatch):
+    held = RunFolder(folder / "runs" / "a")
+    start_run(held, CONFIG, overwrite=False)
+    training = quick_training()
+    monkeypatch.setattr("engram.studio.watching.FIRST_SECONDS", 0.0)
+    with pytest.raises(EngramError, match="nothing to show yet"):
+        client.desk.open("runs/a")
+    training.learn_block()
+    save_checkpoint(held, training)
+    state = client.do("open", path="runs/a").json()
+    assert (state["kind"], state["phase"], state["examples"], state["total"]) == ("watched", "watched", 25, 75)
+    assert held.is_watched
+    training.learn_block()
+    save_checkpoint(held, training)
+    watched = client.desk.subject
+    assert watched.refresh()
+    assert not watched.refresh()
+    assert client.get("/api/state").json()["examples"] == 50
+    np.testing.assert_array_equal(watched.moment().model.weights, training.simulator.state.weights)
+    np.testing.assert_array_equal(watched.moment().assigned, training.running.assigned)
+    assert watched.thetas()[0] == [25, 50]
+    run_training(held, training, RunOptions(figures=False))
+    held.release()
+    assert watched.refresh()
+    assert watched.refresh()
+    assert client.get("/api/state").json()["phase"] == "finished"
+    assert watched.evaluation.n_test == 6
+
+
+def test_run_saves_its_state_often_only_while_it_is_watched(tmp_path, monkeypatch):
+    import os
+    import time
+
+    monkeypatch.setattr("engram.runs._WATCHED_EVERY", 0.0)
+    monkeypatch.setattr("engram.runs._WATCHED_COST", 0.0)
+    written = []
+    monkeypatch.setattr("engram.runs.save_checkpoint", lambda folder, training: written.append(training.examples))
+    for name, is_watched in (("plain", False), ("watched", True)):
+        folder = RunFolder(tmp_path / name)
+        start_run(folder, CONFIG, overwrite=False)
+        if is_watched:
+            folder.watch()
+        run_training(folder, quick_training(), RunOptions(figures=False, evaluate=False))
+        folder.release()
+    assert written == [75, 25, 50, 75]
+    old = time.time() - WATCHED_SECONDS - 1
+    os.utime(tmp_path / "watched" / ".watched", (old, old))
+    assert not folder.is_watched
+
+
+def test_one_network_learns_at_a_time(client):
+    client.do("new", options={**OPTIONS, "examples": 100_000})
+    client.do("speed", speed=5)
+    client.do("start")
+    response = client.do("new", options=OPTIONS)
+    assert response.status_code == 400
+    assert "pause or finish it first" in response.json()["error"]
+    client.do("pause")
+    wait_for(client, "paused")
+    assert client.do("new", options=OPTIONS).status_code == 200
+
+
+def test_page_learns_what_it_can_choose_from(folder):
+    found = about(Desk(folder))
+    assert {"digits", "mnist"} <= {one["name"] for one in found["datasets"]}
+    assert {rule["name"] for rule in found["rules"]} >= {"self_normalizing", "triplet"}
+    assert {model["name"] for model in found["models"]} == {"mnist-100", "mnist-400"}
+    assert found["allow_code"] is False
+
+
+def test_readers_and_drawings_are_few(folder):
+    desk = Desk(folder)
+    for k in range(40):
+        desk.remember(str(k), (k,))
+    assert list(desk.drawings) == [str(k) for k in range(24, 40)]
+    with pytest.raises(ConfigError, match="Nothing is open"):
+        desk.moment()

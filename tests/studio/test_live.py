@@ -1,0 +1,175 @@
+"""The stream to a page: one frame under way, nothing for those that do not look."""
+
+import asyncio
+import json
+
+import numpy as np
+import pytest
+from starlette.websockets import WebSocketDisconnect
+
+from engram.studio import live
+from engram.studio.desk import Desk
+from engram.studio.frames import decode
+from engram.studio.live import Page
+from studio.conftest import HOST, OPTIONS, TOKEN, wait_for
+
+
+def test_page_gets_the_network_as_it_stands(client):
+    client.do("new", options=OPTIONS)
+    with client.stream() as stream:
+        header, arrays = decode(stream.receive_bytes())
+        assert header["state"]["phase"] == "ready"
+        assert arrays["fields"].shape == (4, 9)
+        weights = client.desk.moment().model.weights
+        limit = header["fields"]["limit"]
+        np.testing.assert_allclose(arrays["fields"] / 255 * limit, np.minimum(weights.T, limit), atol=limit / 255)
+
+
+def test_page_that_is_loaded_anew_finds_the_same_state(learned):
+    frames = []
+    for _ in range(2):
+        with learned.stream() as stream:
+            frames.append(decode(stream.receive_bytes()))
+    (first, one), (second, other) = frames
+    assert first["points"] == second["points"] != []
+    assert first["state"] | {"pages": 0, "version": 0} == second["state"] | {"pages": 0, "version": 0}
+    np.testing.assert_array_equal(one["fields"], other["fields"])
+
+
+def test_two_pages_see_one_run(client):
+    client.do("new", options=OPTIONS)
+    with client.stream() as one, client.stream() as other:
+        for stream in (one, other):
+            decode(stream.receive_bytes())
+            stream.send_text(json.dumps({"drawn": 1}))
+        client.do("step")
+        wait_for(client, "paused")
+        seen = [last(stream, lambda state: state["phase"] == "paused") for stream in (one, other)]
+        assert [state["examples"] for state in seen] == [1, 1]
+
+
+def last(stream, until):
+    """The first state of the stream that is as wanted; every frame is acknowledged."""
+    for _ in range(100):
+        header, _ = decode(stream.receive_bytes())
+        stream.send_text(json.dumps({"drawn": header["number"]}))
+        if until(header["state"]):
+            return header["state"]
+    raise AssertionError("the wanted state never came")
+
+
+class Socket:
+    """A socket that keeps what it is sent, and says what it is told to."""
+
+    def __init__(self):
+        self.sent, self.heard = [], asyncio.Queue()
+
+    async def send_bytes(self, content):
+        self.sent.append(decode(content)[0])
+
+    async def receive_text(self):
+        return await self.heard.get()
+
+    def say(self, **message):
+        self.heard.put_nowait(json.dumps(message))
+
+
+def served(folder, act, monkeypatch):
+    """Let a page be served while `act` is done with its socket and desk."""
+    monkeypatch.setattr(live, "FRAME_SECONDS", 0.0)
+
+    async def run():
+        desk, socket = Desk(folder), Socket()
+        desk.new(OPTIONS)
+        task = asyncio.create_task(Page(socket, desk).serve())
+        await settle()
+        await act(socket, desk)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert desk.n_pages == 0
+
+    asyncio.run(run())
+
+
+async def settle():
+    for _ in range(5):
+        await asyncio.sleep(0.02)
+
+
+def test_slow_page_misses_frames_and_never_queues_them(folder, monkeypatch):
+    async def act(socket, desk):
+        for _ in range(50):
+            desk.changed()
+        await settle()
+        assert len(socket.sent) == 1  # the first is still being drawn
+        assert not desk.is_seen()
+        socket.say(drawn=1)
+        await settle()
+        assert [header["number"] for header in socket.sent] == [1, 2]
+        assert socket.sent[1]["state"]["version"] == desk.version
+
+    served(folder, act, monkeypatch)
+
+
+def test_page_that_is_not_on_a_screen_costs_nothing(folder, monkeypatch):
+    async def act(socket, desk):
+        socket.say(drawn=1)
+        socket.say(looks=False)
+        await settle()
+        sent = len(socket.sent)
+        assert not desk.is_seen()
+        desk.changed()
+        await settle()
+        assert len(socket.sent) == sent
+        socket.say(looks=True, drawn=socket.sent[-1]["number"])
+        await settle()
+        assert len(socket.sent) == sent + 1
+
+    served(folder, act, monkeypatch)
+
+
+def test_page_that_shows_no_fields_is_sent_none(folder, monkeypatch):
+    async def act(socket, desk):
+        assert socket.sent[0]["fields"]["shape"] == [3, 3]
+        socket.say(fields=False, drawn=1)
+        await settle()
+        assert "fields" not in socket.sent[-1]
+
+    served(folder, act, monkeypatch)
+
+
+def test_curve_is_sent_once(folder, monkeypatch):
+    async def act(socket, desk):
+        training = desk.subject.training
+        training.learn_block()
+        desk.changed()
+        socket.say(drawn=1)
+        await settle()
+        training.learn_block()
+        desk.changed()
+        socket.say(drawn=2)
+        await settle()
+        found = [(h["points_from"], [p["examples"] for p in h["points"]]) for h in socket.sent]
+        assert found == [(0, []), (0, [25]), (1, [50])]
+
+    served(folder, act, monkeypatch)
+
+
+@pytest.mark.parametrize("text", ["no json", "[1]", '{"order": 5, "points": "x", "drawn": null}'])
+def test_page_that_talks_nonsense_harms_nobody(client, text):
+    client.do("new", options=OPTIONS)
+    with client.stream() as stream:
+        stream.receive_bytes()
+        stream.send_text(text)
+    with client.stream() as stream:
+        assert decode(stream.receive_bytes())[0]["state"]["phase"] == "ready"
+
+
+def test_only_so_many_pages_are_served(client, monkeypatch):
+    monkeypatch.setattr(live, "MOST_PAGES", 1)
+    with client.stream() as stream:
+        stream.receive_bytes()
+        other = client.websocket_connect(f"ws://{HOST}/live?token={TOKEN}", headers={"origin": f"http://{HOST}"})
+        with other, pytest.raises(WebSocketDisconnect) as refused:
+            other.receive_bytes()
+        assert "open already" in refused.value.reason
