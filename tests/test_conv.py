@@ -14,6 +14,7 @@ from engram import (
     Simulator,
     STDPClassifier,
     TrainingConfig,
+    load_model,
     simulate,
 )
 from engram.datasets import load
@@ -25,7 +26,10 @@ from engram.networks import AdaptiveThreshold
 from engram.neurons import IF
 from engram.plasticity import Triplet
 from engram.projections import Convolution, Dense, Pooling
+from engram.run_folder import RunFolder
+from engram.runs import start_run
 from engram.sources import Latency
+from tiny import resumed, tiny_run, tiny_training
 
 NEVER = 1e9
 
@@ -222,6 +226,22 @@ def test_the_classifier_learns_with_a_convolution_and_reads_by_regression(tmp_pa
     classifier.save(tmp_path / "conv.safetensors")
     again = STDPClassifier.load(tmp_path / "conv.safetensors")
     np.testing.assert_array_equal(again.predict(digits.test_images[:100].reshape(-1, 28, 28)), answers)
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
+    own = {"kind": "conv", "maps": 2, "size": 2, "padding": 0, "pool": 2, "pool_stride": 1}
+    config = TrainingConfig(dataset="tiny", examples=75, network=own, constants={"a_tar": 0.25})
+    whole, folder = tiny_run(tmp_path / "whole", config), RunFolder(tmp_path / "run")
+    training = tiny_training(config)
+    start_run(folder, config, overwrite=False)
+    training.learn_block()
+    folder.write_checkpoint(training.examples, *training.snapshot())
+    folder.release()
+    resumed(folder.path)
+    for name in ("model.safetensors", "metrics.jsonl", "config.toml"):
+        assert (folder.path / name).read_bytes() == (whole.path / name).read_bytes(), name
+    first = tiny_training(config).simulator.state.image_maps.weights
+    assert not np.array_equal(load_model(folder.path).weights["image_maps"], first)
 
 
 def test_pooled_spikes_are_no_runaway_spiking():
