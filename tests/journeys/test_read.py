@@ -41,6 +41,16 @@ def test_a_drawn_digit_is_read_in_either_polarity(engram, seven, tmp_path, netwo
         assert picture.width > 1000
 
 
+def test_a_convolution_reads_and_is_drawn_layer_by_layer(engram, seven, tmp_path):
+    code, out, _ = engram("read", seven, "--network", "conv", "--out", tmp_path / "drawn", "--json")
+    (told,) = json.loads(out)
+    assert code == 0
+    assert (told["answer"], told["network"]) == (7, "conv")
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"read-seven.png", "read-seven-layers.png"}
+    with Image.open(told["layers"]) as picture:
+        assert picture.width > 1000
+
+
 def test_quiet_prints_the_answer_alone(seven, tmp_path):
     command = [sys.executable, "-m", "engram", "read", str(seven), "--out", str(tmp_path), "--quiet"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "7\n"
@@ -114,7 +124,7 @@ def test_models_are_listed(engram):
     assert code == 0
     assert "mnist-400" in out
     listed = json.loads(engram("models", "--json")[1])
-    assert [model["name"] for model in listed] == ["mnist-100", "mnist-400"]
+    assert [model["name"] for model in listed] == ["mnist-100", "mnist-400", "mnist-conv"]
     assert all(model["accuracy"]["proportion"] > 0.8 and model["bytes"] < 700_000 for model in listed)
 
 
