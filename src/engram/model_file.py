@@ -34,6 +34,7 @@ from engram.neurons import ConductanceLIF
 from engram.plasticity.records import rule_from_record
 from engram.readout import Readout
 from engram.sources.records import POISSON, source_from_record
+from engram.user_code import classes_from
 from engram.validation import check_choice, check_presentation, settled, settled_fields
 
 FORMAT = "engram-1"
@@ -195,7 +196,7 @@ def model_bytes(model: Model, *, extra: dict[str, np.ndarray] | None = None, com
     return encode({**(extra or {}), **tensors}, metadata)
 
 
-def load_model(path: str | Path, *, rule=None, parts: Iterable[type] = (), source=None) -> Model:
+def load_model(path: str | Path, *, rule=None, parts: Iterable[type] | str | None = None, source=None) -> Model:
     """Read a model from its file or its run folder, or one that comes with engram by its name.
 
     Parameters
@@ -206,8 +207,9 @@ def load_model(path: str | Path, *, rule=None, parts: Iterable[type] = (), sourc
     rule : type or str, optional
         The class, or ``file.py:Class``, of the user's rule that made the model; only needed to go on learning. Loading
         never runs code that the file names.
-    parts : iterable of type
-        The classes of neurons, projections and rules of the user's own that a :class:`~engram.Network` has.
+    parts : iterable of type, or str, optional
+        The classes of neurons, projections and rules of the user's own that a :class:`~engram.Network` has; or
+        ``file.py:function``, the file that described it, which is then run.
     source : type or str, optional
         The class, or ``file.py:Class``, of the user's source of spikes that the model learned by; needed to read.
 
@@ -267,10 +269,11 @@ def model_from(
     name: str,
     *,
     rule=None,
-    parts: Iterable[type] = (),
+    parts: Iterable[type] | str | None = None,
     source=None,
 ) -> Model:
     """A model from tensors and metadata whose digest was right; what they say is checked all the same."""
+    parts = classes_from(parts, "network", ConfigError) if isinstance(parts, str) else parts or ()
     try:
         described = _table(metadata["network"]).get("kind") == "network"
         dtype = metadata["network"]["dtype"]

@@ -22,7 +22,7 @@ from engram.run_folder import RunFolder
 from engram.samples import samples_of
 
 
-def draw_again(folder: RunFolder, *, source: str | None = None) -> list[Path]:
+def draw_again(folder: RunFolder, *, source: str | None = None, parts: str | None = None) -> list[Path]:
     """Draw a run's figures from what it left, be it finished or not; return the files.
 
     Parameters
@@ -30,6 +30,8 @@ def draw_again(folder: RunFolder, *, source: str | None = None) -> list[Path]:
     folder : RunFolder
     source : str, optional
         ``file.py:Class``, for a run whose source of spikes is the user's own.
+    parts : str, optional
+        ``file.py:function``, for a run whose network has parts of the user's own.
 
     Raises
     ------
@@ -37,9 +39,9 @@ def draw_again(folder: RunFolder, *, source: str | None = None) -> list[Path]:
         If there is no network yet, a record is damaged, or a figure cannot be written.
     """
     if exists(folder.model_file):
-        model, metrics = load_model(folder.path, source=source), folder.read_metrics()
+        model, metrics = load_model(folder.path, source=source, parts=parts), folder.read_metrics()
     else:
-        model, metrics, *_ = folder.read_unfinished(source=source)
+        model, metrics, *_ = folder.read_unfinished(source=source, parts=parts)
     evaluation = folder.read_evaluation()
     try:
         dataset = load_for(model)

@@ -205,7 +205,7 @@ def _check_network(config: TrainingConfig, named: str | None, folder: RunFolder)
             f" engram train --resume {folder.path} --network {own}"
         )
     if named is not None and named != own:
-        raise ConfigError(f"{folder.path} has the network {own}, not {named}; give that one, or none.")
+        raise ConfigError(f"{folder.path} has the network {own}, not {named}; give that one.")
 
 
 def run_training(
@@ -332,7 +332,10 @@ def _model_of(folder: RunFolder, model: Model) -> Model | None:
     except ModelFileError:
         return None
     same = found is not None and (found.presentations, found.config) == (model.presentations, model.config)
-    return found if same and np.array_equal(found.weights, model.weights) else None
+    if not same:
+        return None
+    pairs = zip(found.layers, model.layers, strict=True)
+    return found if all(np.array_equal(one.weights, other.weights) for one, other in pairs) else None
 
 
 def _evaluate(

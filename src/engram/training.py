@@ -58,7 +58,7 @@ class Progress:
     accuracy : float or None
         Of the neurons' answers to the last images before learning from them; None without labels.
     l1_norm_mean, l1_norm_sd : float
-        Over the neurons' incoming weights, in the layer that learns; where several do, in the last.
+        Over the neurons' incoming weights, in the layer that learns; where several do, in that which is read out.
     spikes_per_image : float
         Excitatory spikes of the images since the last point of the learning curve.
     health : tuple of str
@@ -418,9 +418,15 @@ class Training:
         )
 
     def layer_state(self, layer: str = "") -> tuple[np.ndarray, np.ndarray]:
-        """The norms of a layer's weights, and its adaptive thresholds, mV; by default of the last."""
+        """The norms of a layer's weights, and its adaptive thresholds, mV.
+
+        By default of the layer that is read out, if it learns, else of the last; where it learns by several
+        projections, of the first.
+        """
         described, state = self.simulator.described, self.simulator.state
-        projection = next(p for p in reversed(described.plastic) if layer in ("", p.after))
+        layers = described.layers
+        layer = layer or (described.readout if described.readout in layers else layers[-1])
+        projection = next(p for p in described.plastic if p.after == layer)
         return state.projections[projection.name].norms, state.populations[projection.after].theta
 
     def _record(self, report: Progress) -> None:

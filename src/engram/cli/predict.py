@@ -16,6 +16,7 @@ def predict(
     model: Annotated[Optional[Path], typer.Option("--model", metavar="RUN|MODEL", help="The model, instead of as the first argument.")] = None,
     scheme: Annotated[str, typer.Option(help="How spikes are read: mean, proportion or logistic.")] = "proportion",
     source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
+    network: Annotated[Optional[str], typer.Option(help="The file that described the network, where parts of it are your own: my_network.py:describe.")] = None,
     figures: Annotated[Optional[Path], typer.Option(help="Draw each answer into this folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the answers as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the labels.")] = False,
@@ -30,7 +31,9 @@ def predict(
     model = model or files[0]
     if not images:
         raise typer.BadParameter("Give the images to read after the model.", param_hint="IMAGE...")
-    trained = labelled(open_model(model, source=source, quiet=quiet or json), model, quiet=quiet or json)
+    trained = labelled(
+        open_model(model, source=source, network=network, quiet=quiet or json), model, quiet=quiet or json
+    )
     answers = read_pictures(trained, images, scheme)
     if json:
         print_json([answer.to_dict() for answer in answers])

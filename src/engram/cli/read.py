@@ -13,7 +13,7 @@ from engram.cli.opening import labelled, open_model
 
 def read(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or array files of any size; for a model of such, recordings.")],
-    network: Annotated[Optional[str], typer.Option(help="Which network reads: the tutorial's, or the one that learned, own.", show_default="tutorial, where the weights fit")] = None,
+    network: Annotated[Optional[str], typer.Option(help="Which network reads: the tutorial's, or the one that learned, own; or the file that described that one, my_network.py:describe.", show_default="tutorial, where the weights fit")] = None,
     model: Annotated[Path, typer.Option(metavar="RUN|MODEL", help="Whose weights: a run folder, a model file, or a name of 'engram models'.")] = Path("mnist-400"),
     preset: Annotated[str, typer.Option(help="Constants of the tutorial's network: its text's, or ours that gather more-evidence.")] = "more-evidence",
     source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
@@ -24,10 +24,11 @@ def read(
     """Read digits and draw how: the image, the neurons that knew it, and every spike on the way."""
     from engram.reading import draw_reading, read_digit
 
-    trained = labelled(open_model(model, source=source, quiet=quiet or json), model, quiet=quiet or json)
+    own = network if network and ":" in network else None
+    trained = labelled(open_model(model, source=source, network=own, quiet=quiet or json), model, quiet=quiet or json)
     told = []
     for image in images:
-        reading = read_digit(trained, image, network=network, preset=preset.replace("-", "_"))
+        reading = read_digit(trained, image, network="own" if own else network, preset=preset.replace("-", "_"))
         figure = draw_reading(trained, reading, folder)[0]
         told.append({**reading.to_dict(), "figure": str(figure)})
         if json:

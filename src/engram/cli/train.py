@@ -38,7 +38,7 @@ def train(
     config: Annotated[Optional[Path], typer.Option(help="TOML file with any of these options; options given here win.", rich_help_panel=_Config)] = None,
     from_: Annotated[Optional[Path], typer.Option("--from", metavar="RUN|MODEL", help="Go on learning from this network, with its options but for those given here.", rich_help_panel=_Config)] = None,
     out_: Annotated[Optional[Path], typer.Option("--out", help="Run folder.", rich_help_panel=_Keeping, show_default="runs/DATASET-N")] = None,
-    resume: Annotated[Optional[Path], typer.Option(metavar="RUN", help="Finish an interrupted run; with --rule, --network or --source if that is a file of your own.", rich_help_panel=_Keeping)] = None,
+    resume: Annotated[Optional[Path], typer.Option(metavar="RUN", help="Finish an interrupted run; with --rule, --network or --source again where they are files of your own.", rich_help_panel=_Keeping)] = None,
     checkpoint: Annotated[Optional[Path], typer.Option(help="Resume from this checkpoint instead of the newest.", rich_help_panel=_Keeping)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that the folder holds.", rich_help_panel=_Keeping)] = False,
     checkpoint_seconds: Annotated[float, typer.Option(help="Write a checkpoint at least this often.", rich_help_panel=_Keeping)] = 30.0,
