@@ -175,6 +175,17 @@ def test_images_of_the_same_scale_are_not_warned_of(classifier, digits):
         classifier.predict(np.zeros((1, 784)))
 
 
+def test_an_image_without_an_answer_is_wrong_whatever_is_predicted(classifier, digits):
+    """Silence once counted as the first class."""
+    blank, seen = np.zeros((2, 784)), digits.test_images[:2]
+    guessed = classifier.predict(blank)
+    assert classifier.answered(np.concatenate((blank, seen))).tolist() == [False, False, True, True]
+    assert classifier.score(blank, guessed) == 0.0
+    both, answers = np.concatenate((blank, seen)), np.concatenate((guessed, classifier.predict(seen)))
+    assert classifier.score(both, answers) == 0.5
+    assert classifier.score(both, answers, sample_weight=[1, 0, 0, 3]) == 0.75
+
+
 def test_wrapped_and_standardised_images_are_warned_of(digits):
     images = digits.train_images[:60]
     with pytest.warns(DataWarning, match=r"pixels above 127 have wrapped around; give X.view\('uint8'\)"):

@@ -8,7 +8,7 @@ from engram.datasets import Dataset, load
 from engram.errors import ConfigError, DataError
 from engram.evaluation import Evaluation, evaluate, label_neurons, label_spikes
 from engram.evaluation import measure_accuracy as measure
-from engram.readout import SCHEMES
+from engram.readout import SCHEMES, fit_readout
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +121,28 @@ def test_silent_images_and_unassigned_neurons_are_counted(simulator, digits, rea
     result = measure(simulator, readout, images, digits.test_labels[:5])
     assert result.silent_images == 2
     assert result.unassigned_neurons == readout.unassigned_neurons
+
+
+def test_images_without_an_answer_are_wrong_whatever_their_class(simulator, digits, readout):
+    """Silence once counted as class 0."""
+    labels = np.array([0, 0, 3, 9])
+    images = np.concatenate((digits.test_images[:1], np.zeros((3, 784), np.uint8)))
+    labels[0] = digits.test_labels[0]
+    result = measure(simulator, readout, images, labels)
+    assert result.unanswered_images == 3
+    for scheme in SCHEMES:
+        assert result.confusion[scheme][:, -1].tolist() == np.bincount([0, 3, 9], minlength=10).tolist()
+        assert result.confusion[scheme][:, :-1].sum() == 1
+        assert result.accuracy[scheme] in (0.0, 0.25)
+    assert (
+        result.accuracy["mean"]
+        == float(readout.predict(simulator.count_spikes(images[:1])[0], "mean")[0] == labels[0]) / 4
+    )
+
+
+def test_neurons_without_a_class_do_not_answer():
+    readout = fit_readout([[3, 0, 0], [0, 2, 0], [2, 0, 0], [0, 1, 0]], [0, 1, 0, 1])
+    assert readout.answered([[1, 0, 0], [0, 0, 7], [0, 0, 0], [0, 1, 1]]).tolist() == [True, False, False, True]
 
 
 def test_an_evaluation_survives_json(simulator, digits, readout):

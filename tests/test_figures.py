@@ -408,6 +408,14 @@ def test_confusion_tells_each_classs_accuracy():
     assert [label.get_text() for label in own.get_yticklabels()] == ["75 %", "–", "100 %"]
 
 
+def test_confusion_has_a_column_for_what_was_not_answered():
+    axes = figures.confusion([[3, 0, 1], [0, 5, 0]], ["cat", "dog"], accuracy=8 / 9).axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["cat", "dog", "none"]
+    np.testing.assert_allclose(axes.images[0].get_array(), [[75, 0, 25], [0, 100, 0]])
+    assert {text.get_text() for text in axes.texts} == {"3", "1", "5"}
+    assert [label.get_text() for label in axes.child_axes[-1].get_yticklabels()] == ["75 %", "100 %"]
+
+
 def test_confusion_of_large_counts_has_separators():
     axes = figures.confusion(np.diag([12345, 2]), range(2)).axes[0]
     assert "12,345" in texts(axes)
@@ -435,7 +443,7 @@ def test_counts_fit_into_their_cells(n_classes):
 @pytest.mark.parametrize(
     ("matrix", "classes", "message"),
     [
-        ([[1, 2]], ["a"], r"matrix must be square, true by predicted class, got shape \(1, 2\)"),
+        ([[1, 2, 3]], ["a"], r"matrix must be square, .* a column for no answer, got shape \(1, 3\)"),
         ([[1.5]], ["a"], "matrix must hold whole numbers"),
         ([[-1]], ["a"], "matrix must hold whole numbers of at least 0"),
         ([[1]], ["a", "b"], "classes must name each of 1 classes, got 2 names"),

@@ -160,11 +160,11 @@ def test_a_readout_rebuilds_from_its_fields(readout):
 def test_running_accuracy_judges_an_image_before_it_learns_from_it():
     running = RunningAccuracy([0, 1], n_neurons=2)
     running.update(np.array([[0, 5]]), np.array([1]))
-    assert running.value == 0.0  # nothing was known: the lowest class was answered
+    assert running.value == 0.0  # nothing was known: no answer
     running.update(np.array([[0, 5]]), np.array([1]))
     assert running.value == 0.5
     running.update(np.array([[4, 0], [4, 0]]), np.array([0, 0]))
-    assert running.value == 0.75  # nothing known of neuron 0 either, but now the lowest class was right
+    assert running.value == 0.25  # nothing known of neuron 0 either, though the lowest class would have been right
 
 
 def test_running_accuracy_is_of_the_last_images():

@@ -673,6 +673,10 @@ class STDPClassifier(ClassifierMixin, _Network):
     def predict(self, X) -> np.ndarray:
         """The class of each image.
 
+        An image that draws no spike of a neuron with a class has no answer. A class must be returned all the same: it
+        is the first by the schemes that count spikes, whose scores are all zero then, and the most frequent one by
+        ``"logistic"``. :meth:`score` counts such an image as wrong; :meth:`answered` tells which they are.
+
         Parameters
         ----------
         X : array-like of shape (n_images, n_features) or (n_images, height, width)
@@ -681,8 +685,40 @@ class STDPClassifier(ClassifierMixin, _Network):
         -------
         ndarray of shape (n_images,)
         """
-        votes = self._votes(X)
-        return self.classes_[np.argmax(votes, axis=1)]
+        check_is_fitted(self)
+        return self._classes_of(self._counts(X))
+
+    def answered(self, X) -> np.ndarray:
+        """Whether each image draws a spike of a neuron that has a class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, n_features) or (n_images, height, width)
+
+        Returns
+        -------
+        ndarray of shape (n_images,), bool
+        """
+        check_is_fitted(self)
+        return self.model_.readout.answered(self._counts(X))
+
+    def score(self, X, y, sample_weight=None) -> float:
+        """The share of images that are answered, and rightly.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, n_features) or (n_images, height, width)
+        y : array-like of shape (n_images,)
+        sample_weight : array-like of shape (n_images,), optional
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        counts = self._counts(X)
+        right = (self._classes_of(counts) == column_or_1d(y)) & self.model_.readout.answered(counts)
+        return float(np.average(right, weights=sample_weight))
 
     def predict_proba(self, X) -> np.ndarray:
         """Each class's share of the votes, or its probability by the logistic regression.
@@ -721,6 +757,10 @@ class STDPClassifier(ClassifierMixin, _Network):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = True  # of blobs in two dimensions: a picture of two pixels has no shape
         return tags
+
+    def _classes_of(self, counts: np.ndarray) -> np.ndarray:
+        check_choice("scheme", self.scheme, SCHEMES)
+        return self.classes_[np.argmax(self.model_.readout.scores(counts, self.scheme), axis=1)]
 
     def _votes(self, X) -> np.ndarray:
         """Scores by the scheme; those that count spikes as shares, all zero where no neuron fired."""

@@ -30,15 +30,17 @@ class Evaluation:
     Attributes
     ----------
     accuracy : dict of str to float
-        By scheme, see :class:`engram.readout.Readout`.
+        By scheme, see :class:`engram.readout.Readout`: the share of images that were answered, and rightly.
     per_class : dict of str to dict of str to float
         By scheme and class; classes without test images are left out.
-    confusion : dict of str to ndarray of shape (n_classes, n_classes)
-        By scheme: images of class (row) answered as class (column).
+    confusion : dict of str to ndarray of shape (n_classes, n_classes + 1)
+        By scheme: images of class (row) answered as class (column); the last column counts those without an answer.
     classes : ndarray of shape (n_classes,)
     n_label, n_test : int
     silent_images : int
         Test images that drew too few spikes at any intensity.
+    unanswered_images : int
+        Test images that drew no spike of a neuron that has a class: wrong in every accuracy.
     unassigned_neurons : int
     seconds : float
     """
@@ -52,6 +54,7 @@ class Evaluation:
     silent_images: int
     unassigned_neurons: int
     seconds: float
+    unanswered_images: int = 0
 
     def to_dict(self) -> dict:
         """As JSON can hold it."""
@@ -63,6 +66,7 @@ class Evaluation:
             "n_label": self.n_label,
             "n_test": self.n_test,
             "silent_images": self.silent_images,
+            "unanswered_images": self.unanswered_images,
             "unassigned_neurons": self.unassigned_neurons,
             "seconds": self.seconds,
         }
@@ -141,14 +145,15 @@ def measure_accuracy(
         raise DataError("There are no test images; give a dataset with a test part, or train with --no-evaluate.")
     begin = time.perf_counter()
     counts, _ = count_images(simulator, images, "testing", threads, on_progress)
-    classes = np.union1d(readout.classes, labels)
+    classes, answered = np.union1d(readout.classes, labels), readout.answered(counts)
     accuracy, per_class, confusion = {}, {}, {}
     for scheme in SCHEMES:
         answers = readout.predict(counts, scheme)
-        matrix = np.zeros((len(classes), len(classes)), np.int64)
-        np.add.at(matrix, (np.searchsorted(classes, labels), np.searchsorted(classes, answers)), 1)
+        matrix = np.zeros((len(classes), len(classes) + 1), np.int64)
+        columns = np.where(answered, np.searchsorted(classes, answers), len(classes))
+        np.add.at(matrix, (np.searchsorted(classes, labels), columns), 1)
         shown = matrix.sum(axis=1)
-        accuracy[scheme] = float(np.mean(answers == labels))
+        accuracy[scheme] = float(np.mean((answers == labels) & answered))
         per_class[scheme] = {
             str(label): float(matrix[k, k] / shown[k]) for k, label in enumerate(classes) if shown[k] > 0
         }
@@ -161,6 +166,7 @@ def measure_accuracy(
         n_label=readout.n_label,
         n_test=len(labels),
         silent_images=int(np.sum(counts.sum(axis=1) < simulator.protocol.min_spikes)),
+        unanswered_images=int(np.sum(~answered)),
         unassigned_neurons=readout.unassigned_neurons,
         seconds=time.perf_counter() - begin,
     )

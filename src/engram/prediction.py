@@ -28,7 +28,7 @@ class Answer:
     row : int or None
         Which row of the file, from 1, where it is a table.
     label : int or None
-        None where no neuron fired.
+        None where no neuron that has a class fired.
     name : str
         What the class is called.
     scores : dict of int to float
@@ -102,7 +102,7 @@ def read_pictures(model: Model, paths: Sequence[Path], scheme: str = "proportion
 
 def _answer(model, path, row, sample, counts, scores) -> Answer:
     readout = model.readout
-    label = int(readout.classes[np.argmax(scores)]) if counts.any() else None
+    label = int(readout.classes[np.argmax(scores)]) if readout.answered(counts[np.newaxis])[0] else None
     order = np.argsort(-counts.astype(np.int64), kind="stable")[:WINNERS]
     return Answer(
         path=path,

@@ -222,12 +222,12 @@ def _reader_of(model: Model, network: str | None) -> str:
 def _by_own(model: Model, pixels: np.ndarray) -> dict:
     """The presentation whose spikes :meth:`Simulator.count_spikes` counts, recorded."""
     shown = model.simulator(kernel="reference").presentation_of(pixels.astype(np.float32))
-    heard = bool(shown.counts.any())
+    heard = bool(model.readout.answered(shown.counts[np.newaxis])[0])
     answer = int(model.readout.predict(shown.counts[np.newaxis], _SCHEME)[0]) if heard else None
     rate = 255.0 * model.input_gain * shown.intensity * RATE_PER_PIXEL
     return {
         "answer": answer,
-        "why_none": "" if heard else "No neuron fired.",
+        "why_none": "" if heard else "No neuron that has a class fired.",
         "counts": shown.counts,
         "shown": model.protocol.shown,
         "repeats": shown.repeats,

@@ -12,6 +12,17 @@ from engram.validation import check_choice
 SCHEMES = ("mean", "proportion", "logistic")
 """The ways to read a class from spike counts, see :class:`Readout`."""
 
+HEADLINE = "proportion"
+"""The scheme whose accuracy is told first: it needs no more than the neurons' labels, trains no classifier of its own,
+and a neuron that answers two classes does not have to be taken for one."""
+
+MEANINGS = {
+    "proportion": "every spike votes as its neuron's answers to labelled images were spread over the classes",
+    "mean": "the class whose neurons fire most",
+    "logistic": "a regression on the counts, which learns from the labels itself",
+}
+"""What each scheme does, in a few words."""
+
 UNASSIGNED = -1
 
 _ROWS = 1024
@@ -86,8 +97,18 @@ class Readout:
             return _weighted_sums(np.sqrt(counts), self.coefficients) + self.intercepts
         return _weighted_sums(counts, self._members() if scheme == "mean" else self._shares())
 
+    def answered(self, counts) -> np.ndarray:
+        """Whether each image drew a spike from a neuron that has a class, shape (n_images,), bool.
+
+        Without one there is nothing to read: no scheme's score speaks for a class, and an answer would be a guess.
+        """
+        return (np.asarray(counts)[:, self.assigned != UNASSIGNED] > 0).any(axis=1)
+
     def predict(self, counts, scheme: str = "proportion") -> np.ndarray:
-        """The answer for each image, shape (n_images,); ties go to the lowest class."""
+        """The class of the highest score for each image, shape (n_images,); ties go to the lowest class.
+
+        That holds for images without an answer too, see :meth:`answered`: nothing tells their class.
+        """
         return self.classes[np.argmax(self.scores(counts, scheme), axis=1)]
 
     def _members(self) -> np.ndarray:
@@ -186,8 +207,10 @@ class RunningAccuracy:
         assigned = np.argmax(self.responses / np.maximum(self.seen, 1e-9)[:, np.newaxis], axis=0)
         member = (assigned == np.arange(len(self.classes))[:, np.newaxis]) & (self.responses.max(axis=0) > 0)
         weights = member / np.maximum(member.sum(axis=1, keepdims=True), 1)
-        answers = self.classes[np.argmax(counts @ weights.T, axis=1)]
-        self.hits = np.concatenate((self.hits, answers == labels))[-self.WINDOW :]
+        scores = counts @ weights.T
+        answers = self.classes[np.argmax(scores, axis=1)]
+        hits = (answers == labels) & (scores.max(axis=1) > 0)  # no answer is wrong
+        self.hits = np.concatenate((self.hits, hits))[-self.WINDOW :]
         self.responses *= self.FADING ** len(labels)
         self.seen *= self.FADING ** len(labels)
         member = np.asarray(labels) == self.classes[:, np.newaxis]

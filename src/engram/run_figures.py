@@ -16,11 +16,9 @@ from engram.model_file import load_model
 from engram.model_input import load_for
 from engram.networks import DiehlCook
 from engram.plasticity.normalization import target_norm
-from engram.readout import RunningAccuracy
+from engram.readout import HEADLINE, RunningAccuracy
 from engram.receptive_fields import fields_of, filters_of
 from engram.run_folder import RunFolder
-
-BEST_SCHEME = "proportion"
 
 
 def draw_again(folder: RunFolder) -> list[Path]:
@@ -91,9 +89,9 @@ def draw_run(
     if dataset is not None and len(dataset.test_images):
         drawn["raster"] = draw_raster(model, dataset.test_images[0], dataset.test_labels[0])
     if evaluation is not None:
-        matrix = evaluation.confusion[BEST_SCHEME]
+        matrix = evaluation.confusion[HEADLINE]
         classes = [model.class_name(label) for label in evaluation.classes]
-        drawn["confusion"] = figures.confusion(matrix, classes, evaluation.accuracy[BEST_SCHEME])
+        drawn["confusion"] = figures.confusion(matrix, classes, evaluation.accuracy[HEADLINE])
     return [path for name, figure in drawn.items() for path in figures.save(figure, folder.figures / name)]
 
 
@@ -146,8 +144,10 @@ def draw_raster(model: Model, image, label=None):
     shown = model.simulator().presentation_of(pixels)
     title = None
     if label is not None and model.readout is not None:
-        answer = model.readout.predict(shown.counts[np.newaxis], BEST_SCHEME)[0]
-        title = f"test image of class {model.class_name(label)}, read as {model.class_name(answer)}"
+        counts = shown.counts[np.newaxis]
+        answer = model.class_name(model.readout.predict(counts, HEADLINE)[0])
+        read_as = f"read as {answer}" if model.readout.answered(counts)[0] else "without an answer"
+        title = f"test image of class {model.class_name(label)}, {read_as}"
     how = {
         "dt": model.network.dt,
         "shown_ms": model.protocol.shown,

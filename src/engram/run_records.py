@@ -49,7 +49,8 @@ def evaluation_in(summary: dict[str, Any]) -> Evaluation | None:
         raise ValueError(f"its accuracy is {_brief(values['accuracy'])}")
     if not all(map(_are_shares, values["per_class"].values())):
         raise ValueError(f"its accuracy per class is {_brief(values['per_class'])}")
-    if not all(_is_count(values[name]) for name in ("n_label", "n_test", "silent_images", "unassigned_neurons")):
+    counts = ("n_label", "n_test", "silent_images", "unassigned_neurons")
+    if not all(_is_count(values[name]) for name in counts) or not _is_count(values.get("unanswered_images", 0)):
         raise ValueError("it counts in something else than whole numbers")
     if not _is_number(values["seconds"]) or values["seconds"] < 0:
         raise ValueError(f"its seconds are {_brief(values['seconds'])}")

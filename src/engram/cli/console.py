@@ -124,3 +124,12 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
 
 def _is_control(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def accuracies(accuracy: dict) -> str:
+    """The accuracy that counts, in bold that was opened before, and the others beside it."""
+    from engram.readout import HEADLINE
+
+    parts = {scheme: f"{100 * value:.2f} % ({plain(scheme)})" for scheme, value in accuracy.items()}
+    first = parts.pop(HEADLINE, None) or parts.pop(next(iter(parts)))
+    return f"{first}[/]" + (f"; otherwise {', '.join(parts.values())}" if parts else "")

@@ -27,6 +27,7 @@ def evaluate(
     from engram.evaluation import all_as_test
     from engram.evaluation import evaluate as evaluate_model
     from engram.model_input import load_for
+    from engram.readout import HEADLINE, MEANINGS
     from engram.validation import check_count
 
     for name, value in (
@@ -60,15 +61,18 @@ def evaluate(
     if json:
         print_json(result.to_dict())
         return
-    for scheme, value in result.accuracy.items():
-        out.print(f"{plain(scheme):<11} {100 * value:6.2f} %")
+    for scheme in (HEADLINE, *(other for other in result.accuracy if other != HEADLINE)):
+        bold = "[bold]" if scheme == HEADLINE else "[not bold]"
+        meaning = "" if quiet else f"  {MEANINGS[scheme]}"
+        out.print(f"{bold}{scheme:<11} {100 * result.accuracy[scheme]:6.2f} %[/]{meaning}")
     if not quiet:
         classes = "  ".join(
-            f"{data.class_name(name)}: {100 * value:.1f} %" for name, value in result.per_class["proportion"].items()
+            f"{data.class_name(name)}: {100 * value:.1f} %" for name, value in result.per_class[HEADLINE].items()
         )
-        out.print(f"by class (proportion)  {plain(classes)}")
+        out.print(f"by class ({HEADLINE})  {plain(classes)}")
         out.print(
             f"{result.n_test:,} test images, labels from {result.n_label:,} training images;"
-            f" {result.silent_images} silent images, {result.unassigned_neurons} unassigned neurons;"
+            f" {result.unanswered_images} test images without an answer, which count as wrong,"
+            f" {result.silent_images} with too few spikes, {result.unassigned_neurons} unassigned neurons;"
             f" {result.seconds:.1f} s"
         )

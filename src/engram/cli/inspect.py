@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from engram.cli.console import out, plain, print_json
+from engram.cli.console import accuracies, out, plain, print_json
 from engram.cli.opening import open_model
 
 
@@ -87,9 +87,7 @@ def info(
                   f"  unassigned: {trained.readout.unassigned_neurons}")  # fmt: skip
     accuracy = facts.get("summary", {}).get("accuracy")
     if accuracy:
-        out.print(
-            "accuracy   " + ", ".join(f"{100 * value:.2f} % ({plain(scheme)})" for scheme, value in accuracy.items())
-        )
+        out.print(f"accuracy   [bold]{accuracies(accuracy)}")
 
 
 def _parts_of(network) -> str:

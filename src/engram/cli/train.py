@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 import typer
 
 from engram.callbacks import ProgressBar
-from engram.cli.console import err, out, plain, print_json
+from engram.cli.console import accuracies, err, out, plain, print_json
 
 _Config = "What is computed"
 _Keeping = "The run folder"
@@ -240,12 +240,16 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
     )
     if "evaluation" in summary:
         evaluation = summary["evaluation"]
-        parts = ", ".join(f"{100 * value:.2f} % ({plain(scheme)})" for scheme, value in summary["accuracy"].items())
-        out.print(f"[bold]test accuracy[/] on {evaluation['n_test']:,} held-out images: [bold]{parts}[/]")
+        out.print(
+            f"[bold]test accuracy[/] on {evaluation['n_test']:,} held-out images:"
+            f" [bold]{accuracies(summary['accuracy'])}"
+        )
         out.print(
             f"labels from {evaluation['n_label']:,} training images,"
             f" {evaluation['unassigned_neurons']} neurons without one"
         )
+        if evaluation["unanswered_images"]:
+            out.print(f"{evaluation['unanswered_images']:,} test images drew no answer, and count as wrong")
     if summary["euler_overshot"]:
         err.print(
             "[yellow]Warning:[/] forward Euler passed the bound beyond which it overshoots; use --integrator"

@@ -37,6 +37,7 @@ from engram.validation import check_count, check_finite
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_NO_ANSWER = "none"
 _SMALLEST = 3.0  # points; type below that cannot be read
 _SCORE_UNITS = {"mean": "spikes per neuron", "proportion": "weighted spikes", "logistic": "log-odds"}
 _MAX_BARS = 10  # classes whose scores are drawn
@@ -51,8 +52,9 @@ def confusion(matrix, classes: Sequence, accuracy: float | None = None) -> Figur
 
     Parameters
     ----------
-    matrix : array_like of shape (n_classes, n_classes), int
-        How many examples of the row's class were read as the column's.
+    matrix : array_like of shape (n_classes, n_classes) or (n_classes, n_classes + 1), int
+        How many examples of the row's class were read as the column's; a further column counts those without an
+        answer.
     classes : sequence of str or int
         Names of the classes.
     accuracy : float, optional
@@ -66,7 +68,7 @@ def confusion(matrix, classes: Sequence, accuracy: float | None = None) -> Figur
     Raises
     ------
     DataError
-        If the matrix is not square, not of counts, or does not fit the classes.
+        If the matrix is not of such a shape, not of counts, or does not fit the classes.
     ConfigError
         If `accuracy` is not a number.
 
@@ -78,8 +80,12 @@ def confusion(matrix, classes: Sequence, accuracy: float | None = None) -> Figur
     """
     matrix = check_whole("matrix", matrix, 2)
     names = check_classes(classes, matrix.shape[0])
-    if matrix.shape[0] != matrix.shape[1]:
-        raise DataError(f"matrix must be square, true by predicted class, got shape {matrix.shape}.")
+    if matrix.shape[1] - matrix.shape[0] not in (0, 1):
+        raise DataError(
+            f"matrix must be square, true by predicted class, with at most a column for no answer, got shape"
+            f" {matrix.shape}."
+        )
+    columns = [*names, _NO_ANSWER][: matrix.shape[1]]
     if accuracy is not None:
         check_finite("accuracy", accuracy)
         if not 0 <= accuracy <= 1:
@@ -93,14 +99,18 @@ def confusion(matrix, classes: Sequence, accuracy: float | None = None) -> Figur
     side = cell * n_classes
     size = max(min(9.0, 0.62 * 72 * cell), _SMALLEST)
     name_points = 0.6 * size * max(map(len, names))  # about what the longest name takes
-    figure = new_figure(side + 1.9 + name_points / 72, side + 0.8 + 0.7 * name_points / 72)
+    width = cell * len(columns)
+    below = 0.6 * size * max(map(len, columns))
+    figure = new_figure(width + 1.9 + name_points / 72, side + 0.8 + 0.7 * below / 72)
     axes = figure.add_subplot()
     picture = axes.imshow(shares, cmap=SHARES, norm=PowerNorm(0.5, 0.0, 100.0))
-    bar = colour_bar(axes, picture, "share of the true class (%)", side, gap_inches=0.55)
+    bar = colour_bar(axes, picture, "share of the true class (%)", width, gap_inches=0.55)
+    if len(columns) > n_classes:
+        axes.axvline(n_classes - 0.5, color=MUTED, linewidth=0.8)
     bar.set_ticks([0, 1, 5, 10, 25, 50, 100])
     _write_counts(axes, matrix, shares, points=72 * cell)
-    axes.set_xticks(range(n_classes), names, size=size)
-    if name_points > 0.9 * 72 * cell:
+    axes.set_xticks(range(len(columns)), columns, size=size)
+    if below > 0.9 * 72 * cell:
         for label in axes.get_xticklabels():
             label.set(rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(n_classes), names, size=size)
@@ -207,7 +217,7 @@ def _write_counts(axes, matrix, shares, points: float) -> None:
     size = min(9.0, 1.35 * points / max(digits, 2))
     if size < _SMALLEST:
         return
-    for true, read in zip(*np.nonzero(matrix + np.eye(len(matrix), dtype=int)), strict=True):
+    for true, read in zip(*np.nonzero(matrix + np.eye(*matrix.shape, dtype=int)), strict=True):
         colour = "white" if shares[true, read] > 30 else INK
         text = axes.text(read, true, f"{matrix[true, read]:,}", size=size, color=colour, ha="center", va="center")
         text.set_in_layout(False)
