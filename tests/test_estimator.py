@@ -453,7 +453,7 @@ def test_verbose_shows_a_bar_on_standard_error(digits, capfd, monkeypatch):
     out, err = capfd.readouterr()
     assert out == ""
     assert "training" in err
-    assert "50/50" in err
+    assert "training: 50 of 50" in err
     STDPClassifier(4, epochs=1).fit(digits.train_images[:50], digits.train_labels[:50])
     assert capfd.readouterr() == ("", "")
 

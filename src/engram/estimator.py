@@ -586,6 +586,7 @@ class STDPClassifier(ClassifierMixin, _Network):
                 on_progress=callbacks.on_count,
             )
             self._evidence = _Evidence.of(counts, labels)
+            callbacks.on_wait("learning what the neurons' spikes mean")
             return fit_readout(counts, labels, codes)
 
         self._learn(

@@ -14,7 +14,7 @@ from engram.callbacks import Callback, Callbacks
 from engram.config import TrainingConfig
 from engram.datasets.base import Dataset
 from engram.errors import ConfigError, HealthError, Interrupted, ModelFileError, RuleError, RunFolderError
-from engram.evaluation import Evaluation, label_neurons, measure_accuracy
+from engram.evaluation import Evaluation, label_spikes, measure_accuracy
 from engram.files import exists
 from engram.interrupts import deferred_interrupt, immediate_interrupt
 from engram.model import Model
@@ -24,6 +24,7 @@ from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import load_rule
 from engram.plasticity.user_rules import is_file_rule
+from engram.readout import fit_readout
 from engram.run_folder import RunFolder
 from engram.training import BLOCK, Training, norm_and_theta
 
@@ -241,6 +242,8 @@ def _run(folder: RunFolder, training: Training, options: RunOptions, callbacks: 
         raise Interrupted from None
     with deferred_interrupt() as interrupted:
         callbacks.on_start(training)
+        callbacks.on_wait("taking the digest of the images")
+        _ = training.dataset_hash  # kept for the checkpoints
         if training.examples:
             folder.write_metrics(training.metrics)  # a kill may have come between the checkpoint's and this
         _learn(folder, training, options, callbacks, interrupted)
@@ -295,7 +298,8 @@ def _finish(folder: RunFolder, training: Training, options: RunOptions, callback
     if options.figures:
         from engram.run_figures import draw_run
 
-        callbacks.on_figure(draw_run(folder, model, training.dataset, training.metrics, evaluation))
+        drawn = draw_run(folder, model, training.dataset, training.metrics, evaluation, callbacks.on_count)
+        callbacks.on_figure(drawn)
     folder.sweep()
     summary["finished"] = True
     folder.write_summary(summary)
@@ -318,7 +322,9 @@ def _evaluate(
     """Label the neurons, keep the labelled model, and test it."""
     simulator, dataset, config = training.simulator, training.dataset, training.config
     told = {"threads": options.threads, "on_progress": callbacks.on_count}
-    readout = label_neurons(simulator, dataset, config.label_examples, **told)
+    counts, labels = label_spikes(simulator, dataset, config.label_examples, **told)
+    callbacks.on_wait("learning what the neurons' spikes mean")
+    readout = fit_readout(counts, labels)
     model = replace(model, readout=readout)
     folder.write_model(model)
     images, labels = dataset.test_images[: config.test_examples], dataset.test_labels[: config.test_examples]

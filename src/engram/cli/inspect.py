@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from engram.cli.console import accuracies, out, plain, print_json
+from engram.cli.console import accuracies, out, plain, print_json, told_counts
 from engram.cli.opening import open_model
 
 
@@ -27,8 +27,8 @@ def figures(
         raise RunFolderError(f"{run} is not the folder of a run; give one that 'engram train' made.")
     open_model(run, quiet=quiet or json)
     try:
-        with immediate_interrupt():
-            paths = draw_again(folder)
+        with immediate_interrupt(), told_counts(quiet=quiet or json) as told:
+            paths = draw_again(folder, told)
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped; the figures drawn so far are whole. Go on with\n  engram figures {run}") from None
     if json:

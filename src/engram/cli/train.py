@@ -211,7 +211,7 @@ class Display(ProgressBar):
     """Shows a run's progress, where a person is looking."""
 
     def __init__(self, *, quiet: bool):
-        super().__init__(err, quiet=quiet or not err.is_terminal)
+        super().__init__(err, quiet=quiet)
         self.silent = quiet
         self.figures: list[Path] = []
 
