@@ -88,3 +88,8 @@ def test_another_rule_does_not_take_over_the_constants_of_the_former():
     model.config["constants"] = {"eta": 0.5}
     assert TrainingConfig.from_model(model, rule="triplet").constants == {}
     assert TrainingConfig.from_model(model).constants == {"eta": 0.5}
+
+
+@pytest.mark.parametrize(("images", "passes"), [(60_000, 1), (1_497, 7), (1_000, 10), (400, 10), (26, 10)])
+def test_default_amount_of_training_grows_with_the_data(images, passes):
+    assert TrainingConfig().total_examples(images) == passes * images

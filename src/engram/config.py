@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from engram.model import Model
 
 IMAGES_BY_DEFAULT = 10_000
-"""Without a number of passes or images, a run makes as many whole passes as show about this many images."""
+"""Without a number of passes or images, a run makes as many whole passes as show about this many images, ..."""
+
+PASSES_AT_MOST = 10
+"""... but no more passes than this over few: they would make a run long, and its neurons know the images by heart."""
 
 _MAX_CONFIG_BYTES = 1 << 20
 
@@ -50,7 +53,7 @@ class TrainingConfig:
     neurons : int
         Excitatory neurons.
     epochs : int, optional
-        Passes over the training images.
+        Passes over the training images; by default as many as show about 10,000 images, at most ten.
     examples : int, optional
         Training images to present, instead of whole passes.
     order : {"shuffled", "file"}
@@ -173,7 +176,7 @@ class TrainingConfig:
         """How many images a run presents, given how many the training set holds."""
         if self.examples is not None:
             return self.examples
-        return n_train * (self.epochs or max(1, round(IMAGES_BY_DEFAULT / n_train)))
+        return n_train * (self.epochs or min(PASSES_AT_MOST, max(1, round(IMAGES_BY_DEFAULT / n_train))))
 
     def to_dict(self) -> dict:
         """The options that are set, as JSON and TOML can hold them."""

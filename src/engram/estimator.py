@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -48,10 +49,11 @@ from engram.plasticity.base import LearningRule, check_rule
 from engram.plasticity.records import recorded_name
 from engram.plasticity.registry import RULES, build_rule, make_rule
 from engram.presets import PRESETS
-from engram.readout import SCHEMES, Readout, fit_readout
+from engram.readout import SCHEMES, Readout, RunningAccuracy, fit_readout
 from engram.training import Training, TrainingSet
 from engram.validation import check_choice, check_count
 
+_LOG = logging.getLogger("engram")
 _LARGEST_LABEL = 2**62
 _MOST_INK = 3.0  # times the ink of the first batch; single images of MNIST reach 2.7 times the mean
 
@@ -369,6 +371,9 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         )
         if online and codes is not None and getattr(self, "_running", None) is not None and start is not None:
             training.running = self._running
+        if not online and self.epochs is None:
+            passes = training.total // max(1, len(training.layers)) // len(pixels)
+            _LOG.info("fit makes %d passes over %s images; epochs=... for more or fewer", passes, f"{len(pixels):,}")
         callbacks = Callbacks([*_as_list(self.callbacks), *([ProgressBar()] if self.verbose else [])])
         try:
             with shown_if(bool(self.verbose)):
@@ -379,6 +384,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             model = training.model()
             if label is not None:
                 model = replace(model, readout=label(training, callbacks))
+                if not online:
+                    self._note_answers(training, model.readout)
         finally:
             callbacks.on_end(training)
         self._progress = learning_rate_at if online else min(1.0, training.examples / training.total)
@@ -391,6 +398,12 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         self.health_ = [finding.to_dict() for finding in training.health.findings]
         for finding in training.health.findings:
             warnings.warn(f"{finding}.", HealthWarning, stacklevel=3)
+
+    def _note_answers(self, training: Training, readout: Readout) -> None:
+        """Tell the health what came of learning, as far as it shows without test images."""
+        training.health.note_labels(training.examples, readout.unassigned_neurons, len(readout.assigned))
+        if len(training.running.hits) == RunningAccuracy.WINDOW:
+            training.health.note_accuracy(training.examples, training.running.value, training.dataset.train_labels)
 
     def _counts(self, X) -> np.ndarray:
         check_is_fitted(self)
@@ -428,7 +441,8 @@ class STDPClassifier(ClassifierMixin, _Network):
     preset : {"paper", "sharp"}
         The constants of network and protocol, and of a rule given by its name; see :mod:`engram.presets`.
     epochs : int, optional
-        Passes over the images; by default as many whole passes as show about 10,000 images.
+        Passes over the images; by default as many whole passes as show about 10,000 images, at most ten. How many it
+        comes to is told to the log ``engram``, and by `verbose`.
     dt : float
         Time step, ms.
     scheme : {"proportion", "mean", "logistic"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -111,6 +112,17 @@ class Model:
     def class_name(self, label: int | None) -> str:
         """What a class is called: its name, or its number where it has none; "none" for no class."""
         return "none" if label is None else self.class_names.get(int(label), str(int(label)))
+
+    def digest(self, *further: object) -> str:
+        """Tells the network from others: SHA-256 over weights, thresholds, labels, and the text of what else is given."""
+        content = hashlib.sha256(repr(further).encode())
+        parts = [self.weights, self.theta] + ([self.readout.assigned] if self.readout is not None else [])
+        for part in parts:
+            for name, values in part.items() if isinstance(part, dict) else [("", part)]:
+                content.update(
+                    f"{name} {values.dtype.str} {values.shape}".encode() + np.ascontiguousarray(values).tobytes()
+                )
+        return content.hexdigest()
 
     @property
     def layers(self) -> list[Layer]:

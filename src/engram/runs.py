@@ -24,7 +24,7 @@ from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import load_rule
 from engram.plasticity.user_rules import is_file_rule
-from engram.readout import fit_readout
+from engram.readout import HEADLINE, fit_readout
 from engram.run_folder import RunFolder
 from engram.training import BLOCK, Training, norm_and_theta
 
@@ -266,7 +266,7 @@ def _learn(
         except BaseException:  # a callback's error, or a terminal that is gone, costs nothing that was learned
             save_checkpoint(folder, training)
             raise
-        ill = options.strict and training.health.findings
+        ill = options.strict and training.health.serious
         due = time.monotonic() - last_save >= options.checkpoint_seconds
         every = options.checkpoint_examples
         due |= every is not None and progress.examples // every > (progress.examples - BLOCK) // every
@@ -274,7 +274,7 @@ def _learn(
             save_checkpoint(folder, training)
             last_save = time.monotonic()
         if ill:
-            raise HealthError(". ".join(map(str, training.health.findings)))
+            raise HealthError(". ".join(map(str, training.health.serious)))
     if interrupted():
         raise Interrupted
 
@@ -293,6 +293,8 @@ def _finish(folder: RunFolder, training: Training, options: RunOptions, callback
         folder.write_summary(summary)
         model, evaluation = _evaluate(folder, training, model, options, callbacks)
     if evaluation is not None:
+        _note_answers(training, model, evaluation)
+        summary["health"] = [finding.to_dict() for finding in training.health.findings]
         summary |= {"evaluation": evaluation.to_dict(), "accuracy": evaluation.accuracy}
     folder.write_summary(summary)
     if options.figures:
@@ -329,6 +331,13 @@ def _evaluate(
     folder.write_model(model)
     images, labels = dataset.test_images[: config.test_examples], dataset.test_labels[: config.test_examples]
     return model, measure_accuracy(simulator, readout, images, labels, **told)
+
+
+def _note_answers(training: Training, model: Model, evaluation: Evaluation) -> None:
+    """Tell the health of what labelling and testing found."""
+    training.health.note_labels(training.examples, evaluation.unassigned_neurons, len(model.readout.assigned))
+    labels = training.dataset.test_labels[: training.config.test_examples]
+    training.health.note_accuracy(training.examples, evaluation.accuracy[HEADLINE], labels)
 
 
 def save_checkpoint(folder: RunFolder, training: Training) -> None:

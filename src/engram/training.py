@@ -250,7 +250,7 @@ class Training:
 
     def learn_block(self) -> Progress:
         """Present the next few images and learn from them; Ctrl-C ends between two, and nothing of them is lost."""
-        begin, layer = time.perf_counter(), self.layer
+        begin, layer, shown = time.perf_counter(), self.layer, self.simulator.presentations
         stop = self._end_of_block()
         chosen = np.array([self._image_at(e) for e in range(self.examples, stop)])
         counts = self._present(self.dataset.train_images[chosen], self._progress(stop), layer)
@@ -262,7 +262,7 @@ class Training:
         self.examples = stop
         self.spikes_since += int(spikes.sum())
         self.images_since += len(chosen)
-        self.health.update(self.examples, spikes, self.simulator.state)
+        self.health.update(self.examples, spikes, self.simulator.state, self.simulator.presentations - shown)
         report = self._report(layer)
         if self.examples % self._curve_step() == 0 or self.done:
             self._record(report)

@@ -25,7 +25,7 @@ def train(
     layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="together")] = None,
     set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
     neurons: Annotated[Optional[int], typer.Option(help="Excitatory neurons.", rich_help_panel=_Config, show_default="400")] = None,
-    epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Config, show_default="as many as show 10,000 images")] = None,
+    epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Config, show_default="as many as show 10,000 images, at most 10")] = None,
     examples: Annotated[Optional[int], typer.Option(help="Training images, instead of whole passes.", rich_help_panel=_Config)] = None,
     order: Annotated[Optional[str], typer.Option(help="shuffled or file.", rich_help_panel=_Config, show_default="shuffled")] = None,
     dt: Annotated[Optional[float], typer.Option(metavar="MS", help="Time step.", rich_help_panel=_Config, show_default="0.5")] = None,
@@ -207,6 +207,15 @@ def _what_learns(training) -> str:
     return f"{sum(n for _, n in layers):,} neurons in {len(layers)} layers ({named}; {'in turn' if training.layers else 'together'})"
 
 
+def _passes(training) -> str:
+    """How long a run is that nobody gave a length."""
+    config, n_train = training.config, len(training.dataset.train_images)
+    if config.epochs is not None or config.examples is not None:
+        return ""
+    passes = config.total_examples(n_train) // n_train
+    return f" ({passes} {'pass' if passes == 1 else 'passes'} over {n_train:,}; --epochs makes it shorter or longer)"
+
+
 class Display(ProgressBar):
     """Shows a run's progress, where a person is looking."""
 
@@ -222,7 +231,7 @@ class Display(ProgressBar):
             done = f", {training.examples:,} of them done" if training.examples else ""
             err.print(
                 f"Training {_what_learns(training)} on {training.total:,} images of"
-                f" {plain(training.dataset.name)}{done}, rule {plain(rule.name)}, dt {network.dt:g} ms"
+                f" {plain(training.dataset.name)}{_passes(training)}{done}, rule {plain(rule.name)}, dt {network.dt:g} ms"
             )
         super().on_start(training)
 
