@@ -7,6 +7,7 @@ with and without them.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -65,6 +66,8 @@ class Callbacks(Callback):
             callbacks = ()
         elif isinstance(callbacks, Callback) or callable(callbacks):
             callbacks = (callbacks,)
+        if not isinstance(callbacks, Iterable) or isinstance(callbacks, str):
+            raise ConfigError(f"callbacks must be a Callback, a function, or a list of these, got {callbacks!r:.100}.")
         self.callbacks = [_as_callback(callback) for callback in callbacks]
         self._before = 0
 
@@ -285,4 +288,14 @@ def _as_callback(callback: Callback | Callable) -> Callback:
         return callback
     if not callable(callback) or isinstance(callback, type):
         raise ConfigError(f"callbacks must be engram.Callback objects or functions, got {callback!r}.")
+    try:
+        inspect.signature(callback).bind(None, None)
+    except TypeError:
+        name = getattr(callback, "__name__", repr(callback))
+        raise ConfigError(
+            f"A callback function is called with two arguments, (progress, training); {name} takes"
+            f" {inspect.signature(callback)}."
+        ) from None
+    except ValueError:
+        pass  # written in C: Python does not know what it takes
     return _Function(callback)

@@ -110,11 +110,14 @@ def label_spikes(
     on_progress: OnProgress | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What :func:`label_neurons` goes by: the spike counts of those training images, and their labels."""
-    n_train = len(dataset.train_images)
-    order = randomness.generator(simulator.seed, Stream.LABELS).permutation(n_train)
-    chosen = np.sort(order[:n_images])
+    chosen = images_to_label_from(simulator.seed, len(dataset.train_images), n_images)
     counts, _ = count_images(simulator, dataset.train_images[chosen], "labelling", threads, on_progress)
     return counts, dataset.train_labels[chosen]
+
+
+def images_to_label_from(seed: int, n_train: int, n_images: int) -> np.ndarray:
+    """Which training images the labels come from, in ascending order; shape (min(n_images, n_train),)."""
+    return np.sort(randomness.generator(seed, Stream.LABELS).permutation(n_train)[:n_images])
 
 
 def measure_accuracy(

@@ -296,18 +296,23 @@ def _without_length(config, given: dict) -> dict:
 
 def with_settings(options: dict, settings: list[str]) -> dict:
     """Options with ``--set`` applied: constants of the rule, or fields of the network and protocol."""
+    from engram.config import merged
     from engram.errors import ConfigError
+    from engram.validation import did_you_mean
 
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals or not name:
             raise ConfigError(f"--set wants NAME=VALUE, got {setting!r}.")
-        table, dot, field = name.partition(".")
-        if not dot:
-            table, field = "constants", name
+        table, *inner = name.split(".") if "." in name else ("constants", name)
         if table not in ("constants", "network", "protocol", "data"):
-            raise ConfigError(f"--set knows network.NAME, protocol.NAME and data.NAME, got {name!r}.")
-        options[table] = {**options.get(table, {}), field: _value(text)}
+            near = did_you_mean(table, ("network", "protocol", "data"))
+            raise ConfigError(f"--set knows network.NAME, protocol.NAME and data.NAME, got {name!r}{near}.")
+        value = _value(text)
+        for field in reversed(inner):
+            value = {field: value}
+        before = options.get(table, {})
+        options[table] = merged({"kind": before} if isinstance(before, str) else before, value)
     return options
 
 

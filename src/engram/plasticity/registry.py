@@ -14,7 +14,7 @@ from engram.plasticity.self_normalizing import SelfNormalizing
 from engram.plasticity.symmetric import Symmetric
 from engram.plasticity.triplet import Triplet
 from engram.plasticity.user_rules import is_file_rule, load_rule_class
-from engram.validation import plain_number
+from engram.validation import check_known, did_you_mean, plain_number
 
 RULES: dict[str, type[LearningRule]] = {
     rule.name: rule for rule in (SelfNormalizing, Triplet, PowerLaw, Exponential, Symmetric, Pair)
@@ -43,7 +43,8 @@ def make_rule(name: str, constants: dict | None = None) -> LearningRule:
         return load_rule(name, constants)
     if name not in RULES:
         raise RuleError(
-            f"There is no learning rule {name!r}; choose one of {', '.join(RULES)}, or path.py:Class for your own."
+            f"There is no learning rule {name!r}{did_you_mean(name, RULES)}; choose one of {', '.join(RULES)}, or"
+            " path.py:Class for your own."
         )
     return build_rule(RULES[name], constants)
 
@@ -60,8 +61,7 @@ def build_rule(rule: type[LearningRule], constants: dict | None = None) -> Learn
     known = {field.name: field for field in fields(rule) if field.init}
     values = {}
     for name, value in (constants or {}).items():
-        if name not in known:
-            raise ConfigError(f"{rule.__name__} has no constant {name!r}; it has {', '.join(known)}.")
+        check_known(rule.__name__, name, known, "constant")
         values[name] = _like(known[name].default, value, f"{name} of {rule.__name__}")
     missing = [name for name, field in known.items() if name not in values and _is_required(field)]
     if missing:
