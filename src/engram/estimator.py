@@ -39,7 +39,7 @@ from engram.datasets.scale import (
 from engram.datasets.shapes import as_rows, square_side
 from engram.encoders import auto_input_gain
 from engram.errors import ConfigError, DataError, DataWarning, EngramError, ModelFileError
-from engram.evaluation import count_images, images_to_label_from, label_spikes
+from engram.evaluation import check_label_images, count_images, images_to_label_from, label_spikes
 from engram.health import HealthWarning
 from engram.kernels.progress import shown_if
 from engram.model import Model
@@ -409,6 +409,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         )
         if online and codes is not None and getattr(self, "_running", None) is not None and start is not None:
             training.running = self._running
+        if label is not None and not online:
+            check_label_images(training)
         if not online and self.epochs is None:
             passes = training.total // max(1, len(training.layers)) // len(pixels)
             _LOG.info("fit makes %d passes over %s images; epochs=... for more or fewer", passes, f"{len(pixels):,}")

@@ -17,7 +17,7 @@ from engram.processors import default_threads
 from engram.randomness import Stream
 from engram.readout import SCHEMES, Readout, fit_readout
 from engram.simulator import Simulator
-from engram.training import TrainingSet
+from engram.training import Training, TrainingSet
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is being counted, images done and images in all."""
@@ -118,6 +118,19 @@ def label_spikes(
 def images_to_label_from(seed: int, n_train: int, n_images: int) -> np.ndarray:
     """Which training images the labels come from, in ascending order; shape (min(n_images, n_train),)."""
     return np.sort(randomness.generator(seed, Stream.LABELS).permutation(n_train)[:n_images])
+
+
+def check_label_images(training: Training) -> None:
+    """Raise ConfigError where the neurons cannot be labelled in the end, before anything is learned."""
+    labels, config = training.dataset.train_labels, training.config
+    chosen = images_to_label_from(config.seed, len(labels), config.label_examples)
+    found = len(np.unique(labels[chosen]))
+    if found < 2:
+        raise ConfigError(
+            f"Labels for the neurons need images of two classes or more, and the {len(chosen):,} chosen of"
+            f" {len(labels):,} training images are of {found}; raise label_examples ({config.label_examples:,}), or"
+            " train without labels, --no-evaluate."
+        )
 
 
 def measure_accuracy(

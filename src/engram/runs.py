@@ -14,7 +14,7 @@ from engram.callbacks import Callback, Callbacks
 from engram.config import TrainingConfig
 from engram.datasets.base import Dataset
 from engram.errors import ConfigError, HealthError, Interrupted, ModelFileError, RuleError, RunFolderError
-from engram.evaluation import Evaluation, label_spikes, measure_accuracy
+from engram.evaluation import Evaluation, check_label_images, label_spikes, measure_accuracy
 from engram.files import exists
 from engram.interrupts import deferred_interrupt, immediate_interrupt
 from engram.model import Model
@@ -225,6 +225,8 @@ def run_training(
         can be saved elsewhere with ``save_model(training.model(), path)`` or go on.
     """
     options, callbacks = options or RunOptions(), Callbacks(callbacks)
+    if options.evaluate and not training.done:
+        check_label_images(training)
     try:
         return _run(folder, training, options, callbacks)
     except (RuleError, HealthError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from functools import partial
 from pathlib import Path
@@ -85,7 +86,15 @@ def train(
         training = resume_run(folder, load=load, rule=rule, network=network, checkpoint=checkpoint, threads=threads)
     else:
         folder, training = _begin(
-            given, config, from_, set_ or [], out_, overwrite=overwrite, threads=threads, load=load
+            given,
+            config,
+            from_,
+            set_ or [],
+            out_,
+            overwrite=overwrite,
+            threads=threads,
+            load=load,
+            evaluate=not no_evaluate,
         )
     code = [f" --{what} {name}" for what, name in (("rule", rule), ("network", network)) if name and ":" in name]
     again = f"engram train --resume {folder.path}{''.join(code)}"
@@ -97,7 +106,7 @@ def train(
         threads=threads,
         strict=strict,
     )
-    display = Display(quiet=quiet or json)
+    display = Display(quiet=quiet or json, evaluate=not no_evaluate)
     try:
         _, summary = run_training(folder, training, options, [display])
     except Interrupted:
@@ -124,10 +133,11 @@ def _tell_beginning(dataset: str | None, config: Path | None, model: Path | None
     err.print(f"reading {plain(dataset or source or 'digits')} …")
 
 
-def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load):  # fmt: skip
+def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load, evaluate: bool):  # fmt: skip
     """A new run's folder, held, and its training; from a configuration file or a model, with options that win."""
     from engram.config import TrainingConfig, renamed_network
     from engram.errors import ConfigError
+    from engram.evaluation import check_label_images
     from engram.model_file import load_model
     from engram.run_folder import RunFolder
     from engram.runs import start_run
@@ -150,10 +160,22 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
             given = {**given, "network": renamed_network(chosen.network, given["network"])}
         chosen = TrainingConfig.from_dict(with_settings({**_without_length(chosen, given), **given}, settings))
         start = None if chosen.start is None else load_model(chosen.start)
-    folder = RunFolder(out_ or _next_folder(chosen.dataset))
     training = Training(chosen, load(chosen), start=start, threads=threads)
-    start_run(folder, chosen, overwrite=overwrite, start=start)
+    if evaluate:
+        check_label_images(training)
+    folder = RunFolder(out_ or _new_folder(chosen.dataset))
+    try:
+        start_run(folder, chosen, overwrite=overwrite, start=start)
+    except BaseException:
+        if out_ is None:
+            _remove_empty(folder.path)
+        raise
     return folder, training
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _load_told(chosen, *, quiet: bool):
@@ -207,6 +229,23 @@ def _what_learns(training) -> str:
     return f"{sum(n for _, n in layers):,} neurons in {len(layers)} layers ({named}; {'in turn' if training.layers else 'together'})"
 
 
+def _classes_without_labels(training) -> str:
+    """What to say where the images that the labels come from lack a class."""
+    import numpy as np
+
+    from engram.evaluation import images_to_label_from
+
+    labels, config = training.dataset.train_labels, training.config
+    chosen = images_to_label_from(config.seed, len(labels), config.label_examples)
+    lacking = [training.dataset.class_name(label) for label in np.setdiff1d(labels, labels[chosen])]
+    if not lacking:
+        return ""
+    return (
+        f"the {len(chosen):,} training images that label the neurons have none of class {plain(', '.join(lacking))},"
+        " which will never be answered; give more with --label-examples."
+    )
+
+
 def _passes(training) -> str:
     """How long a run is that nobody gave a length."""
     config, n_train = training.config, len(training.dataset.train_images)
@@ -219,9 +258,9 @@ def _passes(training) -> str:
 class Display(ProgressBar):
     """Shows a run's progress, where a person is looking."""
 
-    def __init__(self, *, quiet: bool):
+    def __init__(self, *, quiet: bool, evaluate: bool = True):
         super().__init__(err, quiet=quiet)
-        self.silent = quiet
+        self.silent, self.evaluate = quiet, evaluate
         self.figures: list[Path] = []
 
     def on_start(self, training) -> None:
@@ -233,6 +272,9 @@ class Display(ProgressBar):
                 f"Training {_what_learns(training)} on {training.total:,} images of"
                 f" {plain(training.dataset.name)}{_passes(training)}{done}, rule {plain(rule.name)}, dt {network.dt:g} ms"
             )
+            missing = _classes_without_labels(training) if self.evaluate else ""
+            if missing:
+                err.print(f"[yellow]Warning:[/] {missing}")
         super().on_start(training)
 
     def on_figure(self, paths: list[Path]) -> None:
@@ -325,11 +367,19 @@ def _value(text: str):
     return text
 
 
-def _next_folder(dataset: str) -> Path:
-    """The next unused folder for a dataset under runs/."""
+def _new_folder(dataset: str) -> Path:
+    """A new folder for a run on a dataset, under runs/."""
+    from engram.files import make_folder
+
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(dataset).name or "run")
     number = 1
     name = name[:100]
-    while (Path("runs") / f"{name}-{number}").exists():
-        number += 1
-    return Path("runs") / f"{name}-{number}"
+    make_folder(Path("runs"))
+    while True:
+        folder = Path("runs") / f"{name}-{number}"
+        try:
+            folder.mkdir()  # whoever makes it has it, also of several that begin at once
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
