@@ -85,6 +85,7 @@ def label_neurons(
     *,
     threads: int | None = None,
     on_progress: OnProgress | None = None,
+    on_wait: Callable[[str], None] | None = None,
 ) -> Readout:
     """Learn what a network's spikes mean, from training images alone, shown with learning off.
 
@@ -96,9 +97,13 @@ def label_neurons(
         How many, drawn from the training images by the network's seed; all, if there are no more.
     threads : int, optional
         As many as there are processors by default; the result does not depend on it.
-    on_progress : callable, optional
+    on_progress, on_wait : callable, optional
+        The latter is told what is done once all are shown.
     """
-    return fit_readout(*label_spikes(simulator, dataset, n_images, threads=threads, on_progress=on_progress))
+    counts, labels = label_spikes(simulator, dataset, n_images, threads=threads, on_progress=on_progress)
+    if on_wait is not None:
+        on_wait("learning what the neurons' spikes mean")
+    return fit_readout(counts, labels)
 
 
 def label_spikes(

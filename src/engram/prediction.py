@@ -131,11 +131,14 @@ def read_each(model: Model, paths: Sequence[Path], scheme: str = "proportion") -
     results: list = []
     for path in map(Path, paths):
         try:
-            results += [len(found) + k for k in range(_append_samples(model, path, found))]
+            new = [(path, row, sample) for row, sample in samples(model, path)]
         except EngramError as error:
             results.append(Unread(path, error))
-    answers = _answers(model, found, scheme) if found else []
-    return [answers[result] if isinstance(result, int) else result for result in results]
+            continue
+        found += new
+        results += [None] * len(new)
+    answers = iter(_answers(model, found, scheme) if found else ())
+    return [next(answers) if result is None else result for result in results]
 
 
 def files_of(patterns: Sequence[str | Path]) -> list[Path]:
@@ -166,13 +169,6 @@ def files_of(patterns: Sequence[str | Path]) -> list[Path]:
 def _natural(path: Path) -> list:
     """So that 10.png comes after 9.png."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path))]
-
-
-def _append_samples(model: Model, path: Path, found: list) -> int:
-    """Add what a file holds, all or nothing; return how much it is."""
-    new = [(path, row, sample) for row, sample in samples(model, path)]
-    found += new
-    return len(new)
 
 
 def _answers(model: Model, found: list, scheme: str) -> list[Answer]:

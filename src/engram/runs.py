@@ -14,7 +14,7 @@ from engram.callbacks import Callback, Callbacks
 from engram.config import TrainingConfig
 from engram.datasets.base import Dataset
 from engram.errors import ConfigError, HealthError, Interrupted, ModelFileError, RuleError, RunFolderError
-from engram.evaluation import Evaluation, check_label_images, label_spikes, measure_accuracy
+from engram.evaluation import Evaluation, check_label_images, label_neurons, measure_accuracy
 from engram.files import exists
 from engram.interrupts import deferred_interrupt, immediate_interrupt
 from engram.model import Model
@@ -24,7 +24,7 @@ from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import load_rule
 from engram.plasticity.user_rules import is_file_rule
-from engram.readout import HEADLINE, fit_readout
+from engram.readout import HEADLINE
 from engram.run_folder import RunFolder
 from engram.training import BLOCK, Training, norm_and_theta
 
@@ -326,9 +326,7 @@ def _evaluate(
     """Label the neurons, keep the labelled model, and test it."""
     simulator, dataset, config = training.simulator, training.dataset, training.config
     told = {"threads": options.threads, "on_progress": callbacks.on_count}
-    counts, labels = label_spikes(simulator, dataset, config.label_examples, **told)
-    callbacks.on_wait("learning what the neurons' spikes mean")
-    readout = fit_readout(counts, labels)
+    readout = label_neurons(simulator, dataset, config.label_examples, **told, on_wait=callbacks.on_wait)
     model = replace(model, readout=readout)
     folder.write_model(model)
     images, labels = dataset.test_images[: config.test_examples], dataset.test_labels[: config.test_examples]
