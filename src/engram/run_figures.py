@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from engram.model import Model
 from engram.model_file import load_model
 from engram.model_input import load_for
 from engram.networks import DiehlCook
+from engram.neurons import ConductanceLIF
 from engram.plasticity.normalization import target_norm
 from engram.readout import HEADLINE, RunningAccuracy
 from engram.receptive_fields import fields_of, filters_of
 from engram.run_folder import RunFolder
+from engram.simulation import simulate
+from engram.simulator import PresentedImage
 
 Plans = dict[str, Callable]
 """Figures by name, each to be drawn when it is its turn."""
@@ -78,6 +82,7 @@ def draw_run(
     """
     make_folder(folder.figures)
     plans = {
+        "network": partial(figures.network_diagram, model.simulator().described),
         **_pictures_of(model, dataset),
         **_curves_of(model, metrics, evaluation),
         **_answers_of(model, dataset, evaluation),
@@ -128,7 +133,11 @@ def _answers_of(model: Model, dataset: Dataset | None, evaluation: Evaluation | 
     if evaluation is not None:
         classes = [model.class_name(label) for label in evaluation.classes]
         plans["confusion"] = partial(
-            figures.confusion, evaluation.confusion[HEADLINE], classes, evaluation.accuracy[HEADLINE]
+            figures.confusion,
+            evaluation.confusion[HEADLINE],
+            classes,
+            evaluation.accuracy[HEADLINE],
+            scheme=HEADLINE,
         )
     return plans
 
@@ -188,6 +197,10 @@ def draw_raster(model: Model, image, label=None):
         answer = model.class_name(model.readout.predict(counts, HEADLINE)[0])
         read_as = f"read as {answer}" if model.readout.answered(counts)[0] else "without an answer"
         title = f"test image of class {model.class_name(label)}, {read_as}"
+    return _raster(model, shown, pixels, title)
+
+
+def _raster(model: Model, shown: PresentedImage, pixels: np.ndarray, title: str | None):
     how = {
         "dt": model.network.dt,
         "shown_ms": model.protocol.shown,
@@ -199,6 +212,41 @@ def draw_raster(model: Model, image, label=None):
     }
     if isinstance(model.network, DiehlCook):
         exc, inh = shown.spikes["exc"], shown.spikes["inh"]
+        if model.readout is not None:
+            names = [model.class_name(label) for label in model.readout.classes]
+            how |= {"labels": model.readout.assigned, "classes": names}
+        how["membranes"] = _membranes(model, shown)
         return figures.raster(exc, inh, shown.input_spikes, n_neurons=model.network.n_neurons, **how)
     sizes = {name: population.n for name, population in model.network.populations.items()}
     return figures.network_raster(shown.spikes, shown.input_spikes, sizes, **how)
+
+
+def _membranes(model: Model, shown: PresentedImage) -> list[figures.Membrane]:
+    """How the potentials of the two neurons that fired most went, in the same presentation once more."""
+    network, theta = model.network, model.theta
+    if type(network.excitatory) is not ConductanceLIF or type(network.inhibitory) is not ConductanceLIF:
+        return []
+    first = np.argsort(-shown.counts, kind="stable")[:2]
+    first = first[shown.counts[first] > 0]
+    if not len(first):
+        return []
+    at_rest = replace(  # as every image is met that is read
+        network,
+        excitatory=replace(network.excitatory, v_start=network.excitatory.v_rest),
+        inhibitory=replace(network.inhibitory, v_start=network.inhibitory.v_rest),
+    )
+    found = simulate(
+        at_rest,
+        spikes=tuple(shown.input_spikes.T),
+        n_steps=shown.n_shown + shown.n_blank,
+        weights=model.weights,
+        theta=theta,
+        learn=False,
+        seed=model.seed,
+        record=first,
+    )
+    thresholds = network.excitatory.v_thresh + theta[first]
+    return [
+        figures.Membrane(int(neuron), found.recording["v"][:, k], float(thresholds[k]))
+        for k, neuron in enumerate(first)
+    ]

@@ -155,6 +155,25 @@ def resume_run(
     return training
 
 
+def training_of(
+    folder: RunFolder,
+    *,
+    rule: str | None = None,
+    network: str | None = None,
+    dataset: Dataset | None = None,
+    kernel: str = "compiled",
+) -> Training:
+    """The training of a run at its beginning, to be watched once more; the folder stays as it is.
+
+    Parameters and errors are those of :func:`resume_run`.
+    """
+    config = folder.read_config()
+    rule = _rule_of(config, rule, folder)
+    _check_network(config, network, folder)
+    start = load_model(folder.start_file) if config.start else None
+    return Training(config, dataset or config.load_data(), rule=rule, start=start, kernel=kernel)
+
+
 def _rule_of(config: TrainingConfig, named: str | None, folder: RunFolder) -> LearningRule | None:
     """The rule of a run where it is the user's own, from the file that the user names; None for a built-in one."""
     if not is_file_rule(config.rule):

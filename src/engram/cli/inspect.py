@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -13,11 +13,15 @@ from engram.cli.opening import open_model
 
 def figures(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    animate: Annotated[bool, typer.Option("--animate", help="Also draw how the fields grew, as a GIF: the run is computed once more, for as long as it took.")] = False,
+    rule: Annotated[Optional[str], typer.Option(help="For --animate, of a run whose rule is a file of your own: my_rule.py:MyRule.")] = None,
+    network: Annotated[Optional[str], typer.Option(help="For --animate, of a run whose network is: my_network.py:describe.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the paths as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-) -> None:
+) -> None:  # fmt: skip
     """Draw a run's figures anew: receptive fields, learning curve, norm and theta, raster, confusion matrix."""
     from engram.errors import Interrupted, RunFolderError
+    from engram.growth import animate as grow
     from engram.interrupts import immediate_interrupt
     from engram.run_figures import draw_again
     from engram.run_folder import RunFolder
@@ -29,6 +33,8 @@ def figures(
     try:
         with immediate_interrupt(), told_counts(quiet=quiet or json) as told:
             paths = draw_again(folder, told)
+            if animate:
+                paths.append(grow(folder, rule=rule, network=network, on_progress=told))
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped; the figures drawn so far are whole. Go on with\n  engram figures {run}") from None
     if json:
