@@ -575,7 +575,7 @@ def test_both_classes_document_the_same_parameters():
     for kind in (STDPClassifier, STDPFeatures):
         documented = kind.__doc__[kind.__doc__.index("Parameters") : kind.__doc__.index("Attributes")]
         assert all(name in documented for name in inspect.signature(kind).parameters)
-    shared = set(inspect.signature(STDPClassifier).parameters) - {"scheme", "label_examples"}
+    shared = set(inspect.signature(STDPClassifier).parameters) - {"scheme", "label_examples", "balanced"}
     assert set(inspect.signature(STDPFeatures).parameters) == shared
 
 
@@ -674,14 +674,12 @@ def test_weights_that_are_none_are_told(weights):
 
 def test_estimator_weighs_and_keeps_what_it_was_asked_for(digits, tmp_path):
     X, y = digits.train_images[:60], digits.train_labels[:60] % 2
-    classifier = STDPClassifier(6, epochs=1, class_weight="balanced").fit(X, y, sample_weight=np.where(y == 1, 2, 1))
+    classifier = STDPClassifier(6, epochs=1, balanced=True).fit(X, y, sample_weight=np.where(y == 1, 2, 1))
     assert classifier.model_.readout.balanced
     classifier.save(tmp_path / "model.safetensors")
     loaded = STDPClassifier.load(tmp_path / "model.safetensors")
-    assert loaded.class_weight == "balanced"
+    assert loaded.balanced is True
     assert loaded.model_.readout.balanced
-    with pytest.raises(ConfigError, match="class_weight must be None or 'balanced'"):
-        STDPClassifier(6, class_weight="blanced").fit(X, y)
 
 
 # From a model

@@ -8,6 +8,7 @@ with and without them.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -162,7 +163,7 @@ class EarlyStopping(Callback):
 
     def on_start(self, training: Training | None) -> None:
         """Forget the run before."""
-        self.best, self.looks = -1.0, 0
+        self.best, self.looks = -math.inf, 0  # the first look always counts as a rise
 
     def on_progress(self, progress: Progress, training: Training) -> None:
         """Look whether the accuracy rose."""

@@ -215,7 +215,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "image_shape": model.image_shape,
             "input_gain": config.input_gain,
             "label_examples": config.label_examples,
-            "class_weight": "balanced" if model.readout is not None and model.readout.balanced else None,
+            "balanced": model.readout is not None and model.readout.balanced,
             "order": config.order,
             "integrator": model.network.integrator,
             "dtype": model.network.dtype,
@@ -498,7 +498,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         Factor on pixel values; "auto" gives the training images MNIST's mean ink.
     label_examples : int
         Training images from which the neurons' labels come, at most.
-    class_weight : {"balanced"}, optional
+    balanced : bool
         Whether rare classes count as much as frequent ones when spikes are read, see :class:`engram.readout.Readout`.
     order : {"shuffled", "file"}
         Whether each pass shuffles the images anew, from the seed.
@@ -573,7 +573,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         image_shape: tuple[int, int] | None = None,
         input_gain: float | str = "auto",
         label_examples: int = 10_000,
-        class_weight: str | None = None,
+        balanced: bool = False,
         order: str = "shuffled",
         integrator: str = "exponential_euler",
         dtype: str = "float32",
@@ -596,7 +596,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         self.image_shape = image_shape
         self.input_gain = input_gain
         self.label_examples = label_examples
-        self.class_weight = class_weight
+        self.balanced = balanced
         self.order = order
         self.integrator = integrator
         self.dtype = dtype
@@ -629,7 +629,6 @@ class STDPClassifier(ClassifierMixin, _Network):
             If a parameter cannot be used.
         """
         check_choice("scheme", self.scheme, SCHEMES)
-        self._is_balanced()
         start = self._start_of_fit()
         X, shape, y = self._images_and_classes(X, y, reset=True)
         weights = None if sample_weight is None else check_weights(sample_weight, len(y))
@@ -653,7 +652,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             seed, n_train = training.simulator.seed, len(training.dataset.train_images)
             chosen = images_to_label_from(seed, n_train, self.label_examples)
             of_chosen = None if weights is None else weights[chosen]
-            return fit_readout(counts, labels, codes, sample_weight=of_chosen, balanced=self._is_balanced())
+            return fit_readout(counts, labels, codes, sample_weight=of_chosen, balanced=self.balanced)
 
         self._learn(
             X,
@@ -692,7 +691,6 @@ class STDPClassifier(ClassifierMixin, _Network):
         were made of.
         """
         check_choice("scheme", self.scheme, SCHEMES)
-        self._is_balanced()
         fitted = hasattr(self, "model_")
         if not fitted and classes is None:
             raise DataError("classes must be given on the first call to partial_fit.")
@@ -723,7 +721,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             if before is not None:
                 evidence = before.followed_by(evidence)
             self._evidence = evidence.latest(max(1, self.label_examples // len(codes)))
-            return self._evidence.readout(codes, balanced=self._is_balanced())
+            return self._evidence.readout(codes, balanced=self.balanced)
 
         start = self.model_ if fitted else None
         self._learn(
@@ -825,14 +823,6 @@ class STDPClassifier(ClassifierMixin, _Network):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = True  # of blobs in two dimensions: a picture of two pixels has no shape
         return tags
-
-    def _is_balanced(self) -> bool:
-        if self.class_weight not in (None, "balanced"):
-            raise ConfigError(
-                f"class_weight must be None or 'balanced', got {self.class_weight!r:.100}; give fit a sample_weight for"
-                " weights of one's own."
-            )
-        return self.class_weight == "balanced"
 
     def _classes_of(self, counts: np.ndarray) -> np.ndarray:
         check_choice("scheme", self.scheme, SCHEMES)

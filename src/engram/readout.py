@@ -190,8 +190,8 @@ def check_weights(sample_weight, n_images: int) -> np.ndarray:
         weights = np.full(n_images, float(weights))
     if weights.shape != (n_images,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         raise DataError(
-            f"sample_weight must hold one finite weight of at least 0 for each of {n_images:,} images, not all 0; got"
-            f" an array of shape {weights.shape}."
+            f"sample_weight must hold one finite weight of at least zero for each of {n_images:,} images, not all zero;"
+            f" got an array of shape {weights.shape}."
         )
     return weights
 
