@@ -17,7 +17,7 @@ from engram.model_file import load_model
 from engram.receptive_fields import fields_of, filters_of
 from engram.run_folder import RunFolder
 from engram.runs import training_of
-from engram.training import BLOCK
+from engram.training import BLOCK, Training
 
 FRAMES = 48
 """At most so many pictures, close together in the beginning, when fields change most."""
@@ -62,15 +62,7 @@ def animate(
         raise ConfigError("The run learned from data that are no pictures, so there are no fields to draw.")
     training = training_of(folder, rule=rule, network=network, dataset=dataset, kernel=kernel)
     total = min(training.total, model.examples - training.model().examples)
-    wanted = {0, *(BLOCK * np.rint(np.geomspace(BLOCK, max(total, BLOCK), FRAMES) / BLOCK)).astype(int).tolist()}
-    frames = [(0, _fields(training.model())[0])]
-    training.prepare()
-    while training.examples < total:
-        training.learn_block()
-        if training.examples in wanted or training.examples >= total:
-            frames.append((training.examples, _fields(training.model())[0]))
-        if on_progress is not None:
-            on_progress("learning once more", training.examples, total)
+    frames = frames_of(training, total, on_progress=on_progress)
     _check_same(training.model(), model, folder)
     _, shape = _fields(model)
     labels = model.readout.assigned if model.readout is not None else None
@@ -80,6 +72,37 @@ def animate(
     path = folder.figures / "growing_fields.gif"
     write_atomically(path, content, durable=False)
     return path
+
+
+def frames_of(
+    training: Training, total: int, *, most: int = FRAMES, on_progress: OnProgress | None = None
+) -> list[tuple[int, np.ndarray]]:
+    """Train, and return the fields of the first layer that learns, at most so often, close together in the beginning.
+
+    Parameters
+    ----------
+    training : Training
+        At its beginning.
+    total : int
+        How many images to learn from.
+    most : int, optional
+    on_progress : callable, optional
+
+    Returns
+    -------
+    list of (int, ndarray of shape (n_inputs, n_neurons))
+        As :func:`engram.figures.growing_fields` takes them.
+    """
+    wanted = set((BLOCK * np.rint(np.geomspace(BLOCK, max(total, BLOCK), most - 1) / BLOCK)).astype(int).tolist())
+    frames = [(0, _fields(training.model())[0])]
+    training.prepare()
+    while training.examples < total:
+        training.learn_block()
+        if training.examples in wanted or training.examples >= total:
+            frames.append((training.examples, _fields(training.model())[0]))
+        if on_progress is not None:
+            on_progress("learning once more", training.examples, total)
+    return frames
 
 
 def _fields(model: Model) -> tuple[np.ndarray, tuple[int, int]]:

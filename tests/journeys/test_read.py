@@ -84,7 +84,7 @@ def test_the_figure_names_what_it_shows(seven):
     )  # fmt: skip
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles[0] == "image as shown"
-    assert titles[2].startswith("fields of all 100 neurons, the 10 that fired most in colour")
+    assert titles[2].startswith("fields of all 100 neurons, by label, the 10 that fired most in hot")
     assert f"input: {len(reading.input_spikes):,} spikes" in titles
 
 

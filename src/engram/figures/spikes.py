@@ -281,7 +281,7 @@ def _draw_panels(
         by_label = rows is not None and row > 0
         placed = rows.placed(pairs) if by_label else pairs
         wins = (pairs[:, 0] == winner) & (row == 1) if winner is not None else np.zeros(len(pairs), bool)
-        draw_spikes(axes, placed[~wins], dt, size, colour, thin=row == 0)
+        draw_spikes(axes, placed, dt, size, colour, thin=row == 0)
         if wins.any():
             draw_spikes(axes, placed[wins], dt, size, VERMILLION, thin=False)
         if by_label and row == 1:
