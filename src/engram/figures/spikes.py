@@ -188,9 +188,10 @@ def _checked_spikes(spikes: dict, dt: float, shown_ms: float, blank_ms: float) -
 
 
 def _winner(exc_spikes: np.ndarray, dt: float, shown_ms: float) -> int | None:
-    """The neuron that fired most while the image was shown; of several, the lowest."""
+    """The neuron that fired most while the image was shown; None where several did."""
     fired = exc_spikes[exc_spikes[:, 1] * dt < shown_ms, 0]
-    return int(np.argmax(np.bincount(fired))) if len(fired) else None
+    counts = np.bincount(fired) if len(fired) else np.zeros(0)
+    return int(np.argmax(counts)) if (counts == counts.max(initial=0)).sum() == 1 else None
 
 
 class Membrane(NamedTuple):
