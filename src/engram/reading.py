@@ -200,10 +200,12 @@ def read_digit(
 
 
 def draw_reading(model: Model, reading: DigitReading, folder: str | Path, formats=("png",)) -> list[Path]:
-    """Draw a reading into a folder; return the files."""
+    """Draw a reading into a folder; return the files, which replace none of another network."""
     from engram import figures
 
-    return figures.save(reading_figure(model, reading), Path(folder) / f"read-{reading.path.stem}", formats)
+    drawn_of = model.digest("reading", str(reading.path.resolve()), reading.network)
+    path = Path(folder) / f"read-{reading.path.stem}"
+    return figures.save(reading_figure(model, reading), path, formats, drawn_of=drawn_of)
 
 
 def reading_figure(model: Model, reading: DigitReading):

@@ -21,7 +21,7 @@ from engram.datasets.base import Dataset
 from engram.datasets.recordings import Recordings
 from engram.datasets.scale import PIXELS, ValueRange
 from engram.encoders import auto_input_gain
-from engram.errors import ConfigError, RuleError
+from engram.errors import ConfigError, DataError, RuleError
 from engram.health import Health
 from engram.model import Model
 from engram.networks import DiehlCook, Network
@@ -105,6 +105,16 @@ class TrainingSet:
     class_names: dict[int, str] = field(default_factory=dict)
     train_recordings: Recordings | None = None
 
+    def __post_init__(self):
+        images, labels = self.train_images, self.train_labels
+        if np.ndim(images) != 2:
+            raise DataError(
+                f"Training images must be rows of pixels, of shape (n_images, n_inputs), got {np.shape(images)}; use"
+                " images.reshape(len(images), -1), and image_shape=(height, width)."
+            )
+        if labels is not None and np.shape(labels) != (len(images),):
+            raise DataError(f"Give one label for each of {len(images):,} images, got {np.shape(labels)}.")
+
     @property
     def n_inputs(self) -> int:
         """Pixels per image."""
@@ -187,6 +197,7 @@ class Training:
         learning_rate_at: float | None = None,
         threads: int | None = None,
     ):
+        _check_parts(config, dataset, rule, network)
         if network is not None:
             config = config.replace(network=DESCRIBED_IN_CODE)
         self.config, self.dataset = config, dataset
@@ -268,7 +279,7 @@ class Training:
 
     def learn_block(self) -> Progress:
         """Present the next few images and learn from them; Ctrl-C ends between two, and nothing of them is lost."""
-        begin, layer = time.perf_counter(), self.layer
+        begin, layer, shown = time.perf_counter(), self.layer, self.simulator.presentations
         stop = self._end_of_block()
         chosen = np.array([self._image_at(e) for e in range(self.examples, stop)])
         counts = self._present(self.samples[chosen], self._progress(stop), layer)
@@ -281,7 +292,7 @@ class Training:
         self.examples = stop
         self.spikes_since += int(spikes.sum())
         self.images_since += len(chosen)
-        self.health.update(self.examples, spikes, self.simulator.state)
+        self.health.update(self.examples, spikes, self.simulator.state, self.simulator.presentations - shown)
         report = self._report(layer)
         if self.examples % self._curve_step() == 0 or self.done:
             self._record(report)
@@ -464,6 +475,21 @@ def norm_and_theta(norms: np.ndarray, theta: np.ndarray) -> dict[str, dict[str, 
         for name, values in (("l1_norm", norms), ("theta", theta))
     }
     return {n: {k: v if np.isfinite(v) else None for k, v in pair.items()} for n, pair in pairs.items()}
+
+
+def _check_parts(config, dataset, rule, network) -> None:
+    """Raise ConfigError or DataError where a training is asked for with something else than it is made of."""
+    if not isinstance(config, TrainingConfig):
+        raise ConfigError(f"config must be a TrainingConfig, got {config!r:.100}; use TrainingConfig.from_dict(...).")
+    if not isinstance(dataset, (Dataset, TrainingSet)):
+        raise DataError(
+            f"dataset must be a data set, got {type(dataset).__name__}; use engram.datasets.load(...), or for arrays"
+            " engram.training.TrainingSet(images, labels)."
+        )
+    if rule is not None and not isinstance(rule, LearningRule):
+        raise ConfigError(f"rule must be a learning rule such as Triplet(), got {rule!r:.100}.")
+    if network is not None and not isinstance(network, (Network, DiehlCook)):
+        raise ConfigError(f"network must be a Network, got {network!r:.100}.")
 
 
 def _check_start(start: Model, network: DiehlCook | Network) -> None:

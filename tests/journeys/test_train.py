@@ -320,3 +320,27 @@ def test_the_command_line_answers_before_anything_heavy_is_imported():
     script = f"import sys, engram.cli; print(sorted({heavy} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert shown == "[]\n"
+
+
+def test_too_few_label_images_are_told_before_training(engram, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = engram("train", "--neurons", 4, "--examples", 25, "--label-examples", 1)
+    assert code == 2
+    assert "raise label_examples (1), or train without labels, --no-evaluate" in err
+    assert not (tmp_path / "runs").exists()
+    code, _, err = engram(
+        "train", "--neurons", 4, "--examples", 25, "--label-examples", 4, "--test-examples", 5, "--no-figures"
+    )
+    assert code == 0
+    assert "the 4 training images that label the neurons have none of class" in err
+
+
+def test_runs_that_begin_at_once_get_a_folder_each(tmp_path, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from engram.cli.train import _new_folder
+
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor(16) as pool:
+        folders = list(pool.map(lambda _: _new_folder("digits"), range(64)))
+    assert sorted(int(folder.name.rpartition("-")[2]) for folder in folders) == list(range(1, 65))

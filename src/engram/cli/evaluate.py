@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import out, plain, print_json, progress_bar
+from engram.cli.console import out, plain, print_json, told_counts
 from engram.cli.opening import open_model
 
 
@@ -43,14 +43,7 @@ def evaluate(
     data = told_load(lambda progress: load_for(trained, dataset, progress), quiet=quiet or json)
     if all_images:
         data = all_as_test(trained, data)
-    tasks: dict[str, int] = {}
-    with progress_bar(quiet=quiet or json) as bar:
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done)
-
+    with told_counts(quiet=quiet or json) as tell:
         _, result = evaluate_model(
             trained,
             data,
@@ -58,7 +51,7 @@ def evaluate(
             test_examples=test_examples,
             input_delay=input_delay,
             threads=threads,
-            on_progress=show,
+            on_progress=tell,
         )
     if json:
         print_json(result.to_dict())

@@ -7,25 +7,22 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import accuracies, out, plain, print_json
+from engram.cli.console import accuracies, out, plain, print_json, told_counts
 from engram.cli.opening import open_model
 
 
 def figures(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    source: Annotated[
-        Optional[str],
-        typer.Option(help="The run's source of spikes, where it is a file of your own: my_source.py:MySource."),
-    ] = None,
-    network: Annotated[
-        Optional[str],
-        typer.Option(help="The file that described the network, where parts of it are your own."),
-    ] = None,
+    source: Annotated[Optional[str], typer.Option(help="The run's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
+    animate: Annotated[bool, typer.Option("--animate", help="Also draw how the fields grew, as a GIF: the run is computed once more, for as long as it took.")] = False,
+    rule: Annotated[Optional[str], typer.Option(help="For --animate, of a run whose rule is a file of your own: my_rule.py:MyRule.")] = None,
+    network: Annotated[Optional[str], typer.Option(help="The file that described the network, where it is your own: my_network.py:describe.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the paths as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-) -> None:
+) -> None:  # fmt: skip
     """Draw a run's figures anew: receptive fields, learning curve, norm and theta, raster, confusion matrix."""
     from engram.errors import Interrupted, RunFolderError
+    from engram.growth import animate as grow
     from engram.interrupts import immediate_interrupt
     from engram.run_figures import draw_again
     from engram.run_folder import RunFolder
@@ -35,8 +32,10 @@ def figures(
         raise RunFolderError(f"{run} is not the folder of a run; give one that 'engram train' made.")
     open_model(run, source=source, network=network, quiet=quiet or json)
     try:
-        with immediate_interrupt():
-            paths = draw_again(folder, source=source, parts=network)
+        with immediate_interrupt(), told_counts(quiet=quiet or json) as told:
+            paths = draw_again(folder, told, source=source, parts=network)
+            if animate:
+                paths.append(grow(folder, rule=rule, source=source, network=network, on_progress=told))
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped; the figures drawn so far are whole. Go on with\n  engram figures {run}") from None
     if json:

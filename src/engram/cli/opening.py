@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engram.cli.console import err, plain, progress_bar
+from engram.cli.console import err, plain, told_counts
 
 
 def open_model(path: Path, *, source: str | None = None, network: str | None = None, quiet: bool = False):
@@ -44,11 +44,8 @@ def labelled(model, path: Path, *, quiet: bool = False):
     n_images = min(model.config.get("label_examples", 10_000), len(dataset.train_images))
     if not quiet:
         err.print(f"{plain(path)} has no labels yet; labelling its neurons from {n_images:,} training images first.")
-    with progress_bar(quiet=quiet) as bar:
-        task = bar.add_task("labelling", total=n_images)
-        readout = label_neurons(
-            model.simulator(), dataset, n_images, on_progress=lambda what, done, total: bar.update(task, completed=done)
-        )
+    with told_counts(quiet=quiet) as tell:
+        readout = label_neurons(model.simulator(), dataset, n_images, on_progress=tell)
     return replace(model, readout=readout)
 
 

@@ -17,7 +17,7 @@ from engram.networks.network import Network
 from engram.networks.two_layers import two_layers
 from engram.plasticity.base import LearningRule
 from engram.user_code import is_own, load_from_file, where_raised
-from engram.validation import check_choice, settled
+from engram.validation import check_choice, check_known, settled
 
 DIEHL_COOK = "diehl-cook"
 """The name of the network that a run has by default, :class:`engram.networks.DiehlCook`."""
@@ -123,8 +123,7 @@ def _own_options(name: str, parameters: Mapping[str, inspect.Parameter], options
             raise ConfigError(f"The network {name} asks for {parameter}; let it ask by name for what it needs.")
     known = {n: p.default for n, p in parameters.items() if n not in Wanted.__dataclass_fields__}
     for option in options:
-        if option not in known:
-            raise ConfigError(f"The network {name} has no option {option!r}; it has {', '.join(known) or 'none'}.")
+        check_known(f"The network {name}", option, known)
     for option, default in known.items():
         if option not in options and default is inspect.Parameter.empty:
             raise ConfigError(f"The network {name} needs a value for {option}; give --set network.{option}=VALUE.")

@@ -12,7 +12,7 @@ import numpy as np
 from engram.errors import ConfigError
 from engram.neurons.base import Neuron, check_neuron
 from engram.projections.base import MOST_STEPS, Projection
-from engram.validation import check_choice, check_count, check_finite, check_positive
+from engram.validation import check_choice, check_count, check_finite, check_positive, did_you_mean
 
 _HELD = 1e30
 """A time constant, ms, with which nothing decays in any time that is simulated."""
@@ -314,7 +314,8 @@ class Network:
         chosen = names or tuple(self.named)
         for name in chosen:
             if name not in self.named:
-                raise ConfigError(f"There is no projection {name!r}; there are {', '.join(self.named)}.")
+                near = did_you_mean(name, self.named)
+                raise ConfigError(f"There is no projection {name!r}{near}; there are {', '.join(self.named)}.")
         projections = [replace(p, rule=None) if p.name in chosen else p for p in self.projections]
         reached = {p.after for p in self.projections if p.name in chosen and p.rule is not None}
         populations = {
