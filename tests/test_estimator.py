@@ -245,7 +245,7 @@ def test_images_of_another_shape_are_refused(digits):
         ({"dt": -1.0}, "dt must be positive"),
         ({"epochs": 0}, "epochs must be a whole number of at least 1, got 0."),
         ({"network": {"volume": 3}}, "The network has no option 'volume'"),
-        ({"callbacks": 3}, "'int' object is not iterable"),
+        ({"callbacks": 3}, "callbacks must be a Callback, a function, or a list of these, got 3"),
         ({"callbacks": [3]}, "callbacks must be engram.Callback objects or functions, got 3."),
     ],
 )
@@ -263,7 +263,7 @@ def test_constants_of_the_rule_are_parameters():
     assert changed is classifier
     assert changed.rule == SelfNormalizing(eta=0.01, x_tar=0.3)
     assert classifier.set_params(rule="triplet", rule__eta_post=0.02).rule == Triplet(eta_post=0.02)
-    with pytest.raises(ConfigError, match="Triplet has no constant 'eta'; it has"):
+    with pytest.raises(ConfigError, match=r"Triplet has no constant 'eta'.*; it has"):
         classifier.set_params(rule__eta=0.1)
     assert clone(classifier).rule == classifier.rule
     assert STDPClassifier(rule=None).get_params()["rule"] is None

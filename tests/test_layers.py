@@ -261,7 +261,7 @@ def test_a_user_s_own_parts_are_asked_for_when_a_model_is_loaded(tmp_path):
     "network, message",
     [
         ("three-layers", "network must be one of diehl-cook, two-layers"),
-        ({"kind": "two-layers", "hiden": 5}, "The network two-layers has no option 'hiden'; it has hidden"),
+        ({"kind": "two-layers", "hiden": 5}, "two-layers has no option 'hiden' .did you mean hidden.*; it has hidden"),
         ({"kind": "two-layers", "hidden": 5.5}, "hidden must be a whole number"),
         ({"kind": "two-layers", "hidden": 0}, "size of a population must be a whole number of at least 1"),
         ({"kind": 5}, "network must be one of"),
@@ -330,7 +330,7 @@ def test_classifier_takes_a_network_described_in_code(tmp_path):
     loaded = STDPClassifier.load(tmp_path / "c.safetensors")
     assert np.array_equal(loaded.predict(data.test_images), classifier.predict(data.test_images))
     assert isinstance(loaded.network, Network)
-    with pytest.raises(ConfigError, match="network must be a table, a name or a Network, got 5"):
+    with pytest.raises(ConfigError, match="network must be a table, a name, a DiehlCook or a Network, got 5"):
         STDPClassifier(network=5).fit(data.train_images, data.train_labels)
 
 
