@@ -30,7 +30,7 @@ def test_run_folder_holds_everything(trained_run):
         "summary.json",
     }
     drawn = {path.name for path in (trained_run / "figures").iterdir()}
-    figures = ("receptive_fields", "learning_curve", "weights_and_theta", "raster", "input", "confusion")
+    figures = ("receptive_fields", "learning_curve", "weights_and_theta", "network", "raster", "input", "confusion")
     assert drawn == {f"{name}.{suffix}" for name in figures for suffix in ("png", "svg")}
 
 
@@ -173,7 +173,7 @@ def test_bad_configuration_files_are_told(engram, tmp_path):
     for text, message in {
         "neurons = ": "is not valid TOML",
         "neurons = 'many'": "neurons must be a whole number of at least 1, got 'many'.",
-        "neurones = 5": "There is no option 'neurones'; the options are",
+        "neurones = 5": "A run has no option 'neurones' (did you mean neurons?); it has dataset",
         "dt = inf": "dt must be a finite number, got inf ms.",
         "constants = 5": "constants must be a table, got 5.",
     }.items():
@@ -338,9 +338,9 @@ def test_too_few_label_images_are_told_before_training(engram, tmp_path, monkeyp
 def test_runs_that_begin_at_once_get_a_folder_each(tmp_path, monkeypatch):
     from concurrent.futures import ThreadPoolExecutor
 
-    from engram.cli.train import _new_folder
+    from engram.runs import next_folder
 
     monkeypatch.chdir(tmp_path)
     with ThreadPoolExecutor(16) as pool:
-        folders = list(pool.map(lambda _: _new_folder("digits"), range(64)))
+        folders = list(pool.map(lambda _: next_folder("digits"), range(64)))
     assert sorted(int(folder.name.rpartition("-")[2]) for folder in folders) == list(range(1, 65))

@@ -125,7 +125,7 @@ def test_figures_are_drawn_anew(engram, trained_run, tmp_path):
     shutil.rmtree(folder / "figures")
     code, out, _ = engram("figures", folder)
     assert code == 0
-    assert len(out.splitlines()) == 12
+    assert len(out.splitlines()) == 14
     assert (folder / "figures/confusion.svg").read_bytes() == before
 
 

@@ -238,7 +238,7 @@ def test_fields_of_a_page_are_the_neurons_of_the_figures_in_their_order():
 
     model = load_model("mnist-100")
     scale, arrays = field_arrays(Moment(model, 1), "label", 50)
-    np.testing.assert_array_equal(arrays["neurons"], drawn_neurons(100, model.readout.assigned, 50))
+    np.testing.assert_array_equal(arrays["neurons"], drawn_neurons(model.weights, model.readout.assigned, 50))
     assert np.all(np.diff(arrays["labels"]) >= 0)
     assert scale["limit"] == pytest.approx(common_limit(model.weights))
     expected = np.rint(np.clip(model.weights.T[arrays["neurons"]] / scale["limit"], 0, 1) * 255)
