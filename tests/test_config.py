@@ -1,12 +1,14 @@
 """Configurations as files and from models; what they name is never run."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
-from engram import TrainingConfig, load_model
+from engram import DiehlCook, Protocol, TrainingConfig, Triplet, load_model
 from engram.config import read_options
 from engram.errors import ConfigError
+from engram.neurons import EXCITATORY, ConductanceLIF
 
 TRAP = "raise SystemExit('the file was run')"
 
@@ -88,3 +90,33 @@ def test_another_rule_does_not_take_over_the_constants_of_the_former():
     model.config["constants"] = {"eta": 0.5}
     assert TrainingConfig.from_model(model, rule="triplet").constants == {}
     assert TrainingConfig.from_model(model).constants == {"eta": 0.5}
+
+
+@pytest.mark.parametrize(("images", "passes"), [(60_000, 1), (1_497, 7), (1_000, 10), (400, 10), (26, 10)])
+def test_default_amount_of_training_grows_with_the_data(images, passes):
+    assert TrainingConfig().total_examples(images) == passes * images
+
+
+def test_objects_stand_where_tables_and_names_do():
+    network, protocol, rule = (
+        DiehlCook(n_neurons=50, dt=0.25, w_inh_exc=20.0),
+        Protocol(min_spikes=1),
+        Triplet(eta_post=0.1),
+    )
+    config = TrainingConfig(network=network, protocol=protocol, rule=rule, preset="sharp")
+    assert (config.neurons, config.dt, config.rule) == (50, 0.25, "triplet")
+    assert config.make_network((28, 28)) == network
+    assert config.make_protocol() == protocol
+    assert config.make_rule() == rule
+    assert TrainingConfig.from_dict(config.to_dict()) == config
+
+
+def test_object_and_option_that_disagree_are_told():
+    with pytest.raises(ConfigError, match="neurons is 30, and that of the network is 50; give it once"):
+        TrainingConfig(neurons=30, network=DiehlCook(n_neurons=50))
+    with pytest.raises(ConfigError, match="has its constants already"):
+        TrainingConfig(rule=Triplet(), constants={"eta_post": 0.1})
+
+
+def test_neuron_of_one_changed_constant_is_the_excitatory_one_but_for_it():
+    assert ConductanceLIF(tau_m=50) == replace(EXCITATORY, tau_m=50)

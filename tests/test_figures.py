@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
 
-from engram import figures
+from engram import DiehlCook, Triplet, figures, load_model
+from engram.datasets import load
 from engram.errors import ConfigError, DataError, RunFolderError
 from engram.figures.curves import spread
-from engram.figures.fields import mosaic
+from engram.figures.fields import drawing_order, mosaic
 from engram.figures.style import MAX_INCHES
 
 
@@ -308,7 +309,88 @@ def test_unusable_weight_statistics_are_told_in_one_sentence():
         figures.weights_and_theta([1], [1], [1], [1], [1], target=np.nan)
 
 
+def test_curve_begins_where_its_window_is_full():
+    figure = figures.learning_curve([500, 1000, 1500], [0.1, 0.6, 0.7], window=1000)
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), [np.nan, 60.0, 70.0])
+    short = figures.learning_curve([250, 500], [0.1, 0.3], window=1000).axes[0]
+    np.testing.assert_array_equal(short.lines[0].get_ydata(), [10.0, 30.0])
+    assert short.lines[0].get_linestyle() == ":"
+    assert title(short) == "Running accuracy over all examples so far"
+
+
+def test_test_results_are_marks_at_the_end():
+    axes = figures.learning_curve([1, 2], [0.5, 0.9], test_accuracy={"mean": 0.8, "logistic": 0.95}).axes[0]
+    marks = [line for line in axes.lines if line.get_marker() == "D"]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in marks] == [(1.0, 80.0), (1.0, 95.0)]
+
+
+# -- fields in order, diagrams
+
+
+def test_fields_of_a_class_stand_beside_those_they_resemble():
+    angles = np.array([0.0, 1.2, 0.4, 0.8, 0.2, 1.0, 0.6])
+    weights = np.stack((np.cos(angles), np.sin(angles)))
+    order = drawing_order(weights, np.zeros(7, int))
+    steps = np.abs(np.diff(angles[order]))
+    np.testing.assert_allclose(steps, 0.2)  # each beside its neighbour
+    labels = np.array([1, 0, 1, -1, 0, 1, -1])
+    by_label = labels[drawing_order(weights, labels)]
+    assert by_label.tolist() == [0, 0, 1, 1, 1, -1, -1]
+
+
+@pytest.mark.parametrize("weights", [np.zeros((4, 5)), np.ones((4, 1)), np.ones((4, 5))])
+def test_fields_that_do_not_differ_keep_all_of_them(weights):
+    n = weights.shape[1]
+    assert sorted(drawing_order(weights, np.zeros(n, int))) == list(range(n))
+
+
+def test_diagram_has_a_box_for_each_population_and_an_arrow_for_each_projection():
+    network = DiehlCook(n_inputs=9, n_neurons=4).describe(Triplet())
+    figure = figures.network_diagram(network)
+    (axes,) = figure.axes
+    shown = texts(axes)
+    assert {"input", "exc", "inh", "read out", "9 inputs", "4 neurons\nConductanceLIF"} <= set(shown)
+    assert "input_exc\ndense, learns by triplet" in shown
+    kinds = [type(patch).__name__ for patch in axes.patches]
+    assert (kinds.count("FancyBboxPatch"), kinds.count("FancyArrowPatch")) == (3, 3)
+    assert parts_inside(figure)
+    with pytest.raises(ConfigError, match="network must be a DiehlCook or a Network"):
+        figures.network_diagram("diehl-cook")
+
+
 # -- raster
+
+
+def test_raster_is_sorted_by_label_and_marks_the_winner():
+    spikes = [[0, 10], [2, 20], [2, 30]]
+    membranes = [
+        figures.Membrane(2, np.linspace(-65, -52, 100), -50.0),
+        figures.Membrane(0, np.full(100, -65.0), -48.0),
+    ]
+    figure = figures.raster(
+        spikes, spikes, [], dt=1.0, shown_ms=80.0, blank_ms=20.0, n_inputs=4, n_neurons=3, labels=[1, -1, 0],
+        classes=["cat", "dog"], membranes=membranes,
+    )  # fmt: skip
+    exc, membrane = figure.axes[1], figure.axes[3]
+    assert exc.lines[0].get_xydata().tolist() == [[10, 1], [20, 0], [30, 0]]  # dog stands after cat
+    assert exc.lines[1].get_xydata().tolist() == [[20, 0], [30, 0]]
+    assert [tick.get_text() for tick in exc.get_yticklabels()] == ["cat", "dog", "?"]
+    assert title(exc) == "excitatory: 3 spikes, neuron 2 in orange"
+    assert title(membrane) == "membranes: winner, neuron 2, in orange; runner-up, neuron 0, in blue; thresholds dashed"
+    assert [line.get_ydata()[0] for line in membrane.lines] == [-65.0, -50.0, -65.0, -48.0]
+
+
+def test_membranes_are_those_of_the_presentation_that_was_read():
+    from engram.run_figures import _membranes
+
+    model = load_model("mnist-100")
+    shown = model.simulator().presentation_of(load("digits").test_images[3].astype(np.float32))
+    winner = _membranes(model, shown)[0]
+    assert winner.neuron == np.argmax(shown.counts)
+    steps = shown.spikes["exc"][shown.spikes["exc"][:, 0] == winner.neuron, 1]
+    resets = np.flatnonzero((winner.v[1:] == -65.0) & (winner.v[:-1] > -60.0)) + 1
+    np.testing.assert_array_equal(resets, steps)
+
 
 SPIKES = {
     "exc_spikes": [[3, 40], [5, 90]],
@@ -406,6 +488,11 @@ def test_confusion_tells_each_classs_accuracy():
     axes = figures.confusion([[3, 1, 0], [0, 0, 0], [0, 0, 5]], "abc").axes[0]
     own = axes.child_axes[-1]
     assert [label.get_text() for label in own.get_yticklabels()] == ["75 %", "–", "100 %"]
+
+
+def test_confusion_names_its_scheme():
+    axes = figures.confusion([[3, 1], [0, 4]], "ab", accuracy=7 / 8, scheme="proportion").axes[0]
+    assert title(axes) == "87.5 % of 8 examples correct (proportion)"
 
 
 def test_confusion_has_a_column_for_what_was_not_answered():

@@ -1,6 +1,7 @@
 """What ails a network is found, told, and can stop a run."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,13 +11,14 @@ from engram.cli import main
 from engram.datasets import load
 from engram.errors import HealthError, RuleError
 from engram.files import write_atomically
-from engram.health import ADVICE, SILENT_IMAGES, Health
+from engram.health import ADVICE, FEWEST_JUDGED, SILENT_IMAGES, Health
 from engram.model_file import load_model, save_model
 from engram.networks import DiehlCook, Protocol
 from engram.plasticity import SelfNormalizing, Triplet
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, run_training, start_run
 from engram.training import TrainingSet
+from tiny import CONFIG, finished, tiny_dataset
 
 QUIET = RunOptions(evaluate=False, figures=False)
 RUNAWAY = TrainingConfig(neurons=60, examples=75, integrator="euler", network={"w_inh_exc": 250.0})
@@ -112,7 +114,55 @@ def test_a_resumed_run_goes_on_watching(health, network):
     assert resumed.update(50, spikes(0, 0, 0, 0, 0), state(network))[0].kind == "silence"
 
 
+def test_images_that_are_shown_again_and_again_are_told(health, network):
+    assert health.update(25, spikes(*[20] * 25), state(network), 25 * 5) == []
+    (finding,) = health.update(50, spikes(*[20] * 25), state(network), 25 * 26)
+    assert finding.what == "images had to be shown 26 times until they drew 5 spikes"
+    assert "use more neurons" in finding.advice
+    assert health.serious == []  # a strict run goes on
+
+
+def test_more_than_a_tenth_of_the_neurons_without_a_label_is_told(health):
+    health.note_labels(100, 1, 10)
+    assert health.findings == []
+    health.note_labels(100, 2, 10)
+    (finding,) = health.findings
+    assert finding.what == "2 of 10 neurons never fired for a labelled image, and have no label"
+
+
+@pytest.mark.parametrize(("accuracy", "told"), [(0.10, True), (0.19, True), (0.20, False), (0.95, False)])
+def test_accuracy_hardly_better_than_a_guess_is_told(health, accuracy, told):
+    labels = np.arange(100) % 10
+    health.note_accuracy(100, accuracy, labels)
+    assert [finding.kind for finding in health.findings] == ["accuracy"] * told
+    if told:
+        assert health.findings[0].what.endswith("always answering the most frequent class (10.0 %)")
+
+
+def test_guess_is_the_most_frequent_class(health):
+    health.note_accuracy(100, 0.95, np.arange(114) >= 110)
+    assert "(96.5 %)" in health.findings[0].what
+
+
+def test_accuracy_of_a_handful_of_images_says_nothing(health):
+    health.note_accuracy(100, 0.0, np.arange(FEWEST_JUDGED - 1) % 10)
+    assert health.findings == []
+
+
 # In runs
+
+
+def test_run_that_learned_nothing_says_so_in_its_summary(tmp_path):
+    labels = np.random.default_rng(0).integers(0, 2, 80)
+    images = np.full((80, 9), 200, np.uint8)  # nothing to tell the classes by
+    dataset = replace(tiny_dataset(), test_images=images, test_labels=labels)
+    training = Training(CONFIG, dataset, kernel="reference")
+    folder = RunFolder(tmp_path / "run")
+    start_run(folder, CONFIG, overwrite=False)
+    finished(folder, training, RunOptions(figures=False))
+    kinds = [finding["kind"] for finding in folder.read_summary()["health"]]
+    assert "accuracy" in kinds
+    assert folder.read_summary()["finished"]
 
 
 @pytest.mark.parametrize("rule", ["self_normalizing", "triplet"])

@@ -20,8 +20,9 @@ from engram.neurons import EXCITATORY
 from engram.plasticity import SelfNormalizing, Triplet
 from engram.projections import AllButOwn, Convolution, Dense, Sparse, Uniform
 from engram.receptive_fields import fields_of, filters_of
+from engram.run_figures import draw_again
 from engram.run_folder import RunFolder
-from engram.runs import resume_run, start_run
+from engram.runs import RunOptions, resume_run, start_run
 from engram.simulator import Simulator
 from engram.sources import Learned
 from tiny import CONFIG, QUIET, finished, resumed, tiny_dataset, tiny_run, tiny_training
@@ -250,7 +251,7 @@ def test_a_user_s_own_parts_are_asked_for_when_a_model_is_loaded(tmp_path):
     training = tiny_training(CONFIG.replace(network={}), network=own_network(neuron=Izhikevich(), rule=Tagged()))
     training.learn_block()
     save_model(training.model(), tmp_path / "m.safetensors")
-    with pytest.raises(ModelFileError, match="Izhikevich, which is not engram's own; give the file that it comes from"):
+    with pytest.raises(ModelFileError, match="Izhikevich, which is not engram's own; name the file"):
         load_model(tmp_path / "m.safetensors")
     model = load_model(tmp_path / "m.safetensors", parts=[Izhikevich, Tagged])
     assert model.network.populations["a"].neuron == Izhikevich() and model.rule == Tagged()
@@ -260,7 +261,7 @@ def test_a_user_s_own_parts_are_asked_for_when_a_model_is_loaded(tmp_path):
     "network, message",
     [
         ("three-layers", "network must be one of diehl-cook, two-layers"),
-        ({"kind": "two-layers", "hiden": 5}, "The network two-layers has no option 'hiden'; it has hidden"),
+        ({"kind": "two-layers", "hiden": 5}, "two-layers has no option 'hiden' .did you mean hidden.*; it has hidden"),
         ({"kind": "two-layers", "hidden": 5.5}, "hidden must be a whole number"),
         ({"kind": "two-layers", "hidden": 0}, "size of a population must be a whole number of at least 1"),
         ({"kind": 5}, "network must be one of"),
@@ -329,7 +330,7 @@ def test_classifier_takes_a_network_described_in_code(tmp_path):
     loaded = STDPClassifier.load(tmp_path / "c.safetensors")
     assert np.array_equal(loaded.predict(data.test_images), classifier.predict(data.test_images))
     assert isinstance(loaded.network, Network)
-    with pytest.raises(ConfigError, match="network must be a table, a name or a Network, got 5"):
+    with pytest.raises(ConfigError, match="network must be a table, a name, a DiehlCook or a Network, got 5"):
         STDPClassifier(network=5).fit(data.train_images, data.train_labels)
 
 
@@ -391,3 +392,113 @@ def test_a_network_that_has_learned_is_a_source_of_the_next(stacked, population)
         source.encode(images[0], 6, 1.0, 1.0, np.random.default_rng(0))
     with pytest.raises(ConfigError, match="no population 'mid'; it has low, high"):
         replace(source, population="mid")
+
+
+def test_run_of_two_layers_that_was_stopped_before_its_figures_is_finished(whole, stacked, tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path / "run")
+    start_run(folder, whole.read_config(), overwrite=False)
+
+    def stop(*_args, **_kwargs):
+        raise DataError("stop here")
+
+    with monkeypatch.context() as patch, pytest.raises(DataError, match="stop here"):
+        patch.setattr("engram.run_figures.draw_run", stop)
+        finished(folder, tiny_training(whole.read_config()), RunOptions(checkpoint_examples=25))
+    resumed(folder.path, network=stacked)
+    assert folder.is_finished
+    assert (folder.path / "model.safetensors").read_bytes() == (whole.path / "model.safetensors").read_bytes()
+
+
+OWN = """
+    from dataclasses import dataclass, replace
+    from engram.networks import Network, Population
+    from engram.neurons import ConductanceLIF, EXCITATORY
+    from engram.plasticity import SelfNormalizing
+    from engram.projections import Dense
+
+    @dataclass(frozen=True, kw_only=True)
+    class Mine(ConductanceLIF):
+        pass
+
+    def described(shape):
+        neuron = Mine(**vars(EXCITATORY))
+        return Network(
+            inputs={"image": shape},
+            populations={"a": Population(4, neuron)},
+            projections=[Dense(before="image", after="a", weights=3.0, rule=SelfNormalizing())],
+        )
+"""
+
+
+def test_model_with_parts_of_one_s_own_is_read_where_their_file_is_named(tmp_path):
+    (tmp_path / "own.py").write_text(textwrap.dedent(OWN))
+    network = f"{tmp_path}/own.py:described"
+    folder = tiny_run(tmp_path / "run", config_of(network))
+    with pytest.raises(ModelFileError, match=r"the part own\.py:Mine, which is not engram's own; name the file that"):
+        load_model(folder.path)
+    model = load_model(folder.path, parts=network)
+    assert type(model.network.populations["a"].neuron).__name__ == "Mine"
+    assert draw_again(folder, parts=network)
+
+
+@pytest.mark.parametrize(
+    "body, message",
+    [
+        ("return 1 / 0", r"own\.py:2: ZeroDivisionError: division by zero"),
+        ("raise KeyError('x')", r"own\.py:2: KeyError: 'x'"),
+    ],
+)
+def test_error_in_a_function_that_describes_a_network_names_its_line(tmp_path, body, message):
+    (tmp_path / "own.py").write_text(f"def described(shape):\n    {body}\n")
+    with pytest.raises(ConfigError, match=message):
+        tiny_training(config_of(f"{tmp_path}/own.py:described"))
+
+
+def test_function_that_does_not_ask_by_name_is_told(tmp_path):
+    (tmp_path / "own.py").write_text("def described(*shape):\n    return None\n")
+    with pytest.raises(ConfigError, match=r"asks for \*shape; let it ask by name"):
+        tiny_training(config_of(f"{tmp_path}/own.py:described"))
+
+
+def made(inputs=None, populations=None, projections=()):
+    return Network(
+        inputs={"image": 9} if inputs is None else inputs,
+        populations={"a": Population(4, EXCITATORY)} if populations is None else populations,
+        projections=projections,
+    )
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"populations": [Population(4, EXCITATORY)]}, "populations must be a dict by name"),
+        ({"inputs": [9]}, "inputs must be a dict by name"),
+        ({"populations": {"../../x": Population(4, EXCITATORY)}}, "'../../x' is no name; take letters"),
+        ({"populations": {"a.b": Population(4, EXCITATORY)}}, "'a.b' is no name; take letters"),
+        ({"inputs": {"": 9}}, "'' is no name"),
+        ({"projections": [Dense(before="image", after="a", name="a")]}, "'a' is a projection and something else"),
+        ({"inputs": {"image": 2**20}, "populations": {"a": Population(2**16, EXCITATORY)},
+          "projections": [Dense(before="image", after="a")]}, "image_a has 68,719,476,736 synapses, more than"),
+    ],
+)  # fmt: skip
+def test_networks_that_could_not_be_kept_or_held_are_told_where_they_are_described(given, message):
+    with pytest.raises(ConfigError, match=message):
+        made(**given)
+
+
+def test_population_that_no_memory_holds_is_told():
+    with pytest.raises(ConfigError, match="A population has 16,777,216 neurons at most, got 1,000,000,000"):
+        Population(10**9, EXCITATORY)
+
+
+def test_what_is_told_of_a_layer_is_of_the_weights_from_below():
+    network = Network(
+        inputs={"image": (3, 3)},
+        populations={"a": Population(4, EXCITATORY)},
+        projections=[
+            Dense(before="image", after="a", weights=2.0, rule=SelfNormalizing()),
+            Dense(before="a", after="a", weights=0.25, rule=SelfNormalizing()),
+        ],
+    )
+    training = tiny_training(CONFIG.replace(network={}), network=network)
+    assert training.layer_state()[0].tolist() == [18.0] * 4

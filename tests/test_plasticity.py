@@ -234,7 +234,7 @@ def test_learning_rates_fall_geometrically():
         (lambda: Symmetric(w_min=-0.1), "w_min must be zero or positive"),
         (lambda: Pair(w_min=2.0), "w_max must exceed w_min"),
         (lambda: Triplet(normalization="l3"), "normalization must be one of none, l1, l2"),
-        (lambda: make_rule("triplet", {"eta": 1}), "Triplet has no constant 'eta'; it has w_min"),
+        (lambda: make_rule("triplet", {"eta": 1}), "Triplet has no constant 'eta'.*; it has w_min"),
         (
             lambda: make_rule("triplet", {"eta_pre": "fast"}),
             "eta_pre of Triplet must be a number, got 'fast'",
@@ -247,7 +247,7 @@ def test_impossible_constants_are_told(make, message):
 
 
 def test_unknown_rule_is_told_with_the_known_ones():
-    with pytest.raises(RuleError, match=r"no learning rule 'tripet'; choose one of self_normalizing, triplet"):
+    with pytest.raises(RuleError, match=r"no learning rule 'tripet' \(did you mean triplet\?\); choose one of self"):
         make_rule("tripet")
 
 

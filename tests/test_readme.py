@@ -29,6 +29,6 @@ def test_every_command_shown_exists(capsys):
 
 
 def test_first_command_s_output_names_what_a_run_holds():
-    for name in ("receptive_fields", "learning_curve", "weights_and_theta", "raster", "input", "confusion"):
+    for name in ("receptive_fields", "learning_curve", "weights_and_theta", "network", "raster", "input", "confusion"):
         assert f"figures/{name}.png" in README
     assert "test accuracy on 500 held-out images" in README

@@ -7,14 +7,14 @@ with and without them.
 
 from __future__ import annotations
 
-import html
+import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engram.bars import NotebookBar, bars_on, in_notebook
 from engram.errors import ConfigError
 from engram.validation import check_count, check_finite
 
@@ -41,7 +41,10 @@ class Callback:
         """Some images were learned from; ``training.stop(reason)`` ends the run here."""
 
     def on_count(self, what: str, done: int, total: int) -> None:
-        """Some images were shown with learning off."""
+        """So many images were shown with learning off, or so many figures drawn."""
+
+    def on_wait(self, what: str) -> None:
+        """Something begins that may take more than a second, and of which no steps are told."""
 
     def on_figure(self, paths: list[Path]) -> None:
         """A figure was drawn."""
@@ -64,6 +67,8 @@ class Callbacks(Callback):
             callbacks = ()
         elif isinstance(callbacks, Callback) or callable(callbacks):
             callbacks = (callbacks,)
+        if not isinstance(callbacks, Iterable) or isinstance(callbacks, str):
+            raise ConfigError(f"callbacks must be a Callback, a function, or a list of these, got {callbacks!r:.100}.")
         self.callbacks = [_as_callback(callback) for callback in callbacks]
         self._before = 0
 
@@ -84,6 +89,11 @@ class Callbacks(Callback):
         """Tell all."""
         for callback in self.callbacks:
             callback.on_count(what, done, total)
+
+    def on_wait(self, what: str) -> None:
+        """Tell all."""
+        for callback in self.callbacks:
+            callback.on_wait(what)
 
     def on_figure(self, paths: list[Path]) -> None:
         """Tell all."""
@@ -153,7 +163,7 @@ class EarlyStopping(Callback):
 
     def on_start(self, training: Training | None) -> None:
         """Forget the run before."""
-        self.best, self.looks = -math.inf, 0
+        self.best, self.looks = -math.inf, 0  # the first look always counts as a rise
 
     def on_progress(self, progress: Progress, training: Training) -> None:
         """Look whether the accuracy rose."""
@@ -198,7 +208,9 @@ class Snapshot(Callback):
 
 
 class ProgressBar(Callback):
-    """Shows how far a run is: in a notebook as part of its page, else in the terminal on standard error.
+    """Shows how far a run is: in a notebook as part of its page, else on standard error.
+
+    A terminal has bars; a pipe or the log of a cluster gets a line every few per cent, with the time that is left.
 
     Parameters
     ----------
@@ -210,29 +222,32 @@ class ProgressBar(Callback):
 
     def __init__(self, console=None, *, quiet: bool = False):
         self.console, self.quiet = console, quiet
-        self._context = self._bar = None
+        self._bars = None
         self._tasks: dict[str, int] = {}
 
     def on_start(self, training: Training) -> None:
         """Open the bar."""
         self.close()
         self._tasks = {}
-        self._open()
-        self._tasks["training"] = self._bar.add_task(
-            "training", total=training.total, completed=training.examples, note=""
-        )
+        self._bars = NotebookBar() if in_notebook() and not self.quiet else bars_on(self.console, quiet=self.quiet)
+        self._tasks["training"] = self._bars.add_task("training", training.total, training.examples)
 
     def on_progress(self, progress: Progress, training: Training) -> None:
         """Move the bar."""
-        self._bar.update(self._tasks["training"], completed=progress.examples, note=describe(progress, training))
+        self._bars.update(self._tasks["training"], completed=progress.examples, note=describe(progress, training))
 
     def on_count(self, what: str, done: int, total: int) -> None:
-        """Move the bar of labelling or testing."""
-        if self._bar is None:
+        """Move the bar of labelling, testing or drawing."""
+        if self._bars is None:
             return
         if what not in self._tasks:
-            self._tasks[what] = self._bar.add_task(what, total=total, note="")
-        self._bar.update(self._tasks[what], completed=done)
+            self._tasks[what] = self._bars.add_task(what, total)
+        self._bars.update(self._tasks[what], completed=done)
+
+    def on_wait(self, what: str) -> None:
+        """Say what is waited for."""
+        if self._bars is not None:
+            self._bars.wait(what)
 
     def on_end(self, training: Training) -> None:
         """Close the bar."""
@@ -240,20 +255,13 @@ class ProgressBar(Callback):
 
     def close(self) -> None:
         """Close the bar."""
-        if self._context is not None:
-            self._context.__exit__(None, None, None)
-        self._context = self._bar = None
+        if self._bars is not None:
+            self._bars.close()
+        self._bars = None
 
     def __getstate__(self):
         """A copy starts with no bar open."""
-        return {**self.__dict__, "_context": None, "_bar": None, "_tasks": {}}
-
-    def _open(self) -> None:
-        if in_notebook() and not self.quiet:
-            self._context = NotebookBar()
-        else:
-            self._context = terminal_bar("{task.fields[note]}", console=self.console, quiet=self.quiet)
-        self._bar = self._context.__enter__()
+        return {**self.__dict__, "_bars": None, "_tasks": {}}
 
 
 def describe(progress: Progress, training: Training) -> str:
@@ -264,90 +272,6 @@ def describe(progress: Progress, training: Training) -> str:
     parts.append(f"L1 norm {progress.l1_norm_mean:.1f} ± {progress.l1_norm_sd:.1f}")
     parts += [f"[bold red]{kind}[/]" for kind in progress.health]
     return ", ".join(parts)
-
-
-@contextmanager
-def terminal_bar(*columns: str, console=None, quiet: bool = False) -> Iterator:
-    """A :class:`rich.progress.Progress` with further columns of text; nothing is shown where quiet."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        *(TextColumn(column) for column in columns),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console or Console(stderr=True, highlight=False, soft_wrap=True),
-        disable=quiet,
-        transient=False,
-    ) as progress:
-        yield progress
-
-
-class NotebookBar:
-    """The part of :class:`rich.progress.Progress` that is used here, as HTML: rich itself would need ipywidgets."""
-
-    def __init__(self):
-        self._tasks: list[dict] = []
-        self._display = None
-
-    def __enter__(self):
-        from IPython.display import HTML, display
-
-        self._display = display(HTML(""), display_id=True)
-        return self
-
-    def __exit__(self, *_):
-        self._show()
-
-    def add_task(self, description: str, total: int, completed: int = 0, note: str = "") -> int:
-        """Begin a task; return its number."""
-        self._tasks.append({"description": description, "total": total, "completed": completed, "note": note})
-        return len(self._tasks) - 1
-
-    def update(self, number: int, **fields) -> None:
-        """Change what is known of a task."""
-        task = self._tasks[number]
-        share = task["completed"] * 100 // max(task["total"], 1)
-        task |= fields
-        if "note" in fields or task["completed"] * 100 // max(task["total"], 1) > share:
-            self._show()
-
-    def clear(self) -> None:
-        """Leave nothing on the page."""
-        self._tasks = []
-        self._show()
-
-    def _show(self) -> None:
-        from IPython.display import HTML
-
-        self._display.update(HTML("".join(map(_task_html, self._tasks))))
-
-
-def _task_html(task: dict) -> str:
-    note = html.escape(task["note"]).replace("[bold red]", "<b style='color:#c00'>").replace("[/]", "</b>")
-    return (
-        f"<div><span style='display:inline-block;width:6em'>{html.escape(task['description'])}</span>"
-        f"<progress value='{task['completed']}' max='{task['total']}' style='width:16em'></progress>"
-        f" {task['completed']:,} / {task['total']:,} &nbsp; {note}</div>"
-    )
-
-
-def in_notebook() -> bool:
-    """Whether output goes to the page of a notebook."""
-    try:
-        return type(get_ipython()).__name__ == "ZMQInteractiveShell"
-    except NameError:
-        return False
 
 
 class _Function(Callback):
@@ -365,4 +289,14 @@ def _as_callback(callback: Callback | Callable) -> Callback:
         return callback
     if not callable(callback) or isinstance(callback, type):
         raise ConfigError(f"callbacks must be engram.Callback objects or functions, got {callback!r}.")
+    try:
+        inspect.signature(callback).bind(None, None)
+    except TypeError:
+        name = getattr(callback, "__name__", repr(callback))
+        raise ConfigError(
+            f"A callback function is called with two arguments, (progress, training); {name} takes"
+            f" {inspect.signature(callback)}."
+        ) from None
+    except ValueError:
+        pass  # written in C: Python does not know what it takes
     return _Function(callback)

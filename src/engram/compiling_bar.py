@@ -87,7 +87,6 @@ class _OnPage:
         from engram.callbacks import NotebookBar
 
         self._bar = NotebookBar()
-        self._bar.__enter__()
         self._bar.add_task(_WHAT, total=total)
 
     def update(self, done: int, label: str) -> None:

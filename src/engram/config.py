@@ -16,19 +16,31 @@ from engram.files import read_regular
 from engram.networks import DiehlCook, Network, Protocol
 from engram.networks.catalogue import DESCRIBED_IN_CODE, DIEHL_COOK, Wanted, check_name, describe_network
 from engram.neurons import ConductanceLIF
+from engram.objects import without_objects
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import make_rule
 from engram.presets import PRESETS, preset_of
 from engram.sources.base import Source
 from engram.sources.registry import build_source, source_class
 from engram.user_code import is_own, kind_of
-from engram.validation import PARAMETERS, check_choice, check_presentation, plain_number, settled, settled_fields
+from engram.validation import (
+    PARAMETERS,
+    check_choice,
+    check_known,
+    check_presentation,
+    plain_number,
+    settled,
+    settled_fields,
+)
 
 if TYPE_CHECKING:
     from engram.model import Model
 
 IMAGES_BY_DEFAULT = 10_000
-"""Without a number of passes or images, a run makes as many whole passes as show about this many images."""
+"""Without a number of passes or images, a run makes as many whole passes as show about this many images, ..."""
+
+PASSES_AT_MOST = 10
+"""... but no more passes than this over few: they would make a run long, and its neurons know the images by heart."""
 
 _MAX_CONFIG_BYTES = 1 << 20
 
@@ -43,8 +55,8 @@ class TrainingConfig:
         A dataset's name, or the path of a folder or file; see :func:`engram.datasets.load`.
     data : dict
         Options of the dataset, see :class:`engram.datasets.Options`.
-    rule : str
-        A learning rule's name, or ``file.py:Class`` for one's own.
+    rule : str or LearningRule
+        A learning rule's name, or ``file.py:Class`` for one's own; or a rule that comes with engram.
     preset : {"paper", "sharp", "events", "conv"}
         The constants that everything below has where it is not given; see :mod:`engram.presets`. By default that of
         the network.
@@ -58,7 +70,7 @@ class TrainingConfig:
     neurons : int
         Excitatory neurons.
     epochs : int, optional
-        Passes over the training images.
+        Passes over the training images; by default as many as show about 10,000 images, at most ten.
     examples : int, optional
         Training images to present, instead of whole passes.
     order : {"shuffled", "file"}
@@ -76,15 +88,16 @@ class TrainingConfig:
         Training images from which the neurons' labels come, at most.
     test_examples : int, optional
         Test images to evaluate on; all by default.
-    network : dict or str
+    network : dict, str or DiehlCook
         Further fields of :class:`engram.networks.DiehlCook`; the neurons' parameters as tables in it, such as
         ``{"excitatory": {"tau_m": 1000.0}}``. Or another network, its name or ``file.py:function``
-        (:mod:`engram.networks.catalogue`), as text or, with options of its own, as ``{"kind": NAME, ...}``.
+        (:mod:`engram.networks.catalogue`), as text or, with options of its own, as ``{"kind": NAME, ...}``. A
+        :class:`~engram.DiehlCook` has all of them, its number of neurons and time step too.
     layers : {"together", "in_turn"}
         Whether all layers of a network learn at once, or each as long as the run lasts, the first first, while the
         layers below it stay as they are.
-    protocol : dict
-        Further fields of :class:`engram.networks.Protocol`.
+    protocol : dict or Protocol
+        Further fields of :class:`engram.networks.Protocol`, or all of them.
     start : str, optional
         The model that learning goes on from: a run folder, a model file, or a shipped model's name.
 
@@ -97,10 +110,13 @@ class TrainingConfig:
     >>> from engram.config import TrainingConfig
     >>> TrainingConfig(neurons=100, constants={"eta": 0.01}).make_rule().eta
     0.01
+    >>> from engram import DiehlCook, SelfNormalizing
+    >>> TrainingConfig(rule=SelfNormalizing(eta=0.01), network=DiehlCook(n_neurons=100, w_inh_exc=20.0)).neurons
+    100
     """
 
     dataset: str = "digits"
-    rule: str = "self_normalizing"
+    rule: str | LearningRule = "self_normalizing"
     preset: str = ""
     constants: dict = field(default_factory=dict)
     neurons: int = 400
@@ -114,9 +130,9 @@ class TrainingConfig:
     input_gain: float | str = "auto"
     label_examples: int = 10_000
     test_examples: int | None = None
-    network: dict | str = field(default_factory=dict)
+    network: dict | str | DiehlCook = field(default_factory=dict)
     layers: str = "together"
-    protocol: dict = field(default_factory=dict)
+    protocol: dict | Protocol = field(default_factory=dict)
     data: dict = field(default_factory=dict)
     start: str | None = None
     source: str | dict = ""
@@ -132,7 +148,9 @@ class TrainingConfig:
             name, constants = _source_in(self.source)
             object.__setattr__(self, "source", name)
             object.__setattr__(self, "source_constants", {**constants, **self.source_constants})
-        for name, value in _settled_options({f.name: getattr(self, f.name) for f in fields(self)}).items():
+        options = {f.name: getattr(self, f.name) for f in fields(self)}
+        options = without_objects(options, {f.name: f.default for f in fields(self)})
+        for name, value in _settled_options(options).items():
             object.__setattr__(self, name, value)
         if self.epochs is not None and self.examples is not None:
             raise ConfigError(f"Give epochs or examples, not both (epochs={self.epochs}, examples={self.examples}).")
@@ -209,7 +227,7 @@ class TrainingConfig:
         """How many images a run presents, given how many the training set holds."""
         if self.examples is not None:
             return self.examples
-        return n_train * (self.epochs or max(1, round(IMAGES_BY_DEFAULT / n_train)))
+        return n_train * (self.epochs or min(PASSES_AT_MOST, max(1, round(IMAGES_BY_DEFAULT / n_train))))
 
     def to_dict(self) -> dict:
         """The options that are set, as JSON and TOML can hold them."""
@@ -220,8 +238,7 @@ class TrainingConfig:
         """The configuration with these options; unknown ones and wrong types are errors."""
         known = [field.name for field in fields(cls)]
         for name in options:
-            if name not in known:
-                raise ConfigError(f"There is no option {name!r}; the options are {', '.join(known)}.")
+            check_known("A run", name, known)
         return cls(**options)
 
     @classmethod
@@ -432,8 +449,7 @@ def _build(kind, name: str, options: dict, **fixed):
     defaults = {field.name: field.default for field in fields(kind) if field.name not in fixed}
     options = dict(options)
     for option, value in options.items():
-        if option not in defaults:
-            raise ConfigError(f"The {name} has no option {option!r}; it has {', '.join(defaults)}.")
+        check_known(f"The {name}", option, defaults)
         if isinstance(defaults[option], ConductanceLIF):
             options[option] = _changed_neuron(defaults[option], f"{name}.{option}", value)
         elif isinstance(value, Mapping):
@@ -444,6 +460,8 @@ def _build(kind, name: str, options: dict, **fixed):
 def _changed_neuron(neuron: ConductanceLIF, name: str, options) -> ConductanceLIF:
     """A neuron with options from a file."""
     known = [field.name for field in fields(neuron)]
-    if not isinstance(options, Mapping) or not set(options) <= set(known):
+    if not isinstance(options, Mapping):
         raise ConfigError(f"{name} must be a table of {', '.join(known)}; got {options!r}.")
+    for option in options:
+        check_known(name, option, known)
     return replace(neuron, **options)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import logging
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -37,18 +39,19 @@ from engram.datasets.scale import (
 from engram.datasets.shapes import as_rows, square_side
 from engram.encoders import auto_input_gain
 from engram.errors import ConfigError, DataError, DataWarning, EngramError, ModelFileError
-from engram.evaluation import count_images, label_spikes
+from engram.evaluation import check_label_images, count_images, images_to_label_from, label_spikes
 from engram.health import HealthWarning
 from engram.kernels.progress import shown_if
 from engram.model import Model
 from engram.model_file import model_from, read_model_file, save_model
-from engram.networks import Network
+from engram.nested import PARTS, part_params, with_part_params
+from engram.networks import DiehlCook, Network, Protocol
 from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.plasticity.base import LearningRule, check_rule
 from engram.plasticity.records import recorded_name
 from engram.plasticity.registry import RULES, build_rule, make_rule
 from engram.presets import PRESETS, preset_of
-from engram.readout import SCHEMES, Readout, fit_readout
+from engram.readout import SCHEMES, Readout, RunningAccuracy, check_weights, fit_readout
 from engram.sources import SOURCES, Source, make_source
 from engram.sources.base import check_source
 from engram.sources.records import recorded_name as recorded_source
@@ -56,27 +59,28 @@ from engram.sources.registry import build_source
 from engram.training import Training, TrainingSet
 from engram.validation import check_choice, check_count
 
+_LOG = logging.getLogger("engram")
 _LARGEST_LABEL = 2**62
 _MOST_INK = 3.0  # times the ink of the first batch; single images of MNIST reach 2.7 times the mean
 
 
 class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """What both estimators share: parameters of the rule, images of any scale and shape, learning, counting, files."""
+    """What both estimators share: parameters of their parts, images of any scale, learning, counting, files."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters, those of the learning rule as ``rule__NAME``, those of the source as ``source__NAME``.
+        """The parameters; those of the learning rule as ``rule__NAME``, of source, network and protocol likewise.
 
         Parameters
         ----------
         deep : bool
-            Whether to include the rule's and the source's.
+            Whether to include those of the parts: ``rule__eta``, ``source__order``, ``network__theta_plus``,
+            ``network__excitatory__tau_m``, ``protocol__min_spikes``.
         """
         params = super().get_params(deep=deep)
-        for name, make in (("rule", self._make_rule), ("source", self._make_source)) if deep else ():
-            try:
-                params |= {f"{name}__{constant}": value for constant, value in _constants(make()).items()}
-            except EngramError:
-                continue
+        if deep:
+            for found in (self._rule_params, self._source_params, self._part_params):
+                with contextlib.suppress(EngramError):  # what cannot be used is told when fitting
+                    params |= found()
         return params
 
     def set_params(self, **params) -> Self:
@@ -86,19 +90,24 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         Raises
         ------
         ConfigError
-            If the rule or source has no such constant, or the value cannot be used.
+            If rule, source, network or protocol has no such constant, or the value cannot be used.
         """
-        changes = {
-            part: {name.removeprefix(part): params.pop(name) for name in list(params) if name.startswith(part)}
-            for part in ("rule__", "source__")
-        }
+        changes = {part: {} for part in PARTS}
+        for name in [name for name in params if name.partition("__")[0] in PARTS and "__" in name]:
+            part, _, inner = name.partition("__")
+            changes[part][inner] = params.pop(name)
+        constants = {name[6:]: params.pop(name) for name in list(params) if name.startswith("rule__")}
+        of_source = {name[8:]: params.pop(name) for name in list(params) if name.startswith("source__")}
         super().set_params(**params)
-        if changes["rule__"]:
+        if constants:
             rule = self._make_rule()
-            self.rule = build_rule(type(rule), {**_constants(rule), **changes["rule__"]})
-        if changes["source__"]:
+            self.rule = build_rule(type(rule), {**_constants(rule), **constants})
+        if of_source:
             source = self._make_source()
-            self.source = build_source(type(source), {**_constants(source), **changes["source__"]})
+            self.source = build_source(type(source), {**_constants(source), **of_source})
+        for part, changed in changes.items():
+            if changed:
+                setattr(self, part, with_part_params(part, getattr(self, part), changed))
         return self
 
     def transform(self, X) -> np.ndarray:
@@ -173,9 +182,27 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             If there is no model, or it is damaged, of another version, or lacks what the estimator needs.
         """
         tensors, metadata, name = read_model_file(path)
-        model = model_from(tensors, metadata, name, rule=rule, source=source)
+        return cls.from_model(model_from(tensors, metadata, name, rule=rule, source=source), tensors, name=name)
+
+    @classmethod
+    def from_model(cls, model: Model, tensors: dict[str, np.ndarray] | None = None, *, name: str = "the model") -> Self:
+        """A fitted estimator from a trained network, see :meth:`engram.Model.to_estimator`.
+
+        Parameters
+        ----------
+        model : Model
+        tensors : dict of str to ndarray, optional
+            What its file holds besides.
+        name : str, optional
+            What errors call it.
+
+        Raises
+        ------
+        ModelFileError
+            If it lacks what the estimator needs, such as labels.
+        """
         try:
-            return cls._loaded(model, tensors)
+            return cls._loaded(model, tensors or {})
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             if isinstance(error, ModelFileError):
                 raise
@@ -219,6 +246,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "image_shape": model.image_shape,
             "input_gain": config.input_gain,
             "label_examples": config.label_examples,
+            "balanced": model.readout is not None and model.readout.balanced,
             "order": config.order,
             "integrator": model.network.integrator,
             "dtype": model.network.dtype,
@@ -247,6 +275,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     def _images(self, X, *, reset: bool):
         """Images as they are in rows, and their shape where it is known."""
         shape = None
+        if getattr(X, "ndim", 0) > 4:
+            raise DataError(f"X must hold one image a row, of up to three dimensions, got an array of shape {X.shape}.")
         if getattr(X, "ndim", None) in (3, 4) or (isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) in (2, 3)):
             X, shape = as_rows(X, name="X")
         X = validate_data(self, X, reset=reset)
@@ -321,6 +351,18 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         """Images on the scale 0-255; what lies outside the value range is clipped."""
         return to_pixels(X, self.value_range_)
 
+    def _rule_params(self) -> dict[str, Any]:
+        rule = self._make_rule()
+        return {f"rule__{name}": value for name, value in _constants(rule).items()}
+
+    def _source_params(self) -> dict[str, Any]:
+        return {f"source__{name}": value for name, value in _constants(self._make_source()).items()}
+
+    def _part_params(self) -> dict[str, Any]:
+        options = {name: _plain(getattr(self, name)) for name in ("preset", "dt", "integrator", "dtype")}
+        options |= {"network": _network_option(self.network), "protocol": self.protocol or {}}
+        return part_params(TrainingConfig(neurons=_plain(self.n_neurons), **options))
+
     def _make_rule(self) -> LearningRule:
         """The learning rule that the parameter stands for."""
         rule = self.rule
@@ -386,7 +428,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "label_examples": getattr(self, "label_examples", 10_000),
             "network": _network_option(self.network),
             "layers": self.layers,
-            "protocol": dict(self.protocol or {}),
+            "protocol": self.protocol or {},
         }
         return TrainingConfig(**{name: _plain(value) for name, value in (options | fixed).items()})
 
@@ -421,6 +463,11 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         )
         if online and codes is not None and getattr(self, "_running", None) is not None and start is not None:
             training.running = self._running
+        if label is not None and not online:
+            check_label_images(training)
+        if not online and self.epochs is None:
+            passes = training.total // max(1, len(training.layers)) // len(pixels)
+            _LOG.info("fit makes %d passes over %s images; epochs=... for more or fewer", passes, f"{len(pixels):,}")
         callbacks = Callbacks([*_as_list(self.callbacks), *([ProgressBar()] if self.verbose else [])])
         try:
             with shown_if(bool(self.verbose)):
@@ -431,6 +478,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             model = training.model()
             if label is not None:
                 model = replace(model, readout=label(training, callbacks))
+                if not online:
+                    self._note_answers(training, model.readout)
         finally:
             callbacks.on_end(training)
         self._progress = learning_rate_at if online else min(1.0, training.examples / training.total)
@@ -444,6 +493,12 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         for finding in training.health.findings:
             warnings.warn(f"{finding}.", HealthWarning, stacklevel=3)
 
+    def _note_answers(self, training: Training, readout: Readout) -> None:
+        """Tell the health what came of learning, as far as it shows without test images."""
+        training.health.note_labels(training.examples, readout.unassigned_neurons, len(readout.assigned))
+        if len(training.running.hits) == RunningAccuracy.WINDOW:
+            training.health.note_accuracy(training.examples, training.running.value, training.dataset.train_labels)
+
     def _counts(self, X) -> np.ndarray:
         check_is_fitted(self)
         X, _ = self._images(X, reset=False)
@@ -455,13 +510,13 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return self.model_ if self.warm_start and hasattr(self, "model_") else None
 
 
-def _network_option(network) -> dict | str:
+def _network_option(network) -> dict | str | DiehlCook:
     """What a configuration has for the parameter `network`."""
     if isinstance(network, Network):
         return DESCRIBED_IN_CODE
-    if network is None or isinstance(network, (str, Mapping)):
+    if network is None or isinstance(network, (str, Mapping, DiehlCook)):
         return network or {}
-    raise ConfigError(f"network must be a table, a name or a Network, got {network!r:.100}.")
+    raise ConfigError(f"network must be a table, a name, a DiehlCook or a Network, got {network!r:.100}.")
 
 
 class STDPClassifier(ClassifierMixin, _Network):
@@ -476,7 +531,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         Excitatory neurons.
     rule : LearningRule or str
         A rule, a rule's name, or ``file.py:Class`` for one's own. Its constants are parameters of the estimator as
-        ``rule__eta`` and so on.
+        ``rule__eta`` and so on; so are ``network__theta_plus`` and ``protocol__min_spikes``.
     source : Source or str, optional
         What makes spikes of images: a source, a source's name, or ``file.py:Class`` for one's own; see
         :mod:`engram.sources`. Its constants are parameters of the estimator as ``source__order`` and so on, and its
@@ -485,7 +540,8 @@ class STDPClassifier(ClassifierMixin, _Network):
         The constants of network and protocol, and of a rule given by its name, and the source where none is given; see
         :mod:`engram.presets`. By default that of the network.
     epochs : int, optional
-        Passes over the images; by default as many whole passes as show about 10,000 images.
+        Passes over the images; by default as many whole passes as show about 10,000 images, at most ten. How many it
+        comes to is told to the log ``engram``, and by `verbose`.
     dt : float
         Time step, ms.
     scheme : {"proportion", "mean", "logistic"}, optional
@@ -502,17 +558,19 @@ class STDPClassifier(ClassifierMixin, _Network):
         for other sources.
     label_examples : int
         Training images from which the neurons' labels come, at most.
+    balanced : bool
+        Whether rare classes count as much as frequent ones when spikes are read, see :class:`engram.readout.Readout`.
     order : {"shuffled", "file"}
         Whether each pass shuffles the images anew, from the seed.
     integrator, dtype : str
         See :class:`engram.networks.DiehlCook`.
-    network : dict, str or Network, optional
-        Further fields of :class:`engram.networks.DiehlCook`; or another network: its name or ``file.py:function``,
-        with options of its own as ``{"kind": NAME, ...}``, or the description itself.
+    network : dict, DiehlCook, str or Network, optional
+        Further fields of :class:`engram.networks.DiehlCook`, or one that has them all; or another network: its name or
+        ``file.py:function``, with options of its own as ``{"kind": NAME, ...}``, or the description itself.
     layers : {"together", "in_turn"}
         Whether the layers of a network learn at once, or one after another, each for so many epochs.
-    protocol : dict, optional
-        Further fields of :class:`engram.networks.Protocol`.
+    protocol : dict or Protocol, optional
+        Further fields of :class:`engram.networks.Protocol`, or one that has them all.
     random_state : int, RandomState instance or None
         The seed from which everything random is drawn. None draws a new one for each fit.
     threads : int, optional
@@ -576,12 +634,13 @@ class STDPClassifier(ClassifierMixin, _Network):
         image_shape: tuple[int, int] | None = None,
         input_gain: float | str = "auto",
         label_examples: int = 10_000,
+        balanced: bool = False,
         order: str = "shuffled",
         integrator: str = "exponential_euler",
         dtype: str = "float32",
-        network: dict | str | Network | None = None,
+        network: dict | str | DiehlCook | Network | None = None,
         layers: str = "together",
-        protocol: dict | None = None,
+        protocol: dict | Protocol | None = None,
         random_state=0,
         threads: int | None = None,
         warm_start: bool = False,
@@ -599,6 +658,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         self.image_shape = image_shape
         self.input_gain = input_gain
         self.label_examples = label_examples
+        self.balanced = balanced
         self.order = order
         self.integrator = integrator
         self.dtype = dtype
@@ -611,7 +671,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         self.callbacks = callbacks
         self.verbose = verbose
 
-    def fit(self, X, y) -> Self:
+    def fit(self, X, y, sample_weight=None) -> Self:
         """Learn from images, then label the neurons.
 
         Parameters
@@ -619,6 +679,9 @@ class STDPClassifier(ClassifierMixin, _Network):
         X : array-like of shape (n_images, n_features) or (n_images, height, width)
         y : array-like of shape (n_images,)
             Classes, of any type.
+        sample_weight : array-like of shape (n_images,), optional
+            How much each image counts for the neurons' labels. The network learns from all of them alike: it knows no
+            classes.
 
         Raises
         ------
@@ -630,6 +693,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         self._scheme()
         start = self._start_of_fit()
         X, shape, y = self._images_and_classes(X, y, reset=True)
+        weights = None if sample_weight is None else check_weights(sample_weight, len(y))
         classes = np.unique(y)
         if len(classes) < 2:
             raise DataError(f"A classifier needs images of two classes or more, got one class, {classes[0]}.")
@@ -646,7 +710,11 @@ class STDPClassifier(ClassifierMixin, _Network):
                 on_progress=callbacks.on_count,
             )
             self._evidence = _Evidence.of(counts, labels)
-            return fit_readout(counts, labels, codes)
+            callbacks.on_wait("learning what the neurons' spikes mean")
+            seed, n_train = training.simulator.seed, len(training.dataset.train_images)
+            chosen = images_to_label_from(seed, n_train, self.label_examples)
+            of_chosen = None if weights is None else weights[chosen]
+            return fit_readout(counts, labels, codes, sample_weight=of_chosen, balanced=self.balanced)
 
         self._learn(
             X,
@@ -715,7 +783,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             if before is not None:
                 evidence = before.followed_by(evidence)
             self._evidence = evidence.latest(max(1, self.label_examples // len(codes)))
-            return self._evidence.readout(codes)
+            return self._evidence.readout(codes, balanced=self.balanced)
 
         start = self.model_ if fitted else None
         self._learn(
@@ -925,9 +993,9 @@ protocol, random_state, threads, warm_start, callbacks, verbose
         order: str = "shuffled",
         integrator: str = "exponential_euler",
         dtype: str = "float32",
-        network: dict | str | Network | None = None,
+        network: dict | str | DiehlCook | Network | None = None,
         layers: str = "together",
-        protocol: dict | None = None,
+        protocol: dict | Protocol | None = None,
         random_state=0,
         threads: int | None = None,
         warm_start: bool = False,
@@ -1015,9 +1083,9 @@ class _Evidence:
         kept = np.sort(np.concatenate(kept))
         return _Evidence(self.counts[kept], self.labels[kept])
 
-    def readout(self, codes: np.ndarray) -> Readout:
+    def readout(self, codes: np.ndarray, *, balanced: bool) -> Readout:
         """What the spikes mean."""
-        return fit_readout(self.counts.toarray(), self.labels, codes)
+        return fit_readout(self.counts.toarray(), self.labels, codes, balanced=balanced)
 
     def to_tensors(self) -> dict[str, np.ndarray]:
         """As a model file holds it."""
@@ -1073,9 +1141,7 @@ def _warn(message: str) -> None:
 
 
 def _as_list(callbacks) -> list:
-    if callbacks is None:
-        return []
-    return [callbacks] if isinstance(callbacks, Callback) or callable(callbacks) else list(callbacks)
+    return Callbacks(callbacks).callbacks
 
 
 def _plain(value):

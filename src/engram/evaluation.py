@@ -18,7 +18,7 @@ from engram.randomness import Stream
 from engram.readout import SCHEMES, Readout, fit_readout
 from engram.samples import samples_of
 from engram.simulator import Simulator
-from engram.training import TrainingSet
+from engram.training import Training, TrainingSet
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is being counted, images done and images in all."""
@@ -86,6 +86,7 @@ def label_neurons(
     *,
     threads: int | None = None,
     on_progress: OnProgress | None = None,
+    on_wait: Callable[[str], None] | None = None,
 ) -> Readout:
     """Learn what a network's spikes mean, from training images alone, shown with learning off.
 
@@ -97,9 +98,13 @@ def label_neurons(
         How many, drawn from the training images by the network's seed; all, if there are no more.
     threads : int, optional
         As many as there are processors by default; the result does not depend on it.
-    on_progress : callable, optional
+    on_progress, on_wait : callable, optional
+        The latter is told what is done once all are shown.
     """
-    return fit_readout(*label_spikes(simulator, dataset, n_images, threads=threads, on_progress=on_progress))
+    counts, labels = label_spikes(simulator, dataset, n_images, threads=threads, on_progress=on_progress)
+    if on_wait is not None:
+        on_wait("learning what the neurons' spikes mean")
+    return fit_readout(counts, labels)
 
 
 def label_spikes(
@@ -111,12 +116,28 @@ def label_spikes(
     on_progress: OnProgress | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What :func:`label_neurons` goes by: the spike counts of those training images, and their labels."""
-    n_train = len(dataset.train_images)
-    order = randomness.generator(simulator.seed, Stream.LABELS).permutation(n_train)
-    chosen = np.sort(order[:n_images])
+    chosen = images_to_label_from(simulator.seed, len(dataset.train_images), n_images)
     images = samples_of(dataset, simulator.source)[chosen]
     counts, _ = count_images(simulator, images, "labelling", threads, on_progress)
     return counts, dataset.train_labels[chosen]
+
+
+def images_to_label_from(seed: int, n_train: int, n_images: int) -> np.ndarray:
+    """Which training images the labels come from, in ascending order; shape (min(n_images, n_train),)."""
+    return np.sort(randomness.generator(seed, Stream.LABELS).permutation(n_train)[:n_images])
+
+
+def check_label_images(training: Training) -> None:
+    """Raise ConfigError where the neurons cannot be labelled in the end, before anything is learned."""
+    labels, config = training.dataset.train_labels, training.config
+    chosen = images_to_label_from(config.seed, len(labels), config.label_examples)
+    found = len(np.unique(labels[chosen]))
+    if found < 2:
+        raise ConfigError(
+            f"Labels for the neurons need images of two classes or more, and the {len(chosen):,} chosen of"
+            f" {len(labels):,} training images are of {found}; raise label_examples ({config.label_examples:,}), or"
+            " train without labels, --no-evaluate."
+        )
 
 
 def measure_accuracy(

@@ -1,4 +1,5 @@
-"""What ails a network while it learns: runaway spiking, silence, saturated weights, NaN."""
+"""What ails a network: while it learns runaway spiking, silence, saturated weights, NaN, images shown again and again;
+afterwards neurons without a label, and answers that are hardly better than guesses."""
 
 from __future__ import annotations
 
@@ -26,6 +27,21 @@ SATURATED_SHARE = 0.5
 EMPTY_SHARE = 0.99
 """... or more than this at their lower one, is saturation."""
 
+MANY_REPEATS = 5.0
+"""Images that are shown more often than this, on average over a block, before they count."""
+
+UNLABELLED_SHARE = 0.1
+"""More than this share of the neurons without a label is told."""
+
+HARDLY_BETTER = 0.1
+"""An accuracy that comes no further than this from always answering the most frequent class to perfect is told, ..."""
+
+FEWEST_JUDGED = 50
+"""... if it is of so many images."""
+
+SERIOUS = ("runaway", "silence", "saturation", "nan")
+"""Kinds with which it makes no sense to go on, so that a strict run stops."""
+
 ADVICE = {
     "runaway": (
         "lower input_gain or the learning rate, use integrator exponential_euler or a smaller dt, or strengthen"
@@ -38,6 +54,18 @@ ADVICE = {
     "saturation": (
         "lower the learning rate, use a rule whose changes shrink towards the bounds (power_law, self_normalizing), or"
         " normalise the weights (normalization=l1)"
+    ),
+    "repeats": (
+        "use more neurons (neurons), ask for fewer spikes (protocol.min_spikes), which --preset sharp does, or show the"
+        " images brighter from the start (protocol.start_intensity)"
+    ),
+    "unlabelled": (
+        "learn from more images (epochs), label from more (label_examples), use fewer neurons, or raise the steps of"
+        " the thresholds (network.theta_plus) so that every neuron takes part"
+    ),
+    "accuracy": (
+        "look at what the network is shown ('engram data check') and at its fields ('engram figures'), learn from more"
+        " images (epochs), or try another rule or preset ('engram compare')"
     ),
     "nan": "lower the learning rate, or give the rule finite bounds w_min and w_max",
 }
@@ -54,7 +82,7 @@ class Finding:
 
     Attributes
     ----------
-    kind : {"runaway", "silence", "saturation", "nan"}
+    kind : {"runaway", "silence", "saturation", "nan", "repeats", "unlabelled", "accuracy"}
     first, last : int
         How many images had been learned from when it was first, and last, seen.
     what : str
@@ -113,7 +141,12 @@ class Health:
         """Everything found so far, in the order in which it was first seen."""
         return list(self._found.values())
 
-    def update(self, examples: int, spikes: np.ndarray, state: NetworkState) -> list[Finding]:
+    @property
+    def serious(self) -> list[Finding]:
+        """Those of :attr:`findings` with which it makes no sense to go on."""
+        return [finding for finding in self.findings if finding.kind in SERIOUS]
+
+    def update(self, examples: int, spikes: np.ndarray, state: NetworkState, presentations: int = 0) -> list[Finding]:
         """Look at a block; return what was not known before.
 
         Parameters
@@ -123,12 +156,15 @@ class Health:
         spikes : ndarray of shape (n_images,)
             Spikes of each of the block's images, of the population that is read out.
         state : NetworkState
+        presentations : int
+            How often the block's images were shown, all together.
         """
         self.active = ()
         new = [
             self._note("runaway", examples, self._too_many(spikes)),
             self._note("silence", examples, self._too_few(spikes)),
             self._note("saturation", examples, self._stuck(state)),
+            self._note("repeats", examples, self._too_often(presentations / len(spikes))),
         ]
         return [finding for finding in new if finding is not None]
 
@@ -136,6 +172,22 @@ class Health:
         """Remember that weights stopped being numbers in the block after `examples` images."""
         self.active = ()
         self._note("nan", examples, "weights are not finite numbers any more")
+
+    def note_labels(self, examples: int, unlabelled: int, n_neurons: int) -> None:
+        """Remember that many neurons got no label."""
+        what = f"{unlabelled:,} of {n_neurons:,} neurons never fired for a labelled image, and have no label"
+        self._note("unlabelled", examples, what if unlabelled > UNLABELLED_SHARE * n_neurons else None)
+
+    def note_accuracy(self, examples: int, accuracy: float, labels: np.ndarray) -> None:
+        """Remember that the answers are hardly better than guesses; `labels` are the classes of the images judged."""
+        if len(labels) < FEWEST_JUDGED:
+            return
+        guessed = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+        what = (
+            f"accuracy {100 * accuracy:.1f} %, hardly better than always answering the most frequent class"
+            f" ({100 * guessed:.1f} %)"
+        )
+        self._note("accuracy", examples, what if accuracy <= guessed + HARDLY_BETTER * (1 - guessed) else None)
 
     def to_dict(self) -> dict:
         """The state that a resumed run goes on from."""
@@ -172,6 +224,11 @@ class Health:
         if longest < SILENT_IMAGES:
             return None
         return f"silence: {longest} images in a row drew fewer than {self._min_spikes} spikes at any intensity"
+
+    def _too_often(self, shown: float) -> str | None:
+        if shown <= MANY_REPEATS:
+            return None
+        return f"images had to be shown {shown:.0f} times until they drew {self._min_spikes} spikes"
 
     def _stuck(self, state: NetworkState) -> str | None:
         for p in self._plastic:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from engram.readout import Readout
 from engram.simulator import Simulator
 from engram.sources import Poisson, Source
 from engram.sources.records import POISSON
+
+if TYPE_CHECKING:
+    from engram.estimator import STDPClassifier, STDPFeatures
 
 
 class Layer(NamedTuple):
@@ -122,6 +126,66 @@ class Model:
     def class_name(self, label: int | None) -> str:
         """What a class is called: its name, or its number where it has none; "none" for no class."""
         return "none" if label is None else self.class_names.get(int(label), str(int(label)))
+
+    def to_estimator(self) -> STDPClassifier | STDPFeatures:
+        """The network as a fitted scikit-learn estimator.
+
+        Returns
+        -------
+        STDPClassifier or STDPFeatures
+            A classifier where the neurons have labels.
+
+        Examples
+        --------
+        >>> from engram import load_model
+        >>> load_model("mnist-100").to_estimator().n_neurons
+        100
+        """
+        from engram.estimator import STDPClassifier, STDPFeatures
+
+        return (STDPFeatures if self.readout is None else STDPClassifier).from_model(self)
+
+    def predict(self, images, scheme: str = "proportion") -> np.ndarray:
+        """The class of each image, as :meth:`engram.STDPClassifier.predict` tells it.
+
+        Parameters
+        ----------
+        images : array-like of shape (n_images, n_inputs) or (n_images, height, width)
+            On the scale of the training images; or a single image, of shape (n_inputs,) or (height, width).
+        scheme : {"proportion", "mean", "logistic"}
+
+        Returns
+        -------
+        ndarray of shape (n_images,)
+
+        Raises
+        ------
+        ConfigError
+            If the neurons have no labels.
+
+        Examples
+        --------
+        >>> from engram import load_model
+        >>> from engram.datasets import load
+        >>> load_model("mnist-100").predict(load("digits").test_images[:3]).shape
+        (3,)
+        """
+        if self.readout is None:
+            raise ConfigError("The model's neurons have no labels; train without --no-evaluate, or label_neurons.")
+        images = np.asarray(images)
+        single = images.shape in (self.image_shape, (self.network.n_inputs,))
+        return self.to_estimator().set_params(scheme=scheme).predict(images[np.newaxis] if single else images)
+
+    def digest(self, *further: object) -> str:
+        """Tells the network from others: SHA-256 of weights, thresholds, labels and the text of what else is given."""
+        content = hashlib.sha256(repr(further).encode())
+        parts = [self.weights, self.theta] + ([self.readout.assigned] if self.readout is not None else [])
+        for part in parts:
+            for name, values in part.items() if isinstance(part, dict) else [("", part)]:
+                content.update(
+                    f"{name} {values.dtype.str} {values.shape}".encode() + np.ascontiguousarray(values).tobytes()
+                )
+        return content.hexdigest()
 
     @property
     def scheme(self) -> str:

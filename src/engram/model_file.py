@@ -12,7 +12,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from engram.datasets.scale import PIXELS, ValueRange, check_value_range
 from engram.errors import ConfigError, EngramError, ModelFileError
 from engram.files import exists, open_regular, write_atomically
 from engram.model import Model
-from engram.models import find_model
+from engram.models import find_model, shipped_models
 from engram.networks import DiehlCook, Network, Protocol
 from engram.networks.network import PRECISIONS
 from engram.networks.record import network_from_record
@@ -34,7 +34,8 @@ from engram.neurons import ConductanceLIF
 from engram.plasticity.records import rule_from_record
 from engram.readout import Readout
 from engram.sources.records import POISSON, source_from_record
-from engram.validation import check_choice, check_presentation, settled, settled_fields
+from engram.user_code import classes_from
+from engram.validation import check_choice, check_presentation, did_you_mean, settled, settled_fields
 
 FORMAT = "engram-1"
 """The layout of the files; a file of another one is refused."""
@@ -117,7 +118,7 @@ def read_bytes(path: Path) -> bytes:
             rest = file.read(MAX_BYTES - len(start) + 1)
     except OSError as error:
         reason = error.strerror or error
-        raise ModelFileError(f"Cannot read {path}: {reason}; give a run folder or a model file.") from None
+        raise ModelFileError(f"Cannot read {path}: {reason}; give a run folder or {_other_models(path)}.") from None
     if len(start) + len(rest) > MAX_BYTES:
         raise ModelFileError(f"{path} is larger than {MAX_BYTES >> 30} GiB and no engram model.")
     return start + rest
@@ -151,6 +152,8 @@ def model_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         tensors |= {f"readout.{name}": getattr(model.readout, name) for name in _READOUT_TENSORS}
         tensors["labels"] = model.readout.labels
         metadata["n_label"] = model.readout.n_label
+        if model.readout.balanced:
+            metadata["balanced"] = True
     return tensors, metadata
 
 
@@ -195,7 +198,7 @@ def model_bytes(model: Model, *, extra: dict[str, np.ndarray] | None = None, com
     return encode({**(extra or {}), **tensors}, metadata)
 
 
-def load_model(path: str | Path, *, rule=None, parts: Iterable[type] = (), source=None) -> Model:
+def load_model(path: str | Path, *, rule=None, parts: Iterable[type] | str | None = None, source=None) -> Model:
     """Read a model from its file or its run folder, or one that comes with engram by its name.
 
     Parameters
@@ -206,8 +209,9 @@ def load_model(path: str | Path, *, rule=None, parts: Iterable[type] = (), sourc
     rule : type or str, optional
         The class, or ``file.py:Class``, of the user's rule that made the model; only needed to go on learning. Loading
         never runs code that the file names.
-    parts : iterable of type
-        The classes of neurons, projections and rules of the user's own that a :class:`~engram.Network` has.
+    parts : iterable of type, or str, optional
+        The classes of neurons, projections and rules of the user's own that a :class:`~engram.Network` has; or
+        ``file.py:function``, the file that described it, which is then run.
     source : type or str, optional
         The class, or ``file.py:Class``, of the user's source of spikes that the model learned by; needed to read.
 
@@ -230,6 +234,14 @@ def read_model_file(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, 
         return read_last_checkpoint(path)
     file = path / MODEL_NAME if folder else path
     return *decode(read_bytes(file), str(file)), str(file)
+
+
+def _other_models(path: Path) -> str:
+    """What could have been meant by a path where nothing lies."""
+    if exists(path) or path.name != str(path):
+        return "a model file"
+    names = [model.name for model in shipped_models()]
+    return f"a model file, or one of those that come with engram: {', '.join(names)}{did_you_mean(path.name, names)}"
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
@@ -267,10 +279,11 @@ def model_from(
     name: str,
     *,
     rule=None,
-    parts: Iterable[type] = (),
+    parts: Iterable[type] | str | None = None,
     source=None,
 ) -> Model:
     """A model from tensors and metadata whose digest was right; what they say is checked all the same."""
+    parts = classes_from(parts, "network", ConfigError) if isinstance(parts, str) else parts or ()
     try:
         described = _table(metadata["network"]).get("kind") == "network"
         dtype = metadata["network"]["dtype"]
@@ -371,8 +384,13 @@ def _digest_field(digest: str) -> bytes:
 
 def _network(values) -> DiehlCook:
     values = settled_fields(_table(values))
-    neurons = {name: ConductanceLIF(**_table(values[name])) for name in ("excitatory", "inhibitory")}
+    neurons = {name: _neuron(_table(values[name])) for name in ("excitatory", "inhibitory")}
     return DiehlCook(**{**values, **neurons})
+
+
+def _neuron(constants: dict[str, Any]) -> ConductanceLIF:
+    """A neuron of which the file has every constant: what is lacking does not become today's default."""
+    return ConductanceLIF(**{field.name: constants[field.name] for field in fields(ConductanceLIF)} | constants)
 
 
 def _config(options) -> dict[str, Any]:
@@ -447,7 +465,8 @@ def _readout(tensors, metadata, n_neurons: int) -> Readout | None:
     assigned, classes = tensors["readout.assigned"], tensors["readout.classes"]
     if n_classes == 0 or assigned.min() < -1 or assigned.max() >= n_classes or np.any(np.diff(classes) <= 0):
         raise ValueError("its neurons' labels name classes that it does not have")
-    return Readout(*(tensors[f"readout.{name}"] for name in _READOUT_TENSORS), n_label=_whole(metadata, "n_label"))
+    parts = (tensors[f"readout.{name}"] for name in _READOUT_TENSORS)
+    return Readout(*parts, n_label=_whole(metadata, "n_label"), balanced=metadata.get("balanced", False) is True)
 
 
 def _image_shape(value, n_inputs: int) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 
 from engram.errors import ConfigError
-from engram.validation import plain_number
+from engram.validation import check_known, plain_number
 
 
 def build_part(kind: type, constants: Mapping | None = None, *, whole: bool = False, **fixed):
@@ -31,8 +31,7 @@ def build_part(kind: type, constants: Mapping | None = None, *, whole: bool = Fa
     known = {field.name: field for field in fields(kind) if field.init and field.name not in fixed}
     values = {}
     for name, value in (constants or {}).items():
-        if name not in known:
-            raise ConfigError(f"{kind.__name__} has no constant {name!r}; it has {', '.join(known) or 'none'}.")
+        check_known(kind.__name__, name, known, "constant")
         values[name] = _like(known[name].default, value, f"{name} of {kind.__name__}", whole)
     missing = [name for name, field in known.items() if name not in values and _is_required(field)]
     if missing:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import glob
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from engram.errors import ConfigError
+from engram.errors import ConfigError, DataError, EngramError
+from engram.files import exists
 from engram.model import Model
 from engram.model_input import samples
 from engram.processors import default_threads
@@ -70,6 +73,25 @@ class Answer:
         }
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A file that could not be read.
+
+    Attributes
+    ----------
+    path : Path
+    error : EngramError
+        Why.
+    """
+
+    path: Path
+    error: EngramError
+
+    def to_dict(self) -> dict:
+        """As JSON can hold it."""
+        return {"image": str(self.path), "error": {"kind": type(self.error).__name__, "message": str(self.error)}}
+
+
 def read_pictures(model: Model, paths: Sequence[Path], scheme: str | None = None) -> list[Answer]:
     """Prepare files as the model's training data were, and read them.
 
@@ -91,7 +113,67 @@ def read_pictures(model: Model, paths: Sequence[Path], scheme: str | None = None
     DataError
         If a file is none of these, or blank.
     """
-    found = [(Path(path), row, sample) for path in paths for row, sample in samples(model, path)]
+    answers = read_each(model, paths, scheme)
+    for answer in answers:
+        if isinstance(answer, Unread):
+            raise answer.error
+    return answers
+
+
+def read_each(model: Model, paths: Sequence[Path], scheme: str = "proportion") -> list[Answer | Unread]:
+    """Like :func:`read_pictures`, but a file that cannot be read costs its own answer alone.
+
+    Returns
+    -------
+    list of Answer or Unread
+        In the order of the files.
+    """
+    found: list[tuple] = []
+    results: list = []
+    for path in map(Path, paths):
+        try:
+            new = [(path, row, sample) for row, sample in samples(model, path)]
+        except EngramError as error:
+            results.append(Unread(path, error))
+            continue
+        found += new
+        results += [None] * len(new)
+    answers = iter(_answers(model, found, scheme) if found else ())
+    return [next(answers) if result is None else result for result in results]
+
+
+def files_of(patterns: Sequence[str | Path]) -> list[Path]:
+    """The files that are meant by paths, folders and patterns such as ``*.png``, each folder's in natural order.
+
+    A path that exists is meant as it is, also if it has ``[`` or ``*`` in it; so is a pattern that matches nothing.
+
+    Raises
+    ------
+    DataError
+        If a folder is empty.
+    """
+    found: list[Path] = []
+    for pattern in map(Path, patterns):
+        if pattern.is_dir():
+            inside = [path for path in pattern.iterdir() if path.is_file() and path.name[0] != "."]
+        elif exists(pattern) or not glob.has_magic(str(pattern)):
+            inside = [pattern]
+        else:
+            matching = map(Path, glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - Path's takes no absolute ones
+            inside = [path for path in matching if path.is_file()]
+        if not inside and pattern.is_dir():
+            raise DataError(f"{pattern} holds no files; give pictures, recordings or tables.")
+        found += sorted(inside, key=_natural) or [pattern]
+    return found
+
+
+def _natural(path: Path) -> list:
+    """So that 10.png comes after 9.png."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+
+
+def _answers(model: Model, found: list, scheme: str) -> list[Answer]:
+    """The answers to samples, which are read together."""
     simulator = model.simulator()
     shown = [sample.shown_by(simulator.source) for _, _, sample in found]
     counts, _ = simulator.count_spikes(shown, threads=default_threads())
@@ -126,7 +208,7 @@ def _label_of(readout, neuron) -> int | None:
 
 
 def draw_answer(model: Model, answer: Answer, folder: Path) -> list[Path]:
-    """Draw a picture with its scores and winning neurons; return the files.
+    """Draw a picture with its scores and winning neurons; return the files, which replace none of another network.
 
     Raises
     ------
@@ -149,4 +231,5 @@ def draw_answer(model: Model, answer: Answer, folder: Path) -> list[Path]:
         labels=model.readout.assigned,
     )
     row = "" if answer.row is None else f"-{answer.row}"
-    return figures.save(figure, folder / f"prediction-{answer.path.stem}{row}")
+    drawn_of = model.digest("prediction", str(answer.path.resolve()), answer.row)
+    return figures.save(figure, folder / f"prediction-{answer.path.stem}{row}", drawn_of=drawn_of)

@@ -201,13 +201,16 @@ def read_digit(
 
 
 def draw_reading(model: Model, reading: DigitReading, folder: str | Path, formats=("png",)) -> list[Path]:
-    """Draw a reading into a folder; return the files: of a network of maps also how they spiked, layer by layer."""
+    """Draw a reading into a folder; return the files, which replace none of another network: of a network of maps also
+    how they spiked, layer by layer."""
     from engram import figures
 
+    drawn_of = model.digest("reading", str(reading.path.resolve()), reading.network)
     path = Path(folder) / f"read-{reading.path.stem}"
-    files = figures.save(reading_figure(model, reading), path, formats)
+    files = figures.save(reading_figure(model, reading), path, formats, drawn_of=drawn_of)
     if reading.spike_maps:
-        files += figures.save(layers_figure(model, reading), path.with_name(f"{path.name}-layers"), formats)
+        layers = path.with_name(f"{path.name}-layers")
+        files += figures.save(layers_figure(model, reading), layers, formats, drawn_of=drawn_of)
     return files
 
 

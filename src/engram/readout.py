@@ -56,6 +56,10 @@ class Readout:
         The logistic regression.
     n_label : int
         How many images the labels come from.
+    balanced : bool
+        Whether rare classes count as much as frequent ones: ``"mean"`` then divides the mean count of a class's neurons
+        by what images of that class draw from them, so that the few neurons of a rare class do not shout down the
+        others, and ``"logistic"`` weighs classes alike. ``"proportion"`` does so in any case.
 
     References
     ----------
@@ -68,6 +72,7 @@ class Readout:
     coefficients: np.ndarray
     intercepts: np.ndarray
     n_label: int
+    balanced: bool = False
 
     @property
     def labels(self) -> np.ndarray:
@@ -117,6 +122,9 @@ class Readout:
     def _members(self) -> np.ndarray:
         """Row k averages over the neurons of class k; shape (n_classes, n_neurons)."""
         member = self.assigned == np.arange(len(self.classes))[:, np.newaxis]
+        if self.balanced:
+            total = (self.profile * member).sum(axis=1, keepdims=True)
+            return member / np.where(total > 0, total, 1.0)
         return member / np.maximum(member.sum(axis=1, keepdims=True), 1)
 
     def _shares(self) -> np.ndarray:
@@ -130,7 +138,7 @@ def _weighted_sums(counts, weights) -> np.ndarray:
     return np.stack([(counts * row).sum(axis=1) for row in weights], axis=1)
 
 
-def fit_readout(counts, labels, classes=None) -> Readout:
+def fit_readout(counts, labels, classes=None, *, sample_weight=None, balanced: bool = False) -> Readout:
     """Learn what spikes mean.
 
     Parameters
@@ -140,6 +148,10 @@ def fit_readout(counts, labels, classes=None) -> Readout:
     labels : array-like of shape (n_images,), int
     classes : array-like of shape (n_classes,), int, optional
         Classes that there are, among them some without images, which are never answered; by default those of `labels`.
+    sample_weight : array-like of shape (n_images,), float, optional
+        How much each image counts; all alike by default.
+    balanced : bool
+        Whether rare classes count as much as frequent ones, see :class:`Readout`.
 
     Raises
     ------
@@ -152,16 +164,42 @@ def fit_readout(counts, labels, classes=None) -> Readout:
         raise DataError(
             f"Labels for the neurons need images of two classes or more, got {len(classes)}; use more label images."
         )
+    weights = None if sample_weight is None else check_weights(sample_weight, len(labels))
     profile = np.zeros((len(classes), counts.shape[1]))
     for row, label in zip(profile, classes, strict=True):
-        if np.any(labels == label):
-            row[:] = counts[labels == label].mean(axis=0)
+        of_class = labels == label
+        if weights is None and of_class.any():
+            row[:] = counts[of_class].mean(axis=0)
+        elif weights is not None and weights[of_class].sum() > 0:
+            row[:] = np.average(counts[of_class], axis=0, weights=weights[of_class])
     assigned = np.where(profile.max(axis=0) > 0, np.argmax(profile, axis=0), UNASSIGNED)
-    coefficients, intercepts = _logistic(counts, labels, classes)
-    return Readout(classes, profile, assigned, coefficients, intercepts, len(labels))
+    coefficients, intercepts = _logistic(counts, labels, classes, weights, balanced)
+    return Readout(classes, profile, assigned, coefficients, intercepts, len(labels), bool(balanced))
 
 
-def _logistic(counts, labels, classes) -> tuple[np.ndarray, np.ndarray]:
+def check_weights(sample_weight, n_images: int) -> np.ndarray:
+    """Weights of images as an array of shape (n_images,).
+
+    Raises
+    ------
+    DataError
+        If there is not one finite weight of at least zero for each image, or all are zero.
+    """
+    try:
+        weights = np.asarray(sample_weight, np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"sample_weight must hold numbers, got {sample_weight!r:.100}.") from None
+    if weights.ndim == 0:
+        weights = np.full(n_images, float(weights))
+    if weights.shape != (n_images,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise DataError(
+            f"sample_weight must hold one finite weight of at least zero for each of {n_images:,} images, not all zero;"
+            f" got an array of shape {weights.shape}."
+        )
+    return weights
+
+
+def _logistic(counts, labels, classes, weights=None, balanced: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """One row of coefficients and one intercept for each class.
 
     Few neurons answer an image, so the features are kept sparse: a tenth of the time and memory, and sums that do not
@@ -178,7 +216,8 @@ def _logistic(counts, labels, classes) -> tuple[np.ndarray, np.ndarray]:
         features = csr_array(counts).astype(np.float64).sqrt()
         mean = features.mean()
         scale = float(np.sqrt((features**2).mean() - mean**2)) or 1.0
-        model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300).fit(features / scale, labels)
+        model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300, class_weight="balanced" if balanced else None)
+        model.fit(features / scale, labels, sample_weight=weights)
         if len(present) == 2:  # one row that speaks for the second
             rows = rows[1:]
         coefficients[rows], intercepts[rows] = model.coef_ / scale, model.intercept_

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +11,32 @@ import numpy as np
 from engram import figures
 from engram.datasets.base import Dataset
 from engram.errors import ConfigError, DataError
-from engram.evaluation import Evaluation
+from engram.evaluation import Evaluation, OnProgress
 from engram.files import exists, make_folder
 from engram.model import Model
 from engram.model_file import load_model
 from engram.model_input import load_for
 from engram.networks import DiehlCook
+from engram.neurons import ConductanceLIF
 from engram.plasticity.normalization import target_norm
 from engram.readout import RunningAccuracy
 from engram.receptive_fields import fields_of, filters_of
 from engram.run_folder import RunFolder
 from engram.samples import samples_of
+from engram.simulation import simulate
+from engram.simulator import PresentedImage
+
+Plans = dict[str, Callable]
+"""Figures by name, each to be drawn when it is its turn."""
 
 
-def draw_again(folder: RunFolder, *, source: str | None = None) -> list[Path]:
+def draw_again(
+    folder: RunFolder,
+    on_progress: OnProgress | None = None,
+    *,
+    source: str | None = None,
+    parts: str | None = None,
+) -> list[Path]:
     """Draw a run's figures from what it left, be it finished or not; return the files.
 
     Parameters
@@ -30,6 +44,8 @@ def draw_again(folder: RunFolder, *, source: str | None = None) -> list[Path]:
     folder : RunFolder
     source : str, optional
         ``file.py:Class``, for a run whose source of spikes is the user's own.
+    parts : str, optional
+        ``file.py:function``, for a run whose network has parts of the user's own.
 
     Raises
     ------
@@ -37,9 +53,9 @@ def draw_again(folder: RunFolder, *, source: str | None = None) -> list[Path]:
         If there is no network yet, a record is damaged, or a figure cannot be written.
     """
     if exists(folder.model_file):
-        model, metrics = load_model(folder.path, source=source), folder.read_metrics()
+        model, metrics = load_model(folder.path, source=source, parts=parts), folder.read_metrics()
     else:
-        model, metrics, *_ = folder.read_unfinished(source=source)
+        model, metrics, *_ = folder.read_unfinished(source=source, parts=parts)
     evaluation = folder.read_evaluation()
     try:
         dataset = load_for(model)
@@ -50,7 +66,7 @@ def draw_again(folder: RunFolder, *, source: str | None = None) -> list[Path]:
         folder.acquire()
         folder.sweep()
     try:
-        return draw_run(folder, model, dataset, metrics, evaluation)
+        return draw_run(folder, model, dataset, metrics, evaluation, on_progress)
     finally:
         if not running:
             folder.release()
@@ -62,6 +78,7 @@ def draw_run(
     dataset: Dataset | None,
     metrics: list[dict],
     evaluation: Evaluation | None = None,
+    on_progress: OnProgress | None = None,
 ) -> list[Path]:
     """Draw everything that a run has to show, as PNG and SVG; return the files.
 
@@ -75,74 +92,120 @@ def draw_run(
         The learning curve.
     evaluation : Evaluation, optional
         For the confusion matrix and the marks of the learning curve.
+    on_progress : callable, optional
     """
     make_folder(folder.figures)
-    drawn = {}
-    if model.image_shape is not None and dataset is not None and dataset.train_recordings is not None:
+    plans = {
+        "network": partial(figures.network_diagram, model.simulator().described),
+        **_pictures_of(model, dataset),
+        **_curves_of(model, metrics, evaluation),
+        **_answers_of(model, dataset, evaluation),
+    }
+    paths = []
+    for done, (name, draw) in enumerate(plans.items()):
+        if on_progress is not None:
+            on_progress("drawing", done, len(plans))
+        paths += figures.save(draw(), folder.figures / name)
+    if on_progress is not None:
+        on_progress("drawing", len(plans), len(plans))
+    return paths
+
+
+def _pictures_of(model: Model, dataset: Dataset | None) -> Plans:
+    """What a network learned from, where that is not plain to see, and what its neurons want to see."""
+    plans = {}
+    if model.image_shape is None:
+        return plans
+    if dataset is not None and dataset.train_recordings is not None:
         names = [model.class_name(label) for label in dataset.train_labels]
-        drawn["contact_sheet"] = figures.contact_sheet(dataset.train_images, model.image_shape, names, dataset.title)
-    if model.image_shape is not None:
-        drawn |= _fields(model)
-    if metrics:
-        examples = [record["examples"] for record in metrics]
-        accuracy = None if evaluation is None else evaluation.accuracy
-        drawn["learning_curve"] = figures.learning_curve(
-            examples,
-            [record["accuracy"] for record in metrics],
-            test_accuracy=accuracy,
-            window=RunningAccuracy.WINDOW,
+        plans["contact_sheet"] = partial(
+            figures.contact_sheet, dataset.train_images, model.image_shape, names, dataset.title
         )
-        drawn |= _weights_and_theta(model, metrics, examples)
+    return plans | _fields(model)
+
+
+def _curves_of(model: Model, metrics: list[dict], evaluation: Evaluation | None) -> Plans:
+    """How a network learned."""
+    if not metrics:
+        return {}
+    examples = [record["examples"] for record in metrics]
+    curve = partial(
+        figures.learning_curve,
+        examples,
+        [record["accuracy"] for record in metrics],
+        test_accuracy=None if evaluation is None else evaluation.accuracy,
+        window=RunningAccuracy.WINDOW,
+    )
+    return {"learning_curve": curve, **_weights_and_theta(model, metrics, examples)}
+
+
+def _answers_of(model: Model, dataset: Dataset | None, evaluation: Evaluation | None) -> Plans:
+    """How a network answers."""
+    plans = {}
     if dataset is not None and len(dataset.test_images):
-        drawn |= draw_presentation(model, dataset)
+        drawn = cache(partial(draw_presentation, model, dataset))
+        names = ["raster"] if model.image_shape is None else ["raster", "input"]
+        plans |= {name: partial(_one_of, drawn, name) for name in names}
     if evaluation is not None:
-        matrix = evaluation.confusion[model.scheme]
         classes = [model.class_name(label) for label in evaluation.classes]
-        drawn["confusion"] = figures.confusion(matrix, classes, evaluation.accuracy[model.scheme])
-    return [path for name, figure in drawn.items() for path in figures.save(figure, folder.figures / name)]
+        plans["confusion"] = partial(
+            figures.confusion,
+            evaluation.confusion[model.scheme],
+            classes,
+            evaluation.accuracy[model.scheme],
+            scheme=model.scheme,
+        )
+    return plans
 
 
-def _fields(model: Model) -> dict:
+def _fields(model: Model) -> Plans:
     """What each layer's neurons want to see; of a convolution its filters."""
     layers = list(dict.fromkeys(layer.population for layer in model.layers))
-    drawn = {}
+    plans = {}
     for layer in layers:
         name = f"receptive_fields{_suffix(layer, layers)}"
         if (filters := filters_of(model, layer)) is not None:
             side = round(len(filters) ** 0.5)
-            drawn[f"filters{_suffix(layer, layers)}"] = figures.receptive_fields(filters, (side, side))
+            plans[f"filters{_suffix(layer, layers)}"] = partial(figures.receptive_fields, filters, (side, side))
             continue
         try:
             fields = fields_of(model, layer)
         except ConfigError:
             continue  # nothing leads to it from the image, or far too much
         labelled = model.readout is not None and len(model.readout.assigned) == fields.shape[1] and layer == layers[-1]
-        drawn[name] = figures.receptive_fields(
+        plans[name] = partial(
+            figures.receptive_fields,
             fields,
             model.image_shape,
             model.readout.assigned if labelled else None,
             classes=[model.class_name(label) for label in model.readout.classes] if labelled else None,
         )
-    return drawn
+    return plans
 
 
-def _weights_and_theta(model: Model, metrics: list[dict], examples: list[int]) -> dict:
+def _weights_and_theta(model: Model, metrics: list[dict], examples: list[int]) -> Plans:
     """Norms and thresholds over training, of each layer that learned."""
     layers = list(metrics[0].get("layers", [""]))
-    drawn = {}
+    plans = {}
     for layer in layers:
         points = [record["layers"][layer] if layer else record for record in metrics]
-        drawn[f"weights_and_theta{_suffix(layer, layers)}"] = figures.weights_and_theta(
+        plans[f"weights_and_theta{_suffix(layer, layers)}"] = partial(
+            figures.weights_and_theta,
             examples,
             *([p[what][part] for p in points] for what in ("l1_norm", "theta") for part in ("mean", "sd")),
             target=target_norm("l1", model.network.n_inputs) if isinstance(model.network, DiehlCook) else None,
         )
-    return drawn
+    return plans
 
 
 def _suffix(layer: str, layers: list[str]) -> str:
     """What tells the figures of several layers apart."""
     return f"-{layer}" if len(layers) > 1 else ""
+
+
+def _one_of(drawn: Callable[[], dict], name: str):
+    """One of several figures that are drawn together."""
+    return drawn()[name]
 
 
 def draw_presentation(model: Model, dataset: Dataset, number: int = 0) -> dict:
@@ -180,6 +243,37 @@ def _raster(model: Model, shown, image, title: str | None):
     }
     if isinstance(model.network, DiehlCook):
         exc, inh = shown.spikes["exc"], shown.spikes["inh"]
+        if model.readout is not None:
+            names = [model.class_name(label) for label in model.readout.classes]
+            how |= {"labels": model.readout.assigned, "classes": names}
+        how["membranes"] = _membranes(model, shown)
         return figures.raster(exc, inh, shown.input_spikes, n_neurons=model.network.n_neurons, **how)
     sizes = {name: population.n for name, population in model.network.populations.items()}
     return figures.network_raster(shown.spikes, shown.input_spikes, sizes, **how)
+
+
+def _membranes(model: Model, shown: PresentedImage) -> list[figures.Membrane]:
+    """How the potentials of the two neurons that fired most went, in the same presentation once more."""
+    network, theta = model.network, model.theta
+    if type(network.excitatory) is not ConductanceLIF or type(network.inhibitory) is not ConductanceLIF:
+        return []
+    first = np.argsort(-shown.counts, kind="stable")[:2]
+    first = first[shown.counts[first] > 0]
+    if not len(first):
+        return []
+    found = simulate(
+        network,
+        spikes=tuple(shown.input_spikes.T),
+        n_steps=shown.n_shown + shown.n_blank,
+        weights=model.weights,
+        theta=theta,
+        learn=False,
+        seed=model.seed,
+        record=first,
+        at_rest=True,  # as every image is met that is read
+    )
+    thresholds = network.excitatory.v_thresh + theta[first]
+    return [
+        figures.Membrane(int(neuron), found.recording["v"][:, k], float(thresholds[k]))
+        for k, neuron in enumerate(first)
+    ]

@@ -307,7 +307,9 @@ class RunFolder:
             )
             raise ModelFileError(f"{error}{offer}") from None
 
-    def read_unfinished(self, *, source: str | None = None) -> tuple[Model, list[dict], int, int]:
+    def read_unfinished(
+        self, *, source: str | None = None, parts: str | None = None
+    ) -> tuple[Model, list[dict], int, int]:
         """The network as the last good checkpoint has it, its learning curve, and how many images of how many are done.
 
         Raises
@@ -320,7 +322,7 @@ class RunFolder:
             kept = metadata["checkpoint"]
             metrics = check_metrics("\n".join(map(json.dumps, kept["metrics"])).encode())
             return (
-                model_from(tensors, metadata, name, source=source),
+                model_from(tensors, metadata, name, source=source, parts=parts),
                 metrics,
                 int(kept["examples"]),
                 int(kept["total"]),

@@ -15,13 +15,14 @@ from engram.callbacks import Callback, Callbacks
 from engram.config import TrainingConfig
 from engram.datasets.base import Dataset
 from engram.errors import ConfigError, HealthError, Interrupted, ModelFileError, RuleError, RunFolderError
-from engram.evaluation import Evaluation, label_neurons, measure_accuracy
-from engram.files import exists
+from engram.evaluation import Evaluation, check_label_images, label_neurons, measure_accuracy
+from engram.files import exists, make_folder
 from engram.interrupts import deferred_interrupt, immediate_interrupt
 from engram.model import Model
 from engram.model_file import load_model
 from engram.networks import Network
 from engram.networks.catalogue import DESCRIBED_IN_CODE
+from engram.presets import scheme_of
 from engram.run_folder import RunFolder
 from engram.samples import samples_of
 from engram.training import BLOCK, Training, norm_and_theta
@@ -58,12 +59,18 @@ class RunOptions:
 
 
 def next_folder(dataset: str, within: str | Path = "runs") -> Path:
-    """The next unused folder for a run on a dataset."""
+    """A new folder for a run on a dataset; of several that begin at once each gets its own."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(dataset).name or "run")[:100]
     number = 1
-    while (Path(within) / f"{name}-{number}").exists():
-        number += 1
-    return Path(within) / f"{name}-{number}"
+    make_folder(Path(within))
+    while True:
+        folder = Path(within) / f"{name}-{number}"
+        try:
+            folder.mkdir()  # whoever makes it has it
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
 
 
 def start_run(folder: RunFolder, config: TrainingConfig, *, overwrite: bool, start: Model | None = None) -> None:
@@ -151,8 +158,7 @@ def resume_run(
         If the checkpoint is damaged.
     """
     config = folder.read_config()
-    given = {"rule": rule, "source": source}
-    trusted = config.replace(**{part: _trusted(part, config, named, folder) for part, named in given.items()})
+    trusted = _trusted_config(config, rule, source, folder)
     network = network if isinstance(network, Network) else _check_network(config, network, folder)
     folder.acquire()
     try:
@@ -171,7 +177,34 @@ def resume_run(
     return training
 
 
+def training_of(
+    folder: RunFolder,
+    *,
+    rule: str | None = None,
+    source: str | None = None,
+    network: str | None = None,
+    dataset: Dataset | None = None,
+    kernel: str = "compiled",
+) -> Training:
+    """The training of a run at its beginning, to be watched once more; the folder stays as it is.
+
+    Parameters and errors are those of :func:`resume_run`.
+    """
+    config = folder.read_config()
+    trusted = _trusted_config(config, rule, source, folder)
+    _check_network(config, network, folder)
+    start = load_model(folder.start_file) if config.start else None
+    parts = {"rule": trusted.make_rule(), "source": trusted.make_source()}
+    return Training(config, dataset or config.load_data(), **parts, start=start, kernel=kernel)
+
+
 _DOES = {"rule": "learns by the rule", "source": "gets its spikes from the source"}
+
+
+def _trusted_config(config: TrainingConfig, rule: str | None, source: str | None, folder: RunFolder) -> TrainingConfig:
+    """A run's options with the user's own files as the user names them."""
+    given = {"rule": rule, "source": source}
+    return config.replace(**{part: _trusted(part, config, named, folder) for part, named in given.items()})
 
 
 def _trusted(part: str, config: TrainingConfig, named: str | None, folder: RunFolder) -> str:
@@ -205,7 +238,7 @@ def _check_network(config: TrainingConfig, named: str | None, folder: RunFolder)
             f" engram train --resume {folder.path} --network {own}"
         )
     if named is not None and named != own:
-        raise ConfigError(f"{folder.path} has the network {own}, not {named}; give that one, or none.")
+        raise ConfigError(f"{folder.path} has the network {own}, not {named}; give that one.")
 
 
 def run_training(
@@ -244,6 +277,8 @@ def run_training(
         can be saved elsewhere with ``save_model(training.model(), path)`` or go on.
     """
     options, callbacks = options or RunOptions(), Callbacks(callbacks)
+    if options.evaluate and not training.done:
+        check_label_images(training)
     try:
         return _run(folder, training, options, callbacks)
     except (RuleError, HealthError):
@@ -261,6 +296,8 @@ def _run(folder: RunFolder, training: Training, options: RunOptions, callbacks: 
         raise Interrupted from None
     with deferred_interrupt() as interrupted:
         callbacks.on_start(training)
+        callbacks.on_wait("taking the digest of the images")
+        _ = training.dataset_hash  # kept for the checkpoints
         if training.examples:
             folder.write_metrics(training.metrics)  # a kill may have come between the checkpoint's and this
         _learn(folder, training, options, callbacks, interrupted)
@@ -283,7 +320,7 @@ def _learn(
         except BaseException:  # a callback's error, or a terminal that is gone, costs nothing that was learned
             save_checkpoint(folder, training)
             raise
-        ill = options.strict and training.health.findings
+        ill = options.strict and training.health.serious
         due = time.monotonic() - last_save >= options.checkpoint_seconds
         every = options.checkpoint_examples
         due |= every is not None and progress.examples // every > (progress.examples - BLOCK) // every
@@ -294,7 +331,7 @@ def _learn(
             last_save = time.monotonic()
             cost = last_save - begin
         if ill:
-            raise HealthError(". ".join(map(str, training.health.findings)))
+            raise HealthError(". ".join(map(str, training.health.serious)))
     if interrupted():
         raise Interrupted
 
@@ -313,12 +350,15 @@ def _finish(folder: RunFolder, training: Training, options: RunOptions, callback
         folder.write_summary(summary)
         model, evaluation = _evaluate(folder, training, model, options, callbacks)
     if evaluation is not None:
+        _note_answers(training, model, evaluation)
+        summary["health"] = [finding.to_dict() for finding in training.health.findings]
         summary |= {"evaluation": evaluation.to_dict(), "accuracy": evaluation.accuracy}
     folder.write_summary(summary)
     if options.figures:
         from engram.run_figures import draw_run
 
-        callbacks.on_figure(draw_run(folder, model, training.dataset, training.metrics, evaluation))
+        drawn = draw_run(folder, model, training.dataset, training.metrics, evaluation, callbacks.on_count)
+        callbacks.on_figure(drawn)
     folder.sweep()
     summary["finished"] = True
     folder.write_summary(summary)
@@ -332,7 +372,10 @@ def _model_of(folder: RunFolder, model: Model) -> Model | None:
     except ModelFileError:
         return None
     same = found is not None and (found.presentations, found.config) == (model.presentations, model.config)
-    return found if same and np.array_equal(found.weights, model.weights) else None
+    if not same:
+        return None
+    pairs = zip(found.layers, model.layers, strict=True)
+    return found if all(np.array_equal(one.weights, other.weights) for one, other in pairs) else None
 
 
 def _evaluate(
@@ -341,11 +384,18 @@ def _evaluate(
     """Label the neurons, keep the labelled model, and test it."""
     simulator, dataset, config = training.simulator, training.dataset, training.config
     told = {"threads": options.threads, "on_progress": callbacks.on_count}
-    readout = label_neurons(simulator, dataset, config.label_examples, **told)
+    readout = label_neurons(simulator, dataset, config.label_examples, **told, on_wait=callbacks.on_wait)
     model = replace(model, readout=readout)
     folder.write_model(model)
     images = samples_of(dataset, simulator.source, "test")[: config.test_examples]
     return model, measure_accuracy(simulator, readout, images, dataset.test_labels[: config.test_examples], **told)
+
+
+def _note_answers(training: Training, model: Model, evaluation: Evaluation) -> None:
+    """Tell the health of what labelling and testing found."""
+    training.health.note_labels(training.examples, evaluation.unassigned_neurons, len(model.readout.assigned))
+    labels = training.dataset.test_labels[: training.config.test_examples]
+    training.health.note_accuracy(training.examples, evaluation.accuracy[scheme_of(vars(training.config))], labels)
 
 
 def save_checkpoint(folder: RunFolder, training: Training) -> None:

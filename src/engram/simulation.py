@@ -15,7 +15,7 @@ from engram.plasticity.base import LearningRule, known_names
 from engram.simulator import Simulator, named_rule_state
 from engram.sources.base import in_order
 from engram.synapses import trace_now
-from engram.validation import check_count
+from engram.validation import check_count, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -176,10 +176,11 @@ def simulate(
         Whether weights and thresholds change, where a network has any that can.
     seed : int
     kernel : {"compiled", "reference"}
-    record : sequence of int, or dict
-        Of a :class:`DiehlCook`: excitatory neurons whose ``v``, ``g_exc``, ``g_inh`` and ``theta`` to record. Or, by
-        population, names of variables (or ``theta``), or a dict of variable to neurons; by projection, ``weights``, or
-        traces and state variables of its rule. Recorded as ``recording["population.variable"]``.
+    record : sequence of int, slice, True or dict
+        Of a :class:`DiehlCook`: excitatory neurons, all where True, whose ``v``, ``g_exc``, ``g_inh`` and ``theta`` to
+        record. Else, by population, names of variables (or ``theta``), or a dict of variable to neurons; by
+        projection, ``weights``, or traces and state variables of its rule. Recorded as
+        ``recording["population.variable"]``.
     every : int
         Steps between two records.
     certify : bool
@@ -319,7 +320,8 @@ def _spikes_by_input(network: Network, spikes, n_steps: int) -> dict:
         spikes = {names[0]: spikes}
     for name in spikes:
         if name not in network.inputs:
-            raise DataError(f"There is no input {name!r}; there are {', '.join(names)}.")
+            near = did_you_mean(name, names)
+            raise DataError(f"There is no input {name!r}{near}; there are {', '.join(names)}.")
     silent = (np.zeros(0, np.int64), np.zeros(0, np.int64))
     return {name: in_order(spikes.get(name, silent), n_steps, "spikes", network.inputs[name].n) for name in names}
 
@@ -331,12 +333,20 @@ def _wanted(simulator: Simulator, record) -> dict[str, tuple[str, str, np.ndarra
         names = ("v", "g_exc", "g_inh", "theta") if neurons.size else ()
         return {f"exc.{name}": ("exc", name, neurons) for name in names}
     if not isinstance(record, dict):
-        if len(tuple(record)):
-            raise ConfigError('record must be a dict such as {"exc": ["v"]} that names populations and projections.')
-        return {}
+        if isinstance(record, (list, tuple)) and not record:
+            return {}
+        raise ConfigError(
+            'record must be a dict such as {"exc": ["v"]} that names populations and projections, got'
+            f" {record!r:.100}."
+        )
     wanted = {}
     for part, variables in record.items():
         variables = [variables] if isinstance(variables, str) else variables
+        if not isinstance(variables, (dict, list, tuple, set)):
+            raise ConfigError(
+                f"record of {part} must name variables, such as {{{part!r}: ['v']}}, or variables with neurons, such as"
+                f" {{{part!r}: {{'v': [0, 5]}}}}; got {variables!r:.100}."
+            )
         chosen = variables if isinstance(variables, dict) else dict.fromkeys(variables)
         for variable, neurons in chosen.items():
             wanted[f"{part}.{variable}"] = (part, variable, _checked(simulator, part, variable, neurons))
@@ -351,9 +361,11 @@ def _checked(simulator: Simulator, part: str, variable: str, neurons) -> np.ndar
         rule = described.named[part].rule
         known = ("weights", *(() if rule is None else [n for kind in _KINDS for n in known_names(rule)[kind]]))
     else:
-        raise ConfigError(f"record names {part!r}; there are {', '.join([*described.populations, *described.named])}.")
+        parts = [*described.populations, *described.named]
+        raise ConfigError(f"record names {part!r}{did_you_mean(part, parts)}; there are {', '.join(parts)}.")
     if variable not in known:
-        raise ConfigError(f"{part} has no {variable!r} to record; it has {', '.join(known)}.")
+        near = did_you_mean(variable, known)
+        raise ConfigError(f"{part} has no {variable!r} to record{near}; it has {', '.join(known)}.")
     if part in described.populations:
         n = described.populations[part].n
         return np.arange(n) if neurons is None else _neurons(part, n, neurons)
@@ -364,7 +376,9 @@ _KINDS = ("pre", "post", "synapse", "state")
 
 
 def _neurons(part: str, n: int, record) -> np.ndarray:
-    """Numbers of neurons, checked."""
+    """Numbers of neurons, checked; True and slices are meant as they are for an array of all."""
+    if record is True or isinstance(record, slice):
+        return np.arange(n)[slice(None) if record is True else record]
     numbers = np.asarray(record if not isinstance(record, (int, np.integer)) else [record])
     if isinstance(record, bool) or (numbers.size and not np.issubdtype(numbers.dtype, np.integer)) or numbers.ndim != 1:
         raise DataError(f"record must be numbers of neurons of {part}, such as [0, 5], got {record!r}.")

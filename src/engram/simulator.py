@@ -132,6 +132,8 @@ class Simulator:
         input_delays=None,
     ):
         check_choice("kernel", kernel, KERNELS)
+        if not isinstance(network, (DiehlCook, Network)):
+            raise ConfigError(f"network must be a DiehlCook or a Network, got {network!r:.100}.")
         self.network, self.rule, self.seed, self.kernel = network, rule, seed, kernel
         self.protocol = protocol or Protocol()
         source = Poisson(gain=input_gain) if source is None else source

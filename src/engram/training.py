@@ -21,7 +21,7 @@ from engram.datasets.base import Dataset
 from engram.datasets.recordings import Recordings
 from engram.datasets.scale import PIXELS, ValueRange
 from engram.encoders import auto_input_gain
-from engram.errors import ConfigError, RuleError
+from engram.errors import ConfigError, DataError, RuleError
 from engram.health import Health
 from engram.model import Model
 from engram.networks import DiehlCook, Network
@@ -58,7 +58,7 @@ class Progress:
     accuracy : float or None
         Of the neurons' answers to the last images before learning from them; None without labels.
     l1_norm_mean, l1_norm_sd : float
-        Over the neurons' incoming weights, in the layer that learns; where several do, in the last.
+        Over the neurons' incoming weights, in the layer that learns; where several do, in that which is read out.
     spikes_per_image : float
         Excitatory spikes of the images since the last point of the learning curve.
     health : tuple of str
@@ -104,6 +104,16 @@ class TrainingSet:
     framing: str = "ink"
     class_names: dict[int, str] = field(default_factory=dict)
     train_recordings: Recordings | None = None
+
+    def __post_init__(self):
+        images, labels = self.train_images, self.train_labels
+        if np.ndim(images) != 2:
+            raise DataError(
+                f"Training images must be rows of pixels, of shape (n_images, n_inputs), got {np.shape(images)}; use"
+                " images.reshape(len(images), -1), and image_shape=(height, width)."
+            )
+        if labels is not None and np.shape(labels) != (len(images),):
+            raise DataError(f"Give one label for each of {len(images):,} images, got {np.shape(labels)}.")
 
     @property
     def n_inputs(self) -> int:
@@ -187,6 +197,7 @@ class Training:
         learning_rate_at: float | None = None,
         threads: int | None = None,
     ):
+        _check_parts(config, dataset, rule, network)
         if network is not None:
             config = config.replace(network=DESCRIBED_IN_CODE)
         self.config, self.dataset = config, dataset
@@ -268,7 +279,7 @@ class Training:
 
     def learn_block(self) -> Progress:
         """Present the next few images and learn from them; Ctrl-C ends between two, and nothing of them is lost."""
-        begin, layer = time.perf_counter(), self.layer
+        begin, layer, shown = time.perf_counter(), self.layer, self.simulator.presentations
         stop = self._end_of_block()
         chosen = np.array([self._image_at(e) for e in range(self.examples, stop)])
         counts = self._present(self.samples[chosen], self._progress(stop), layer)
@@ -281,7 +292,7 @@ class Training:
         self.examples = stop
         self.spikes_since += int(spikes.sum())
         self.images_since += len(chosen)
-        self.health.update(self.examples, spikes, self.simulator.state)
+        self.health.update(self.examples, spikes, self.simulator.state, self.simulator.presentations - shown)
         report = self._report(layer)
         if self.examples % self._curve_step() == 0 or self.done:
             self._record(report)
@@ -418,9 +429,15 @@ class Training:
         )
 
     def layer_state(self, layer: str = "") -> tuple[np.ndarray, np.ndarray]:
-        """The norms of a layer's weights, and its adaptive thresholds, mV; by default of the last."""
+        """The norms of a layer's weights, and its adaptive thresholds, mV.
+
+        By default of the layer that is read out, if it learns, else of the last; where it learns by several
+        projections, of the first.
+        """
         described, state = self.simulator.described, self.simulator.state
-        projection = next(p for p in reversed(described.plastic) if layer in ("", p.after))
+        layers = described.layers
+        layer = layer or (described.readout if described.readout in layers else layers[-1])
+        projection = next(p for p in described.plastic if p.after == layer)
         return state.projections[projection.name].norms, state.populations[projection.after].theta
 
     def _record(self, report: Progress) -> None:
@@ -458,6 +475,21 @@ def norm_and_theta(norms: np.ndarray, theta: np.ndarray) -> dict[str, dict[str, 
         for name, values in (("l1_norm", norms), ("theta", theta))
     }
     return {n: {k: v if np.isfinite(v) else None for k, v in pair.items()} for n, pair in pairs.items()}
+
+
+def _check_parts(config, dataset, rule, network) -> None:
+    """Raise ConfigError or DataError where a training is asked for with something else than it is made of."""
+    if not isinstance(config, TrainingConfig):
+        raise ConfigError(f"config must be a TrainingConfig, got {config!r:.100}; use TrainingConfig.from_dict(...).")
+    if not isinstance(dataset, (Dataset, TrainingSet)):
+        raise DataError(
+            f"dataset must be a data set, got {type(dataset).__name__}; use engram.datasets.load(...), or for arrays"
+            " engram.training.TrainingSet(images, labels)."
+        )
+    if rule is not None and not isinstance(rule, LearningRule):
+        raise ConfigError(f"rule must be a learning rule such as Triplet(), got {rule!r:.100}.")
+    if network is not None and not isinstance(network, (Network, DiehlCook)):
+        raise ConfigError(f"network must be a Network, got {network!r:.100}.")
 
 
 def _check_start(start: Model, network: DiehlCook | Network) -> None:

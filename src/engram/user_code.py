@@ -101,6 +101,13 @@ def load_class(name: str, part: OwnPart) -> type:
     return found
 
 
+def classes_from(name: str, what: str, error: type[EngramError] = RuleError) -> list[type]:
+    """Every class that the file of ``path.py:name`` knows; the file is run, see :func:`load_from_file`."""
+    part = OwnPart(object, what, f"{what}s", what, "", error)
+    _, _, module = _named(name, part, "name")
+    return [value for value in vars(module).values() if inspect.isclass(value)]
+
+
 def _named(name: str, part: OwnPart, what: str) -> tuple[Path, str, ModuleType]:
     """The file, the name within it, and the file as a module."""
     path_text, _, own_name = name.rpartition(":")
@@ -208,6 +215,12 @@ def _neighbours(module: ModuleType, folder: Path) -> set[Path]:
                 found[file] = used
                 ahead.append(used)
     return set(found)
+
+
+def where_raised(function, error: BaseException) -> str:
+    """The file and line in which a user's function raised an error, and what it is, in one line."""
+    path = Path(inspect.getsourcefile(function) or "")
+    return f"{_line_of(error, path)}: {type(error).__name__}: {error}".rstrip(".")
 
 
 def _line_of(error: BaseException, path: Path) -> str:

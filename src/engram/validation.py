@@ -8,8 +8,9 @@ value still works in single precision, can be saved, and is read again.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from numbers import Integral, Real
 
 from engram.errors import ConfigError
@@ -208,7 +209,37 @@ def check_count(name: str, value, *, at_least: int = 1) -> None:
 def check_choice(name: str, value, choices) -> None:
     """Raise ConfigError unless `value` is one of the choices."""
     if not isinstance(value, str) or value not in choices:
-        raise ConfigError(f"{name} must be one of {', '.join(map(str, choices))}, got {_brief(value)}.")
+        listed = ", ".join(map(str, choices))
+        raise ConfigError(f"{name} must be one of {listed}, got {_brief(value)}{did_you_mean(value, choices)}.")
+
+
+def check_known(owner: str, name: str, known: Iterable[str], what: str = "option") -> None:
+    """Raise ConfigError where `owner`, such as "The network", has no option of that name."""
+    known = list(known)
+    if name not in known:
+        raise ConfigError(
+            f"{owner} has no {what} {name!r}{did_you_mean(name, known)}; it has {', '.join(known) or 'none'}."
+        )
+
+
+def did_you_mean(name, known: Iterable[str]) -> str:
+    """What a name that is not known was probably meant to be, to be put after it in a sentence; often nothing.
+
+    Examples
+    --------
+    >>> did_you_mean("tau_n", ["tau_m", "v_rest"]), did_you_mean("xyz", ["tau_m"])
+    (' (did you mean tau_m?)', '')
+    """
+    if not isinstance(name, str):
+        return ""
+    spelled = {_spelled(one): one for one in reversed(list(map(str, known)))}
+    near = get_close_matches(_spelled(name), spelled, n=1)
+    return f" (did you mean {spelled[near[0]]}?)" if near else ""
+
+
+def _spelled(name: str) -> str:
+    """A name without what people mix up in it."""
+    return name.lower().replace("-", "_").replace(" ", "_")
 
 
 def check_presentation(network, protocol) -> None:

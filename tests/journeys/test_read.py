@@ -94,7 +94,7 @@ def test_the_figure_names_what_it_shows(seven):
     )  # fmt: skip
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles[0] == "image as shown"
-    assert titles[2].startswith("fields of all 100 neurons, the 10 that fired most in colour")
+    assert titles[2].startswith("fields of all 100 neurons, by label, the 10 that fired most in hot")
     assert f"input: {len(reading.input_spikes):,} spikes" in titles
 
 
@@ -149,3 +149,12 @@ def test_a_zip_of_the_tutorials_format_evaluates(engram, tmp_path):
     assert code == 0
     assert result["n_test"] >= 1_000  # what is held out of 10,000
     assert result["accuracy"]["proportion"] > 0.8
+
+
+def test_one_bad_picture_costs_its_own_reading_alone(engram, seven, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"not a picture")
+    code, out, err = engram(
+        "read", tmp_path / "bad.png", seven, "--model", "mnist-100", "--out", tmp_path / "drawn", "--quiet"
+    )
+    assert (code, out) == (1, "7\n")
+    assert "bad.png" in err

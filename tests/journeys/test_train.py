@@ -30,7 +30,7 @@ def test_run_folder_holds_everything(trained_run):
         "summary.json",
     }
     drawn = {path.name for path in (trained_run / "figures").iterdir()}
-    figures = ("receptive_fields", "learning_curve", "weights_and_theta", "raster", "input", "confusion")
+    figures = ("receptive_fields", "learning_curve", "weights_and_theta", "network", "raster", "input", "confusion")
     assert drawn == {f"{name}.{suffix}" for name in figures for suffix in ("png", "svg")}
 
 
@@ -173,7 +173,7 @@ def test_bad_configuration_files_are_told(engram, tmp_path):
     for text, message in {
         "neurons = ": "is not valid TOML",
         "neurons = 'many'": "neurons must be a whole number of at least 1, got 'many'.",
-        "neurones = 5": "There is no option 'neurones'; the options are",
+        "neurones = 5": "A run has no option 'neurones' (did you mean neurons?); it has dataset",
         "dt = inf": "dt must be a finite number, got inf ms.",
         "constants = 5": "constants must be a table, got 5.",
     }.items():
@@ -320,3 +320,27 @@ def test_the_command_line_answers_before_anything_heavy_is_imported():
     script = f"import sys, engram.cli; print(sorted({heavy} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert shown == "[]\n"
+
+
+def test_too_few_label_images_are_told_before_training(engram, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = engram("train", "--neurons", 4, "--examples", 25, "--label-examples", 1)
+    assert code == 2
+    assert "raise label_examples (1), or train without labels, --no-evaluate" in err
+    assert not (tmp_path / "runs").exists()
+    code, _, err = engram(
+        "train", "--neurons", 4, "--examples", 25, "--label-examples", 4, "--test-examples", 5, "--no-figures"
+    )
+    assert code == 0
+    assert "the 4 training images that label the neurons have none of class" in err
+
+
+def test_runs_that_begin_at_once_get_a_folder_each(tmp_path, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from engram.runs import next_folder
+
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor(16) as pool:
+        folders = list(pool.map(lambda _: next_folder("digits"), range(64)))
+    assert sorted(int(folder.name.rpartition("-")[2]) for folder in folders) == list(range(1, 65))

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from engram import load_model
 from engram.datasets import load
+from engram.errors import DataError
 
 
 def draw_one(path, *, ink, paper, size=(200, 300)):
@@ -124,7 +125,7 @@ def test_figures_are_drawn_anew(engram, trained_run, tmp_path):
     shutil.rmtree(folder / "figures")
     code, out, _ = engram("figures", folder)
     assert code == 0
-    assert len(out.splitlines()) == 12
+    assert len(out.splitlines()) == 14
     assert (folder / "figures/confusion.svg").read_bytes() == before
 
 
@@ -209,3 +210,62 @@ def test_figures_want_a_run_s_folder(engram, tmp_path, monkeypatch):
     assert code == 1
     assert "is not the folder of a run" in err
     assert engram("info", "mnist-100")[0] == 0  # an empty folder does not hide the shipped model
+
+
+def test_one_bad_picture_costs_its_own_answer_alone(engram, trained_run, tmp_path):
+    good = draw_one(tmp_path / "good.png", ink=255, paper=0)
+    (tmp_path / "bad.png").write_bytes(b"not a picture")
+    code, out, err = engram("predict", trained_run, tmp_path / "bad.png", good, tmp_path / "absent.png", "--json")
+    bad, read, absent = json.loads(out)
+    assert code == 1
+    assert bad["error"]["kind"] == absent["error"]["kind"] == "DataError"
+    _, alone, _ = engram("predict", trained_run, good, "--json")
+    assert read == json.loads(alone)[0]
+    code, out, err = engram("predict", trained_run, tmp_path / "bad.png", good, "--quiet")
+    assert (code, out.split()) == (1, [read["name"]])
+    assert "bad.png" in err
+
+
+@pytest.mark.parametrize("folder", ["plain", "odd [1] *"])
+def test_folders_and_patterns_are_read_in_natural_order(tmp_path, folder):
+    from engram.prediction import files_of
+
+    inside = tmp_path / folder
+    inside.mkdir()
+    for name in ("10.png", "9.png", "[2].png", ".hidden.png"):
+        (inside / name).write_bytes(b"")
+    assert [path.name for path in files_of([inside])] == ["9.png", "10.png", "[2].png"]
+    assert files_of([inside / "[2].png"]) == [inside / "[2].png"]
+    if folder == "plain":
+        assert [path.name for path in files_of([inside / "*0.png", inside / "9.png"])] == ["10.png", "9.png"]
+    assert files_of([tmp_path / "none-*.png"]) == [tmp_path / "none-*.png"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty holds no files"):
+        files_of([tmp_path / "empty"])
+
+
+def test_pictures_in_a_folder_with_brackets_are_answered(engram, trained_run, tmp_path):
+    (tmp_path / "a[1]").mkdir()
+    draw_one(tmp_path / "a[1]" / "one.png", ink=255, paper=0)
+    code, out, _ = engram("predict", trained_run, tmp_path / "a[1]", "--figures", tmp_path / "out[x]")
+    assert code == 0
+    assert f"{tmp_path / 'a[1]' / 'one.png'}: " in out
+    assert (tmp_path / "out[x]" / "prediction-one.png").exists()
+
+
+def test_another_network_s_or_picture_s_figure_is_not_replaced(trained_run, tmp_path):
+    from dataclasses import replace
+
+    from engram.prediction import draw_answer, read_pictures
+
+    model, path = load_model(trained_run), draw_one(tmp_path / "one.png", ink=255, paper=0)
+    (answer,) = read_pictures(model, [path])
+    first = draw_answer(model, answer, tmp_path / "drawn")
+    assert draw_answer(model, answer, tmp_path / "drawn") == first
+    other = replace(model, theta=model.theta + 1)
+    second = draw_answer(other, answer, tmp_path / "drawn")
+    assert [file.name for file in second] == ["prediction-one-2.png", "prediction-one-2.svg"]
+    (tmp_path / "b").mkdir()
+    elsewhere = replace(answer, path=draw_one(tmp_path / "b" / "one.png", ink=255, paper=0))
+    assert draw_answer(model, elsewhere, tmp_path / "drawn")[0].name == "prediction-one-3.png"
+    assert draw_answer(other, answer, tmp_path / "drawn") == second

@@ -5,10 +5,6 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-
-pytest.importorskip("starlette", reason="the studio is an extra: pip install 'engram[studio]'")
-pytest.importorskip("uvicorn", reason="the studio is an extra: pip install 'engram[studio]'")
-
 from starlette.testclient import TestClient
 
 from engram.files import make_folder

@@ -68,6 +68,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(client):
 
 
 def test_too_many_requests_wait(client, monkeypatch):
+    monkeypatch.setattr(guard, "BURST", 5)
     now = [0.0]
     app = Guard(client.app.app, TOKEN, lambda: PORT, clock=lambda: now[0])
     page = TestClient(app, base_url=f"http://{HOST}", headers={"x-engram-token": TOKEN})

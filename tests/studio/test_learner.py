@@ -6,7 +6,7 @@ import pytest
 from engram import load_model
 from engram.errors import ConfigError
 from engram.run_folder import RunFolder
-from engram.runs import RunOptions, resume_run
+from engram.runs import resume_run
 from engram.studio.learner import Learner
 from studio.conftest import OPTIONS, quick_run, quick_training, wait_for
 from tiny import CONFIG, QUIET, finished, tiny_dataset
@@ -92,8 +92,7 @@ def test_closing_while_it_learns_saves_what_was_learned(tmp_path):
     assert (done, total) == (learner.training.examples, 100_000)
 
 
-def test_run_that_is_finished_early_is_labelled_tested_and_drawn(learner):
-    learner.options = RunOptions()
+def test_run_that_is_finished_early_is_labelled_and_tested(learner):
     learner.step()
     until(learner, "paused")
     learner.finish()
@@ -101,7 +100,6 @@ def test_run_that_is_finished_early_is_labelled_tested_and_drawn(learner):
     assert learner.folder.read_summary()["stopped"] == "ended in the studio"
     assert learner.folder.read_evaluation().n_test == 6
     assert learner.moment().model.readout.n_label == 26
-    assert any(learner.folder.figures.glob("*.svg"))
 
 
 def test_constants_change_between_images_and_the_folder_says_when(learner):

@@ -100,12 +100,34 @@ def _told(error: BaseException) -> tuple[str, int]:
 
 
 @contextmanager
-def progress_bar(*columns, quiet: bool = False):
-    """A progress display on standard error; nothing where quiet, or where no person is looking."""
-    from engram.callbacks import terminal_bar
+def progress_bar(*, quiet: bool = False):
+    """Bars on standard error, or lines where no person is looking; nothing where quiet."""
+    from engram.bars import shown_bars
 
-    with terminal_bar(*columns, console=err, quiet=quiet or not err.is_terminal) as progress:
-        yield progress
+    with shown_bars(err, quiet=quiet) as bars:
+        yield bars
+
+
+@contextmanager
+def told_counts(*, quiet: bool = False):
+    """A function to be called with what is done, how much of it, and of how much: each kind gets a bar."""
+    tasks: dict[str, int] = {}
+    with progress_bar(quiet=quiet) as bars:
+
+        def tell(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(plain(what), total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield tell
+
+
+@contextmanager
+def waiting(what: str, *, quiet: bool = False):
+    """Say what a wait is for, while a person is looking."""
+    with progress_bar(quiet=quiet or not err.is_terminal) as bars:
+        bars.wait(what)
+        yield
 
 
 _SPELLED = {

@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import err, out, plain, print_json, progress_bar
+from engram.cli.console import err, out, plain, print_json, told_counts
 
 app = typer.Typer(help="List, fetch and check datasets.", no_args_is_help=True)
 
@@ -47,13 +47,12 @@ def fetch(
     """Download a dataset into the per-user cache, unless it is on this machine; every file is checked by its content."""
     from engram.datasets import fetch as fetch_dataset
 
-    tasks: dict[str, int] = {}
-    with progress_bar(quiet=quiet) as bar:
+    files = set()
+    with told_counts(quiet=quiet) as tell:
 
         def show(file: str, received: int, total: int | None) -> None:
-            if file not in tasks:
-                tasks[file] = bar.add_task(file, total=total)
-            bar.update(tasks[file], completed=received, total=total)
+            files.add(file)
+            tell(file, received, total)
 
         folder = fetch_dataset(name, show)
     if quiet:
@@ -61,7 +60,7 @@ def fetch(
     if folder is None:
         out.print(f"{name} comes with engram; nothing to fetch.")
     else:
-        already = "" if tasks else " already; nothing to fetch"
+        already = "" if files else " already; nothing to fetch"
         out.print(f"{name} is in {folder}{already}", markup=False)
 
 
@@ -110,17 +109,10 @@ def told_load(load: Callable, *, quiet: bool = False):
     from engram.datasets import named_sources
     from engram.errors import DataWarning
 
-    tasks: dict[str, int] = {}
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always", DataWarning)
-        with progress_bar(quiet=quiet) as bar:
-
-            def show(what: str, done: int, total: int | None) -> None:
-                if what not in tasks:
-                    tasks[what] = bar.add_task(plain(what), total=total)
-                bar.update(tasks[what], completed=done, total=total)
-
-            dataset = load(show)
+        with told_counts(quiet=quiet) as tell:
+            dataset = load(tell)
     for warning in found:
         if issubclass(warning.category, DataWarning):
             err.print(f"[yellow]Warning:[/] {plain(str(warning.message))}")

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import out, plain, print_json, progress_bar
+from engram.cli.console import out, plain, print_json, told_counts
 from engram.cli.opening import open_model
 
 
@@ -18,6 +18,7 @@ def evaluate(
     test_examples: Annotated[Optional[int], typer.Option(help="Test images.", show_default="all")] = None,
     all_images: Annotated[bool, typer.Option("--all-images", help="Test on the dataset's training part, too; for images that the model was not trained on.")] = False,
     source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
+    network: Annotated[Optional[str], typer.Option(help="The file that described the network, where parts of it are your own: my_network.py:describe.")] = None,
     input_delay: Annotated[float, typer.Option(metavar="MS", help="Delay each input synapse's spikes by up to this much.")] = 0.0,
     threads: Annotated[Optional[int], typer.Option(help="Threads.", show_default="all processors")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -38,18 +39,11 @@ def evaluate(
     ):
         if value is not None:
             check_count(name, value)
-    trained = open_model(model, source=source, quiet=quiet or json)
+    trained = open_model(model, source=source, network=network, quiet=quiet or json)
     data = told_load(lambda progress: load_for(trained, dataset, progress), quiet=quiet or json)
     if all_images:
         data = all_as_test(trained, data)
-    tasks: dict[str, int] = {}
-    with progress_bar(quiet=quiet or json) as bar:
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done)
-
+    with told_counts(quiet=quiet or json) as tell:
         _, result = evaluate_model(
             trained,
             data,
@@ -57,7 +51,7 @@ def evaluate(
             test_examples=test_examples,
             input_delay=input_delay,
             threads=threads,
-            on_progress=show,
+            on_progress=tell,
         )
     if json:
         print_json(result.to_dict())

@@ -7,21 +7,22 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import accuracies, out, plain, print_json
+from engram.cli.console import accuracies, out, plain, print_json, told_counts
 from engram.cli.opening import open_model
 
 
 def figures(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    source: Annotated[
-        Optional[str],
-        typer.Option(help="The run's source of spikes, where it is a file of your own: my_source.py:MySource."),
-    ] = None,
+    source: Annotated[Optional[str], typer.Option(help="The run's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
+    animate: Annotated[bool, typer.Option("--animate", help="Also draw how the fields grew, as a GIF: the run is computed once more, for as long as it took.")] = False,
+    rule: Annotated[Optional[str], typer.Option(help="For --animate, of a run whose rule is a file of your own: my_rule.py:MyRule.")] = None,
+    network: Annotated[Optional[str], typer.Option(help="The file that described the network, where it is your own: my_network.py:describe.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the paths as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-) -> None:
+) -> None:  # fmt: skip
     """Draw a run's figures anew: receptive fields, learning curve, norm and theta, raster, confusion matrix."""
     from engram.errors import Interrupted, RunFolderError
+    from engram.growth import animate as grow
     from engram.interrupts import immediate_interrupt
     from engram.run_figures import draw_again
     from engram.run_folder import RunFolder
@@ -29,10 +30,12 @@ def figures(
     folder = RunFolder(run)
     if not folder.holds_run:
         raise RunFolderError(f"{run} is not the folder of a run; give one that 'engram train' made.")
-    open_model(run, quiet=quiet or json)
+    open_model(run, source=source, network=network, quiet=quiet or json)
     try:
-        with immediate_interrupt():
-            paths = draw_again(folder, source=source)
+        with immediate_interrupt(), told_counts(quiet=quiet or json) as told:
+            paths = draw_again(folder, told, source=source, parts=network)
+            if animate:
+                paths.append(grow(folder, rule=rule, source=source, network=network, on_progress=told))
     except KeyboardInterrupt:
         raise Interrupted(f"Stopped; the figures drawn so far are whole. Go on with\n  engram figures {run}") from None
     if json:
@@ -46,6 +49,10 @@ def info(
     model: Annotated[
         Path, typer.Argument(metavar="RUN|MODEL", help="A run folder, a model file, or a shipped model's name.")
     ],
+    network: Annotated[
+        Optional[str],
+        typer.Option(help="The file that described the network, where parts of it are your own."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Say what a model is: its network, rule and constants, what it has seen, its labels."""
@@ -53,13 +60,15 @@ def info(
     from engram.run_folder import RunFolder
     from engram.training import norm_and_theta
 
-    trained = open_model(model, quiet=json)
+    trained = open_model(model, network=network, quiet=json)
     tensors, metadata = model_content(trained)
     layers = {layer.projection: norm_and_theta(layer.norms, layer.theta) for layer in trained.layers}
     facts = {
         **metadata,
         "version": trained.version,
-        **layers[trained.layers[-1].projection],
+        **layers[
+            next((x for x in trained.layers if x.population == trained.network.readout), trained.layers[-1]).projection
+        ],
         **({"layers": layers} if len(layers) > 1 else {}),
         "tensors": {name: list(values.shape) for name, values in tensors.items()},
     }
@@ -75,10 +84,12 @@ def info(
     network = trained.network
     out.print(f"[bold]{plain(model)}[/]  written by engram {plain(trained.version)}")
     out.print(f"network    {_parts_of(network)}, dt {network.dt} ms, {network.integrator}, {network.dtype}")
-    constants = ", ".join(f"{name}={value}" for name, value in trained.rule_record["constants"].items())
-    out.print(f"rule       {plain(trained.rule_record['rule'])} ({plain(constants)})")
+    for where, record in _rules_of(trained):
+        constants = ", ".join(f"{name}={value}" for name, value in record["constants"].items())
+        out.print(f"rule       {plain(where)}{plain(record['rule'])} ({plain(constants)})")
     out.print(f"spikes     {plain(_told_source(trained))}")
-    out.print(f"trained on {trained.examples:,} images of {plain(trained.dataset)} in {trained.presentations:,} presentations,"
+    in_turn = ", layers in turn" if trained.config.get("layers") == "in_turn" else ""
+    out.print(f"trained on {trained.examples:,} images{in_turn} of {plain(trained.dataset)} in {trained.presentations:,} presentations,"
               f" seed {trained.seed}, input gain {trained.input_gain:.3f}")  # fmt: skip
     for projection, layer in layers.items():
         norm, theta = layer["l1_norm"], layer["theta"]
@@ -95,6 +106,17 @@ def info(
         out.print(f"accuracy   [bold]{accuracies(accuracy, trained.scheme)}")
 
 
+def _rules_of(model) -> list[tuple[str, dict]]:
+    """Each rule's record, and where it is, if there are several."""
+    from engram.networks import DiehlCook
+    from engram.plasticity.records import rule_record
+
+    if isinstance(model.network, DiehlCook):
+        return [("", model.rule_record)]
+    plastic = model.network.plastic
+    return [(f"{p.name}: " if len(plastic) > 1 else "", rule_record(p.rule)) for p in plastic]
+
+
 def _parts_of(network) -> str:
     """How many inputs and neurons, by population where there are several that learn."""
     from engram.networks import DiehlCook
@@ -102,7 +124,11 @@ def _parts_of(network) -> str:
     if isinstance(network, DiehlCook):
         return f"{network.n_inputs} inputs, {network.n_neurons} neurons"
     parts = [f"{plain(name)} {p.n:,} {type(p.neuron).__name__}" for name, p in network.populations.items()]
-    return f"{network.n_inputs} inputs, populations {', '.join(parts)}, read out by {plain(network.readout)}"
+    ways = [f"{plain(p.name)} {type(p).__name__}" for p in network.projections]
+    return (
+        f"{network.n_inputs} inputs, populations {', '.join(parts)}, projections {', '.join(ways)}, read out by"
+        f" {plain(network.readout)}"
+    )
 
 
 def _told_source(model) -> str:

@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from engram._version import __version__
-from engram.cli import certify, data, evaluate, exchange, inspect, models, predict, read, rules, studio, train, warmup
+from engram.cli import (
+    certify,
+    completion,
+    data,
+    evaluate,
+    exchange,
+    inspect,
+    models,
+    predict,
+    read,
+    rules,
+    studio,
+    train,
+    warmup,
+)
 from engram.cli.console import err, fail, spell_what_the_terminal_lacks
 from engram.compiling_bar import CompilingBar
 from engram.kernels.progress import watch_compiling
@@ -68,7 +82,9 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.pop("MPLBACKEND", None)  # a notebook's, which matplotlib refuses elsewhere; engram opens no window
     watch_compiling(_watcher(arguments))
     try:
-        app(args=[argument for argument in arguments if argument != "--debug"], prog_name="engram")
+        command = typer.main.get_command(app)
+        completion.attach(command)
+        command(args=[argument for argument in arguments if argument != "--debug"], prog_name="engram")
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise

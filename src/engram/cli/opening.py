@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engram.cli.console import err, plain, progress_bar
+from engram.cli.console import err, plain, told_counts
 
 
-def open_model(path: Path, *, source: str | None = None, quiet: bool = False):
+def open_model(path: Path, *, source: str | None = None, network: str | None = None, quiet: bool = False):
     """The model at a path; of a run that was interrupted, that of its last checkpoint, which is said.
 
-    A source of spikes that is a file of the user's own is run only if its name is given.
+    A source of spikes, or a file with parts of the network, that is the user's own is run only if its name is given.
     """
     from engram.model_file import load_model
 
-    model = load_model(path, source=source)
+    model = load_model(path, source=source, parts=network)
     if not quiet:
-        _tell_unfinished(path, model)
+        _tell_unfinished(path, model, network)
     return model
 
 
@@ -44,15 +44,12 @@ def labelled(model, path: Path, *, quiet: bool = False):
     n_images = min(model.config.get("label_examples", 10_000), len(dataset.train_images))
     if not quiet:
         err.print(f"{plain(path)} has no labels yet; labelling its neurons from {n_images:,} training images first.")
-    with progress_bar(quiet=quiet) as bar:
-        task = bar.add_task("labelling", total=n_images)
-        readout = label_neurons(
-            model.simulator(), dataset, n_images, on_progress=lambda what, done, total: bar.update(task, completed=done)
-        )
+    with told_counts(quiet=quiet) as tell:
+        readout = label_neurons(model.simulator(), dataset, n_images, on_progress=tell)
     return replace(model, readout=readout)
 
 
-def _tell_unfinished(path: Path, model) -> None:
+def _tell_unfinished(path: Path, model, network: str | None) -> None:
     """Say of a run's folder that the run is not at its end, and how to bring it there."""
     from engram.errors import EngramError
     from engram.run_folder import RunFolder
@@ -63,10 +60,15 @@ def _tell_unfinished(path: Path, model) -> None:
     try:
         if folder.is_finished:
             return
-        _, _, done, total = folder.read_unfinished()
+        _, _, done, total = folder.read_unfinished(parts=network)
     except EngramError:
         return  # whatever is wrong with it, the model was read
-    names = {"rule": model.rule_record["rule"], "source": model.source_record["source"]}
+    names = {
+        "source": model.source_record["source"],
+        "network": folder.read_options().get("network", {}).get("kind", ""),
+    }
+    if not names["network"]:
+        names["rule"] = model.rule_record["rule"]
     own = (f" --{part} path/to/{plain(name)}" for part, name in names.items() if ":" in name)
     again = f"engram train --resume {plain(path)}" + "".join(own)
     finish = "it is still running" if folder.is_held else f"finish it with  {again}"

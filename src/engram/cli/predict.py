@@ -7,21 +7,22 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import out, plain, print_json
+from engram.cli.console import fail, out, plain, print_json, waiting
 from engram.cli.opening import labelled, open_model
 
 
 def predict(
-    files: Annotated[list[Path], typer.Argument(metavar="MODEL IMAGE", help="A run folder, a model file or a name of 'engram models' (left out with --model); then pictures or arrays of any size, event recordings, or CSV files.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="MODEL IMAGE", help="A run folder, a model file or a name of 'engram models' (left out with --model); then pictures or arrays of any size, event recordings, or CSV files, folders of them, or patterns such as '*.png'.", show_default=False)],
     model: Annotated[Optional[Path], typer.Option("--model", metavar="RUN|MODEL", help="The model, instead of as the first argument.")] = None,
     scheme: Annotated[Optional[str], typer.Option(help="How spikes are read: mean, proportion or logistic.", show_default="what suits the model")] = None,
     source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
+    network: Annotated[Optional[str], typer.Option(help="The file that described the network, where parts of it are your own: my_network.py:describe.")] = None,
     figures: Annotated[Optional[Path], typer.Option(help="Draw each answer into this folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the answers as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the labels.")] = False,
 ) -> None:  # fmt: skip
     """Read images: the label, each class's score, and the neurons that answered."""
-    from engram.prediction import draw_answer, read_pictures
+    from engram.prediction import Unread, draw_answer, files_of, read_each
     from engram.readout import SCHEMES
     from engram.validation import check_choice
 
@@ -31,11 +32,17 @@ def predict(
     model = model or files[0]
     if not images:
         raise typer.BadParameter("Give the images to read after the model.", param_hint="IMAGE...")
-    trained = labelled(open_model(model, source=source, quiet=quiet or json), model, quiet=quiet or json)
-    answers = read_pictures(trained, images, scheme)
+    trained = labelled(
+        open_model(model, source=source, network=network, quiet=quiet or json), model, quiet=quiet or json
+    )
+    with waiting("reading", quiet=quiet or json):
+        answers = read_each(trained, files_of(images), scheme)
     if json:
         print_json([answer.to_dict() for answer in answers])
     for answer in answers:
+        if isinstance(answer, Unread):
+            fail(answer.error)
+            continue
         if not json and quiet:
             out.print(plain(answer.name))
         elif not json:
@@ -44,6 +51,8 @@ def predict(
             paths = draw_answer(trained, answer, figures)
             if not json and not quiet:
                 out.print(f"  figure {plain(paths[0])}")
+    if any(isinstance(answer, Unread) for answer in answers):
+        raise typer.Exit(1)
 
 
 def _print_answer(answer, name_of) -> None:

@@ -7,13 +7,13 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import out, plain, print_json
+from engram.cli.console import fail, out, plain, print_json, waiting
 from engram.cli.opening import labelled, open_model
 
 
 def read(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or array files of any size; for a model of such, recordings.")],
-    network: Annotated[Optional[str], typer.Option(help="Which network reads: the tutorial's, or the one that learned, by its name, such as conv, or own.", show_default="tutorial, where the weights fit")] = None,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or array files of any size, folders of them, or patterns such as '*.png'; for a model of such, recordings.")],
+    network: Annotated[Optional[str], typer.Option(help="Which network reads: the tutorial's, or the one that learned, by its name, such as conv, or own; or the file that described that one, my_network.py:describe.", show_default="tutorial, where the weights fit")] = None,
     model: Annotated[Optional[Path], typer.Option(metavar="RUN|MODEL", help="Whose weights: a run folder, a model file, or a name of 'engram models'.", show_default="mnist-400, or mnist-conv for --network conv")] = None,
     preset: Annotated[str, typer.Option(help="Constants of the tutorial's network: its text's, or ours that gather more-evidence.")] = "more-evidence",
     source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
@@ -22,14 +22,25 @@ def read(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answers.")] = False,
 ) -> None:  # fmt: skip
     """Read digits and draw how: the image, the neurons that knew it, and every spike on the way."""
+    from engram.errors import DataError
+    from engram.prediction import Unread, files_of
     from engram.reading import draw_reading, read_digit
 
     model = model or Path("mnist-conv" if network == "conv" else "mnist-400")
-    trained = labelled(open_model(model, source=source, quiet=quiet or json), model, quiet=quiet or json)
-    told = []
-    for image in images:
-        reading = read_digit(trained, image, network=network, preset=preset.replace("-", "_"))
-        figure, *layers = draw_reading(trained, reading, folder)
+    own = network if network and ":" in network else None
+    trained = labelled(open_model(model, source=source, network=own, quiet=quiet or json), model, quiet=quiet or json)
+    told, unread = [], 0
+    for image in files_of(images):
+        try:
+            with waiting(f"reading {plain(image.name)}", quiet=quiet or json):
+                reading = read_digit(trained, image, network="own" if own else network, preset=preset.replace("-", "_"))
+                figure, *layers = draw_reading(trained, reading, folder)
+        except DataError as error:  # of this picture alone
+            told.append(Unread(image, error).to_dict())
+            unread += 1
+            if not json:
+                fail(error)
+            continue
         told.append({**reading.to_dict(), "figure": str(figure), **({"layers": str(layers[0])} if layers else {})})
         if json:
             continue
@@ -52,3 +63,5 @@ def read(
             out.print(f"  layers:   {plain(drawn)}")
     if json:
         print_json(told)
+    if unread:
+        raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
@@ -25,7 +26,7 @@ def train(
     layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="together")] = None,
     set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME, source.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
     neurons: Annotated[Optional[int], typer.Option(help="Excitatory neurons.", rich_help_panel=_Config, show_default="400")] = None,
-    epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Config, show_default="as many as show 10,000 images")] = None,
+    epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Config, show_default="as many as show 10,000 images, at most 10")] = None,
     examples: Annotated[Optional[int], typer.Option(help="Training images, instead of whole passes.", rich_help_panel=_Config)] = None,
     order: Annotated[Optional[str], typer.Option(help="shuffled or file.", rich_help_panel=_Config, show_default="shuffled")] = None,
     dt: Annotated[Optional[float], typer.Option(metavar="MS", help="Time step.", rich_help_panel=_Config, show_default="0.5")] = None,
@@ -38,7 +39,7 @@ def train(
     config: Annotated[Optional[Path], typer.Option(help="TOML file with any of these options; options given here win.", rich_help_panel=_Config)] = None,
     from_: Annotated[Optional[Path], typer.Option("--from", metavar="RUN|MODEL", help="Go on learning from this network, with its options but for those given here.", rich_help_panel=_Config)] = None,
     out_: Annotated[Optional[Path], typer.Option("--out", help="Run folder.", rich_help_panel=_Keeping, show_default="runs/DATASET-N")] = None,
-    resume: Annotated[Optional[Path], typer.Option(metavar="RUN", help="Finish an interrupted run; with --rule, --network or --source if that is a file of your own.", rich_help_panel=_Keeping)] = None,
+    resume: Annotated[Optional[Path], typer.Option(metavar="RUN", help="Finish an interrupted run; with --rule, --network or --source again where they are files of your own.", rich_help_panel=_Keeping)] = None,
     checkpoint: Annotated[Optional[Path], typer.Option(help="Resume from this checkpoint instead of the newest.", rich_help_panel=_Keeping)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that the folder holds.", rich_help_panel=_Keeping)] = False,
     checkpoint_seconds: Annotated[float, typer.Option(help="Write a checkpoint at least this often.", rich_help_panel=_Keeping)] = 30.0,
@@ -86,7 +87,15 @@ def train(
         training = resume_run(folder, load=load, **own, checkpoint=checkpoint, threads=threads)
     else:
         folder, training = _begin(
-            given, config, from_, set_ or [], out_, overwrite=overwrite, threads=threads, load=load
+            given,
+            config,
+            from_,
+            set_ or [],
+            out_,
+            overwrite=overwrite,
+            threads=threads,
+            load=load,
+            evaluate=not no_evaluate,
         )
     named = (("rule", rule), ("network", network), ("source", source))
     code = [f" --{what} {name}" for what, name in named if name and ":" in name]
@@ -99,7 +108,7 @@ def train(
         threads=threads,
         strict=strict,
     )
-    display = Display(quiet=quiet or json)
+    display = Display(quiet=quiet or json, evaluate=not no_evaluate)
     try:
         _, summary = run_training(folder, training, options, [display])
     except Interrupted:
@@ -126,10 +135,11 @@ def _tell_beginning(dataset: str | None, config: Path | None, model: Path | None
     err.print(f"reading {plain(dataset or source or 'digits')} …")
 
 
-def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load):  # fmt: skip
+def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load, evaluate: bool):  # fmt: skip
     """A new run's folder, held, and its training; from a configuration file or a model, with options that win."""
     from engram.config import TrainingConfig, read_options, renamed_network
     from engram.errors import ConfigError
+    from engram.evaluation import check_label_images
     from engram.model_file import load_model
     from engram.run_folder import RunFolder
     from engram.runs import next_folder, start_run
@@ -156,15 +166,27 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
         chosen = TrainingConfig.from_dict(with_settings(options, settings))
         start = None if chosen.start is None else load_model(chosen.start)
     chosen.make_source()  # what is wrong with it is told before anything is loaded
-    folder = RunFolder(out_ or next_folder(chosen.dataset))
     training = Training(chosen, load(chosen), start=start, threads=threads)
-    start_run(folder, chosen, overwrite=overwrite, start=start)
+    if evaluate:
+        check_label_images(training)
+    folder = RunFolder(out_ or next_folder(chosen.dataset))
+    try:
+        start_run(folder, chosen, overwrite=overwrite, start=start)
+    except BaseException:
+        if out_ is None:
+            _remove_empty(folder.path)
+        raise
     return folder, training
 
 
 def _without_defaults(options: dict, given: dict, written: dict) -> dict:
     """Options without the preset and source that nobody named, for which another network may have its own."""
     return {n: x for n, x in options.items() if n not in ("preset", "source") or n in given or n in written}
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _load_told(chosen, *, quiet: bool):
@@ -219,12 +241,38 @@ def _what_learns(training) -> str:
     return f"{sum(n for _, n in layers):,} neurons in {len(layers)} layers ({named}; {'in turn' if training.layers else 'together'})"
 
 
+def _classes_without_labels(training) -> str:
+    """What to say where the images that the labels come from lack a class."""
+    import numpy as np
+
+    from engram.evaluation import images_to_label_from
+
+    labels, config = training.dataset.train_labels, training.config
+    chosen = images_to_label_from(config.seed, len(labels), config.label_examples)
+    lacking = [training.dataset.class_name(label) for label in np.setdiff1d(labels, labels[chosen])]
+    if not lacking:
+        return ""
+    return (
+        f"the {len(chosen):,} training images that label the neurons have none of class {plain(', '.join(lacking))},"
+        " which will never be answered; give more with --label-examples."
+    )
+
+
+def _passes(training) -> str:
+    """How long a run is that nobody gave a length."""
+    config, n_train = training.config, len(training.dataset.train_images)
+    if config.epochs is not None or config.examples is not None:
+        return ""
+    passes = config.total_examples(n_train) // n_train
+    return f" ({passes} {'pass' if passes == 1 else 'passes'} over {n_train:,}; --epochs makes it shorter or longer)"
+
+
 class Display(ProgressBar):
     """Shows a run's progress, where a person is looking."""
 
-    def __init__(self, *, quiet: bool):
-        super().__init__(err, quiet=quiet or not err.is_terminal)
-        self.silent = quiet
+    def __init__(self, *, quiet: bool, evaluate: bool = True):
+        super().__init__(err, quiet=quiet)
+        self.silent, self.evaluate = quiet, evaluate
         self.figures: list[Path] = []
 
     def on_start(self, training) -> None:
@@ -234,8 +282,11 @@ class Display(ProgressBar):
             done = f", {training.examples:,} of them done" if training.examples else ""
             err.print(
                 f"Training {_what_learns(training)} on {training.total:,} images of"
-                f" {plain(training.dataset.name)}{done}, rule {plain(rule.name)}, dt {network.dt:g} ms"
+                f" {plain(training.dataset.name)}{_passes(training)}{done}, rule {plain(rule.name)}, dt {network.dt:g} ms"
             )
+            missing = _classes_without_labels(training) if self.evaluate else ""
+            if missing:
+                err.print(f"[yellow]Warning:[/] {missing}")
         super().on_start(training)
 
     def on_figure(self, paths: list[Path]) -> None:
@@ -303,28 +354,32 @@ def _with_given(config, given: dict) -> dict:
     return {**options, **given}
 
 
+_TABLES = ("network", "protocol", "source", "data")
+
+
 def with_settings(options: dict, settings: list[str]) -> dict:
     """Options with ``--set`` applied: constants of the rule or source, or fields of the network, protocol and data."""
+    from engram.config import merged
     from engram.errors import ConfigError
+    from engram.validation import did_you_mean
 
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals or not name:
             raise ConfigError(f"--set wants NAME=VALUE, got {setting!r}.")
-        table, dot, field = name.partition(".")
-        if not dot:
-            table, field = "constants", name
+        table, *inner = name.split(".") if "." in name else ("constants", name)
+        if table not in ("constants", *_TABLES):
+            near = did_you_mean(table, _TABLES)
+            raise ConfigError(
+                f"--set knows network.NAME, protocol.NAME, source.NAME and data.NAME, got {name!r}{near}."
+            )
         table = {"source": "source_constants"}.get(table, table)
-        if table not in ("constants", "network", "protocol", "source_constants", "data"):
-            raise ConfigError(f"--set knows network.NAME, protocol.NAME, source.NAME and data.NAME, got {name!r}.")
-        options = _with_value(options, [table, *field.split(".")], _value(text))
+        value = _value(text)
+        for field in reversed(inner):
+            value = {field: value}
+        before = options.get(table, {})
+        options[table] = merged({"kind": before} if isinstance(before, str) else before, value)
     return options
-
-
-def _with_value(options: dict, path: list[str], value) -> dict:
-    """Options with one value, in tables within tables."""
-    name, *within = path
-    return {**options, name: _with_value(options.get(name, {}), within, value) if within else value}
 
 
 def _value(text: str):

@@ -19,6 +19,7 @@ from engram.datasets.places import data_folder, in_data_folder
 from engram.datasets.registry import CheckedItem, PathSource, named_sources, path_sources
 from engram.datasets.splits import stratified_split
 from engram.errors import ConfigError, DataError
+from engram.validation import did_you_mean
 
 __all__ = [
     "CheckedItem",
@@ -157,7 +158,7 @@ def find_source(source: str | Path) -> tuple[PathSource, Path]:
         else "is neither a data set nor an existing path"
     )
     kinds = "; or ".join(candidate.description for candidate in path_sources())
-    raise DataError(f"'{source}' {what}; give {names}; or {kinds}.")
+    raise DataError(f"'{source}' {what}{did_you_mean(str(source), named_sources())}; give {names}; or {kinds}.")
 
 
 def _candidates(source):

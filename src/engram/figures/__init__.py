@@ -5,20 +5,25 @@ Nothing here touches pyplot or needs a display, and matplotlib is imported when 
 
 from engram.figures.contact import contact_sheet
 from engram.figures.curves import learning_curve, weights_and_theta
+from engram.figures.diagram import network_diagram
 from engram.figures.fields import receptive_fields
 from engram.figures.files import save
+from engram.figures.growth import growing_fields
 from engram.figures.maps import spike_maps
 from engram.figures.reading import reading
 from engram.figures.results import confusion, prediction
 from engram.figures.rules import rule_comparison, stdp_window
 from engram.figures.slices import input_slices
-from engram.figures.spikes import network_raster, raster
+from engram.figures.spikes import Membrane, network_raster, raster
 
 __all__ = [
+    "Membrane",
     "confusion",
     "contact_sheet",
+    "growing_fields",
     "input_slices",
     "learning_curve",
+    "network_diagram",
     "network_raster",
     "prediction",
     "raster",

@@ -47,9 +47,11 @@ def learning_curve(
     accuracy : array_like of shape (n_points,), float
         Running accuracy, 0 to 1; NaN where there was none yet.
     test_accuracy : mapping of str to float, optional
-        Accuracy on the test set, 0 to 1, by readout scheme; each a labelled horizontal mark.
+        Accuracy on the test set, 0 to 1, by readout scheme; each a labelled mark at the end.
     window : int, optional
-        Over how many of the latest examples `accuracy` runs; named in the title.
+        Over how many of the latest examples `accuracy` runs; named in the title. Points before so many are left out,
+        since they run over fewer: where they end the line would have a kink that is none of the network's. A shorter
+        run has nothing else, and they are dotted.
 
     Returns
     -------
@@ -80,15 +82,19 @@ def learning_curve(
 
     figure = new_figure(6.4, 3.6)
     axes = figure.add_subplot()
-    _draw_line(axes, examples, percent, BLUE)
+    full = examples >= (window or 0)
+    if full.any():
+        percent = np.where(full, percent, np.nan)
+    _draw_line(axes, examples, percent, BLUE, "-" if full.any() else ":")
     if not np.isfinite(percent).any():
         note(axes, "no running accuracy was recorded")
     lowest = min([*percent[np.isfinite(percent)], *marks.values()], default=0.0)
     axes.set_ylim(min(10 * np.floor(lowest / 10), 80.0), 100.0)
-    _draw_marks(axes, [(value, f"{name} {value:.1f} %") for name, value in marks.items()], start=0.88)
+    _draw_marks(axes, [(value, f"{name} {value:.1f} %") for name, value in marks.items()], lines=False)
     count_axis(axes.yaxis)
     _examples_axis(axes, examples)
     over = "" if window is None else f" over the latest {window:,} examples"
+    over = " over all examples so far" if len(examples) and not full.any() else over
     axes.set(ylabel="accuracy (%)", title=f"Running accuracy{over}")
     if marks:
         axes.text(1.04, 1.04, "on test images", transform=axes.transAxes, size=SMALL, color=MUTED)
@@ -185,9 +191,9 @@ def _check_accuracy(name: str, value) -> float:
     return 100.0 * float(value)
 
 
-def _draw_line(axes, x, y, colour) -> None:
+def _draw_line(axes, x, y, colour, style="-") -> None:
     marker = "o" if np.isfinite(y).sum() == 1 else ""  # a single point has no line
-    axes.plot(x, y, color=colour, marker=marker, markersize=4, clip_on=not marker, zorder=3)
+    axes.plot(x, y, color=colour, linestyle=style, marker=marker, markersize=4, clip_on=not marker, zorder=3)
     axes.grid(axis="y")
 
 
@@ -202,15 +208,20 @@ def _draw_band(axes, x, mean, sd, colour) -> None:
         axes.set_yticks([])
 
 
-def _draw_marks(axes, marks: list[tuple[float, str]], start: float = 0.0) -> None:
-    """Draw horizontal lines from `start` of the width, labelled beside the panel without overlaps."""
+def _draw_marks(axes, marks: list[tuple[float, str]], *, lines: bool = True) -> None:
+    """Draw horizontal lines, or marks at the right edge, labelled beside the panel without overlaps."""
     low, high = axes.get_ylim()
     marks = sorted(marks)
     heights = spread([value for value, _ in marks], _LABEL_HEIGHT * (high - low), low, high)
     at_edge = axes.get_yaxis_transform()
     for k, ((value, text), height) in enumerate(zip(marks, heights, strict=True)):
         colour = _MARK_COLOURS[k % len(_MARK_COLOURS)]
-        axes.axhline(value, start, color=colour, linewidth=1.0, linestyle="-" if start else (0, (4, 2)))
+        if lines:
+            axes.axhline(value, color=colour, linewidth=1.0, linestyle=(0, (4, 2)))
+        else:
+            axes.plot(
+                1.0, value, "D", color=colour, markersize=5, transform=at_edge, clip_on=False, zorder=4, label=text
+            )
         axes.annotate(
             text,
             xy=(1.0, value),

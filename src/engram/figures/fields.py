@@ -37,6 +37,7 @@ UNASSIGNED = "?"
 _GAP = 1  # pixels between fields
 _FIELD_INCHES = 0.36  # side of one field, so that its label can be read
 _TITLE_LETTERS = 13  # letters of a title per inch
+_MOST_WELL_ORDERED = 700  # fields; of more, which branch of two stands first is left to chance: it takes long to find
 _LABEL_LENGTH = 2  # characters that fit into a field's corner
 
 
@@ -70,7 +71,8 @@ def receptive_fields(
     max_neurons : int, optional
         Draw at most so many neurons, sampled evenly in drawing order; the title says so.
     order : {"label", "index"}, optional
-        Sort the neurons by label (unassigned last, ties by index), or leave them in the network's order.
+        Sort the neurons by label (unassigned last) and those of one label so that similar fields stand side by side,
+        or leave them in the network's order.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def receptive_fields(
         check_length("labels", labels, n_neurons, "neurons")
 
     by_label = labels is not None and order == "label"
-    drawn = drawn_neurons(n_neurons, labels if by_label else None, max_neurons)
+    drawn = drawn_neurons(weights, labels if by_label else None, max_neurons)
     title = f"Receptive fields of {plural(n_neurons, 'neuron')}"
     if n_neurons > max_neurons:
         title = f"Receptive fields of {max_neurons:,} of {plural(n_neurons, 'neuron')}, evenly sampled"
@@ -125,12 +127,44 @@ def receptive_fields(
     return figure
 
 
-def drawn_neurons(n_neurons: int, labels=None, max_neurons: int = 400) -> np.ndarray:
-    """Which neurons are drawn, in their order: by label if given, unassigned last; of too many an even sample."""
-    order = np.arange(n_neurons) if labels is None else np.argsort(labels % (labels.max() + 2), kind="stable")
+def drawn_neurons(weights: np.ndarray, labels=None, max_neurons: int = 400) -> np.ndarray:
+    """Which neurons are drawn, in their order, see :func:`drawing_order`; of too many an even sample."""
+    n_neurons = weights.shape[1]
+    order = np.arange(n_neurons) if labels is None else drawing_order(weights, labels)
     if n_neurons > max_neurons:
         order = order[np.linspace(0, n_neurons - 1, max_neurons).round().astype(int)]
     return order
+
+
+def drawing_order(weights: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The neurons by label, those without one last; within a label similar fields side by side.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_inputs, n_neurons)
+    labels : ndarray of shape (n_neurons,), int
+        -1 for none.
+
+    Returns
+    -------
+    ndarray of shape (n_neurons,), int
+    """
+    places = labels % (labels.max() + 2)
+    groups = [np.flatnonzero(places == place) for place in np.unique(places)]
+    return np.concatenate([group[_by_similarity(weights[:, group])] for group in groups])
+
+
+def _by_similarity(fields: np.ndarray) -> np.ndarray:
+    """An order of fields in which neighbours are alike: the leaves of a tree that joins the most similar first."""
+    n = fields.shape[1]
+    norms = np.linalg.norm(fields, axis=0)
+    if n < 3 or not norms.any():
+        return np.arange(n)
+    from scipy.cluster.hierarchy import leaves_list, linkage
+
+    directions = (fields / np.where(norms > 0, norms, 1.0)).T.astype(np.float64)
+    tree = linkage(directions, method="average", optimal_ordering=n <= _MOST_WELL_ORDERED)
+    return leaves_list(tree)
 
 
 def common_limit(weights: np.ndarray) -> float:
@@ -209,11 +243,11 @@ def _write_labels(axes, marks: list[str], image_shape, columns: int, points: flo
             axes.add_collection(artist, autolim=False)
 
 
-def class_marks(labels, classes) -> list[str]:
-    """Return a short mark for each label: the class's name if all are short, else its number."""
+def class_marks(labels, classes, *, longest: int = _LABEL_LENGTH) -> list[str]:
+    """Return a mark for each label: the class's name if none is longer than so many letters, else its number."""
     names = None if classes is None else check_classes(classes)
     if names is not None and np.max(labels, initial=-1) >= len(names):
         raise DataError(f"labels go up to {np.max(labels)}, but classes name only {len(names):,} classes.")
-    if names is None or max(map(len, names)) > _LABEL_LENGTH:
+    if names is None or max(map(len, names)) > longest:
         return [UNASSIGNED if label < 0 else str(label) for label in labels]
     return [UNASSIGNED if label < 0 else names[label] for label in labels]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engram.figures.style import DPI, house_style
-from engram.files import make_folder, write_atomically
+from engram.files import exists, make_folder, open_regular, write_atomically
 from engram.validation import check_choice
 
 if TYPE_CHECKING:
@@ -22,7 +23,18 @@ _METADATA = {
 }
 
 
-def save(figure: Figure, path_without_suffix: str | Path, formats: Iterable[str] = ("png", "svg")) -> list[Path]:
+# Where a file says what it was drawn of: uncompressed, and near its beginning.
+_SOURCE = {"png": "Source", "svg": "Source", "pdf": "Subject"}
+_HEAD_BYTES = 1 << 14
+
+
+def save(
+    figure: Figure,
+    path_without_suffix: str | Path,
+    formats: Iterable[str] = ("png", "svg"),
+    *,
+    drawn_of: str = "",
+) -> list[Path]:
     """Write a figure to one file per format; the same figure gives the same bytes.
 
     Each file appears complete or not at all, and replaces an older one.
@@ -35,6 +47,9 @@ def save(figure: Figure, path_without_suffix: str | Path, formats: Iterable[str]
         Where to write; each format appends its suffix. The folder is made if need be.
     formats : iterable of {"png", "svg", "pdf"}, optional
         What to write.
+    drawn_of : str, optional
+        What the figure shows, as a digest that the files keep: a file drawn of something else is not replaced, and
+        the name gets a number.
 
     Returns
     -------
@@ -57,15 +72,37 @@ def save(figure: Figure, path_without_suffix: str | Path, formats: Iterable[str]
     for name in formats:
         check_choice("format", name, tuple(_METADATA))
     path = Path(path_without_suffix)
-    drawn = {path.with_name(f"{path.name}.{name}"): _render(figure, name) for name in formats}
+    path = _free(path, formats, drawn_of) if drawn_of else path
+    drawn = {path.with_name(f"{path.name}.{name}"): _render(figure, name, drawn_of) for name in formats}
     make_folder(path.parent)
     for target, content in drawn.items():
         write_atomically(target, content, durable=False)  # can be drawn again after a power cut
     return list(drawn)
 
 
-def _render(figure: Figure, format_name: str) -> bytes:
+def _free(path: Path, formats: tuple[str, ...], drawn_of: str) -> Path:
+    """The path, with a number where files of that name were drawn of something else."""
+    for number in itertools.count(2):
+        files = [path.with_name(f"{path.name}.{name}") for name in formats]
+        if all(not exists(file) or _is_drawn_of(file, drawn_of) for file in files):
+            return path
+        path = path.with_name(f"{path.name if number == 2 else path.name.rpartition('-')[0]}-{number}")
+    raise AssertionError
+
+
+def _is_drawn_of(file: Path, drawn_of: str) -> bool:
+    try:
+        with open_regular(file) as content:
+            return drawn_of.encode() in content.read(_HEAD_BYTES)
+    except OSError:
+        return False
+
+
+def _render(figure: Figure, format_name: str, drawn_of: str = "") -> bytes:
     content = BytesIO()
+    metadata = dict(_METADATA[format_name])
+    if drawn_of:
+        metadata[_SOURCE[format_name]] = drawn_of
     with house_style():
-        figure.savefig(content, format=format_name, dpi=DPI, metadata=_METADATA[format_name])
+        figure.savefig(content, format=format_name, dpi=DPI, metadata=metadata)
     return content.getvalue()

@@ -17,7 +17,7 @@ from engram.figures.checks import (
     check_weights,
     check_whole,
 )
-from engram.figures.fields import UNASSIGNED, common_limit, draw_fields, mosaic
+from engram.figures.fields import UNASSIGNED, common_limit, draw_fields, drawing_order, mosaic
 from engram.figures.spikes import check_spikes, draw_spikes
 from engram.figures.style import (
     AMOUNTS,
@@ -149,7 +149,7 @@ def reading(
     figure = new_figure(11.6, 5.2)
     left, middle, right = figure.subfigures(1, 3, width_ratios=(2.7, 4.9, 4.0))
     _draw_image_and_winners(left, pixels, weights, image_shape, counts, winners, labels, names)
-    _draw_all_fields(middle, weights, image_shape, counts, winners)
+    _draw_all_fields(middle, weights, image_shape, winners, labels)
     _draw_spikes_over_time(
         right, rate, input_spikes, exc_spikes, winners, labels, names, rate_title, float(dt), shown_ms, total_ms,
         n_inputs, n_neurons,
@@ -206,7 +206,7 @@ def _draw_image_and_winners(figure, pixels, weights, image_shape, counts, winner
     below.set_title(f"{some} that fired", size=SMALL + 1)
 
 
-def _draw_all_fields(figure, weights, image_shape, counts, winners) -> None:
+def _draw_all_fields(figure, weights, image_shape, winners, labels) -> None:
     """Every field in grey, those of the winners in their own place in *hot*."""
     n_neurons = weights.shape[1]
     drawn = np.arange(n_neurons)
@@ -215,21 +215,25 @@ def _draw_all_fields(figure, weights, image_shape, counts, winners) -> None:
         others = np.setdiff1d(drawn, winners)
         sample = others[np.linspace(0, len(others) - 1, _MOST_DRAWN - len(winners)).round().astype(int)]
         drawn = np.sort(np.concatenate((winners, sample)))
+        labels = None if labels is None else labels[drawn]
         title = f"fields of {_MOST_DRAWN:,} of {plural(n_neurons, 'neuron')}"
+    if labels is not None:
+        drawn = drawn[drawing_order(weights[:, drawn], labels)]
+        title += ", by label"
     height, width = image_shape
     columns = max(1, math.ceil(math.sqrt(len(drawn) * height / width)))
     axes = figure.add_subplot()
     draw_fields(axes, weights[:, drawn], image_shape, columns, common_limit(weights))
     hot = np.zeros((*mosaic(weights[:, drawn], image_shape, columns).shape, 4))  # clear but for the winners
     for neuron in winners:
-        row, column = divmod(int(np.searchsorted(drawn, neuron)), columns)
+        row, column = divmod(int(np.flatnonzero(drawn == neuron)[0]), columns)
         top, start = row * (height + 1) + 1, column * (width + 1) + 1
         hot[top - 1 : top + height + 1, start - 1 : start + width + 1] = (0.0, 0.0, 0.0, 1.0)
         hot[top : top + height, start : start + width, :3] = _hot(weights[:, neuron], image_shape)
         hot[top : top + height, start : start + width, 3] = 1.0
     axes.imshow(hot)
     axes.set_anchor("NW")
-    axes.set_title(title + (f", the {len(winners)} that fired most in colour" if len(winners) else ""))
+    axes.set_title(title + (f", the {len(winners)} that fired most in {FIRED}" if len(winners) else ""))
 
 
 def _hot(field: np.ndarray, image_shape) -> np.ndarray:
@@ -279,7 +283,7 @@ def _draw_spikes_over_time(
     if labels is not None:
         _mark_labels(neurons, np.sort(labels), names)
     spikes = f"excitatory: {plural(len(exc_spikes), 'spike')}"
-    neurons.set_title(spikes + (f", neuron {winners[0]:,} in red" if len(winners) else ""), size=SMALL + 1)
+    neurons.set_title(spikes + (f", neuron {winners[0]:,} in orange" if len(winners) else ""), size=SMALL + 1)
     for axes in (rates, inputs, neurons):
         if total_ms > shown_ms:
             axes.axvspan(shown_ms, total_ms, color=SHADE, linewidth=0, zorder=0)

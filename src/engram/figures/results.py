@@ -44,7 +44,7 @@ _MAX_BARS = 10  # classes whose scores are drawn
 
 
 @in_house_style
-def confusion(matrix, classes: Sequence, accuracy: float | None = None) -> Figure:
+def confusion(matrix, classes: Sequence, accuracy: float | None = None, *, scheme: str | None = None) -> Figure:
     """Draw which classes are taken for which: colours are shares of the true class, numbers are counts.
 
     The colour scale follows the square root of the share, so that confusions of a few percent show. Pairs
@@ -59,6 +59,8 @@ def confusion(matrix, classes: Sequence, accuracy: float | None = None) -> Figur
         Names of the classes.
     accuracy : float, optional
         Overall accuracy, 0 to 1, for the title.
+    scheme : str, optional
+        How the spikes were read, for the title.
 
     Returns
     -------
@@ -122,7 +124,8 @@ def confusion(matrix, classes: Sequence, accuracy: float | None = None) -> Figur
     own.tick_params(length=0)
     own.spines[:].set_visible(False)
     examples = plural(int(totals.sum()), "example")
-    axes.set_title(examples if accuracy is None else f"{100 * accuracy:.1f} % of {examples} correct")
+    title = examples if accuracy is None else f"{100 * accuracy:.1f} % of {examples} correct"
+    axes.set_title(title + (f" ({scheme})" if scheme else ""))
     return figure
 
 

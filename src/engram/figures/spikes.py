@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from engram.errors import DataError
-from engram.figures.checks import check_image, check_whole
+from engram.figures.checks import check_image, check_length, check_whole
+from engram.figures.fields import class_marks
 from engram.figures.style import (
     AMOUNTS,
     BLUE,
     COLOURS,
+    GREEN,
     INK,
     MUTED,
     SHADE,
@@ -28,6 +31,7 @@ from engram.validation import check_count, check_positive
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_LONGEST_NAME = 10
 _MANY = 20_000  # spikes; more are drawn as a bitmap inside an SVG, which would grow past a few MB
 
 
@@ -45,10 +49,15 @@ def raster(
     image=None,
     image_shape: tuple[int, int] | None = None,
     title: str | None = None,
+    labels=None,
+    classes: Sequence | None = None,
+    membranes: Sequence[Membrane] = (),
 ) -> Figure:
-    """Draw all spikes of one presentation, the blank period shaded, the image beside its input.
+    """Draw one presentation: the image's spikes, the neurons that answer, and how the first of them wins.
 
-    Inputs run from top to bottom like the image's rows, neurons from bottom to top.
+    Inputs run from top to bottom like the image's rows, neurons from bottom to top, by label where they have any. The
+    neuron that fired most is drawn in orange; below, its membrane and that of the runner-up rise to their thresholds.
+    What is blank is shaded.
 
     Parameters
     ----------
@@ -66,6 +75,12 @@ def raster(
         Height and width of a flattened image.
     title : str, optional
         Title of the figure, such as the image's label and the network's answer.
+    labels : array_like of shape (n_neurons,), int, optional
+        Each neuron's class, as its place in `classes` where these are given; -1 for none.
+    classes : sequence of str or int, optional
+        Names of the classes.
+    membranes : sequence of Membrane, optional
+        Potentials to draw, that of the winner first.
 
     Returns
     -------
@@ -92,12 +107,20 @@ def raster(
         n_inputs = image.size if n_inputs is None else n_inputs
     n_inputs = _check_size("n_inputs", n_inputs, spikes["input_spikes"])
     n_neurons = _check_size("n_neurons", n_neurons, spikes["exc_spikes"], spikes["inh_spikes"])
+    rows = None
+    if labels is not None:
+        labels = check_whole("labels", labels, 1, at_least=-1)
+        check_length("labels", labels, n_neurons, "neurons")
+        rows = Rows(labels, class_marks(labels, classes, longest=_LONGEST_NAME))
     panels = (
         ("input", spikes["input_spikes"], n_inputs, INK),
         ("excitatory", spikes["exc_spikes"], n_neurons, BLUE),
-        ("inhibitory", spikes["inh_spikes"], n_neurons, VERMILLION),
+        ("inhibitory", spikes["inh_spikes"], n_neurons, GREEN),
     )
-    return _draw_panels(panels, (1.5, 1.5, 1.0), dt, shown_ms, blank_ms, image, title)
+    winner = _winner(spikes["exc_spikes"], dt, shown_ms)
+    return _draw_panels(
+        panels, (1.5, 1.8, 1.0), dt, shown_ms, blank_ms, image, title, rows=rows, winner=winner, membranes=membranes
+    )
 
 
 @in_house_style
@@ -164,22 +187,118 @@ def _checked_spikes(spikes: dict, dt: float, shown_ms: float, blank_ms: float) -
     return {name: check_spikes(name, pairs, dt, shown_ms + blank_ms) for name, pairs in spikes.items()}
 
 
-def _draw_panels(panels, heights, dt: float, shown_ms: float, blank_ms: float, image, title: str | None) -> Figure:
+def _winner(exc_spikes: np.ndarray, dt: float, shown_ms: float) -> int | None:
+    """The neuron that fired most while the image was shown; None where several did."""
+    fired = exc_spikes[exc_spikes[:, 1] * dt < shown_ms, 0]
+    counts = np.bincount(fired) if len(fired) else np.zeros(0)
+    return int(np.argmax(counts)) if (counts == counts.max(initial=0)).sum() == 1 else None
+
+
+class Membrane(NamedTuple):
+    """A neuron's potential over a presentation.
+
+    Attributes
+    ----------
+    neuron : int
+    v : ndarray of shape (n_steps,)
+        After each step, mV.
+    threshold : float
+        mV.
+    """
+
+    neuron: int
+    v: np.ndarray
+    threshold: float
+
+
+class Rows:
+    """Where neurons stand when they are sorted by label.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_neurons,), int
+        -1 for none; these stand last.
+    names : list of str
+        What each neuron's label is called.
+    """
+
+    def __init__(self, labels: np.ndarray, names: list[str]):
+        order = np.argsort(labels % (labels.max(initial=-1) + 2), kind="stable")
+        self.of = np.argsort(order, kind="stable")
+        found = labels[order]
+        self.starts = np.flatnonzero(np.diff(found, prepend=found[:1] - 1))
+        self.names = [names[order[start]] for start in self.starts]
+        self.middles = (self.starts + np.append(self.starts[1:], len(found)) - 1) / 2
+
+    def placed(self, pairs: np.ndarray) -> np.ndarray:
+        """Spikes of neurons, in the rows where they stand."""
+        return np.column_stack((self.of[pairs[:, 0]], pairs[:, 1])).reshape(-1, 2)
+
+    def mark(self, axes) -> None:
+        """Write each label beside its stretch of the rows, with a fine line between two."""
+        axes.set_yticks(self.middles, self.names, size=6.5)
+        axes.tick_params(axis="y", length=0)
+        for start in self.starts[1:]:
+            axes.axhline(start - 0.5, color=SHADE, linewidth=0.6, zorder=0)
+
+
+def _draw_membranes(axes, membranes: Sequence[Membrane], dt: float) -> None:
+    """Potentials as lines, each with its threshold."""
+    told = []
+    roles = ("winner, neuron {}, in orange", "runner-up, neuron {}, in blue")
+    for membrane, colour, role in zip(membranes, (VERMILLION, BLUE), roles, strict=False):
+        time = dt * np.arange(1, len(membrane.v) + 1)
+        axes.plot(time, membrane.v, color=colour, linewidth=0.9)
+        axes.axhline(membrane.threshold, color=colour, linewidth=0.8, linestyle=(0, (4, 2)))
+        told.append(role.format(f"{membrane.neuron:,}"))
+    axes.set_ylabel("v (mV)")
+    axes.set_title(f"membranes: {'; '.join(told)}; thresholds dashed", fontsize=SMALL)
+
+
+def _draw_panels(
+    panels,
+    heights,
+    dt: float,
+    shown_ms: float,
+    blank_ms: float,
+    image,
+    title: str | None,
+    *,
+    rows: Rows | None = None,
+    winner: int | None = None,
+    membranes: Sequence[Membrane] = (),
+) -> Figure:
     """One above the other, (name, spikes, size, colour) with the input first, and the image beside it."""
     total_ms = shown_ms + blank_ms
-    figure = new_figure(8.4 if image is not None else 6.8, 5.6 / 3 * len(panels))
-    grid = figure.add_gridspec(len(panels), 2 if image is not None else 1, height_ratios=heights)
+    n_rows = len(panels) + bool(membranes)
+    heights = (*heights, *([1.5] if membranes else []))
+    figure = new_figure(8.4 if image is not None else 6.8, 5.6 / 3 * n_rows)
+    grid = figure.add_gridspec(n_rows, 2 if image is not None else 1, height_ratios=heights)
     if image is not None:
         grid.set_width_ratios((4.2, 1.0))
     axes = None
     for row, (name, pairs, size, colour) in enumerate(panels):
         axes = figure.add_subplot(grid[row, 0], sharex=axes)
-        draw_spikes(axes, pairs, dt, size, colour, thin=row == 0)
+        by_label = rows is not None and row > 0
+        placed = rows.placed(pairs) if by_label else pairs
+        wins = (pairs[:, 0] == winner) & (row == 1) if winner is not None else np.zeros(len(pairs), bool)
+        draw_spikes(axes, placed, dt, size, colour, thin=row == 0)
+        if wins.any():
+            draw_spikes(axes, placed[wins], dt, size, VERMILLION, thin=False)
+        if by_label and row == 1:
+            rows.mark(axes)
+        elif by_label:
+            axes.set_yticks([])
+        won = f", neuron {winner:,} in orange" if wins.any() else ""
+        axes.set_title(f"{name}: {plural(len(pairs), 'spike')}{won}", fontsize=SMALL)
+        axes.set_ylabel("pixel" if row == 0 else "neuron, by label" if by_label and row == 1 else "neuron")
+    if membranes:
+        axes = figure.add_subplot(grid[len(panels), 0], sharex=axes)
+        _draw_membranes(axes, membranes, dt)
+    for panel in figure.axes:
         if blank_ms:
-            axes.axvspan(shown_ms, total_ms, color=SHADE, linewidth=0, zorder=0)
-        axes.set_title(f"{name}: {plural(len(pairs), 'spike')}", fontsize=SMALL)
-        axes.set_ylabel("pixel" if row == 0 else "neuron")
-        axes.tick_params(labelbottom=row == len(panels) - 1)
+            panel.axvspan(shown_ms, total_ms, color=SHADE, linewidth=0, zorder=0)
+        panel.tick_params(labelbottom=panel is axes)
     first = figure.axes[0]
     first.invert_yaxis()
     if blank_ms:

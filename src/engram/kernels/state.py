@@ -17,6 +17,7 @@ from engram.networks.network import Network, Population
 from engram.plasticity.base import LearningRule, known_names
 from engram.projections.base import Listing, Projection, column_norms
 from engram.randomness import Stream
+from engram.validation import did_you_mean
 
 
 @dataclass
@@ -204,7 +205,9 @@ def new_state(network: Network, seed: int, *, weights=None, theta=None, delays=N
     ):
         for name in given:
             if name not in known:
-                raise DataError(f"There is no {what} {name!r}; there are {', '.join(known)}.")
+                raise DataError(
+                    f"There is no {what} {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}."
+                )
     populations = {n: _new_population(network, n, p, theta.get(n)) for n, p in network.populations.items()}
     projections = {
         p.name: _new_projection(network, k, p, seed, weights.get(p.name), delays.get(p.name))

@@ -12,13 +12,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from engram.errors import ConfigError
+from engram.errors import ConfigError, EngramError
 from engram.networks.conv import conv
 from engram.networks.network import Network
 from engram.networks.two_layers import two_layers
 from engram.plasticity.base import LearningRule
-from engram.user_code import is_own, load_from_file
-from engram.validation import check_choice, settled
+from engram.user_code import is_own, load_from_file, where_raised
+from engram.validation import check_choice, check_known, settled
 
 DIEHL_COOK = "diehl-cook"
 """The name of the network that a run has by default, :class:`engram.networks.DiehlCook`."""
@@ -101,7 +101,13 @@ def describe_network(name: str, options: Mapping, wanted: Wanted) -> Network:
     function = find_network(name)
     parameters = inspect.signature(function).parameters
     asked = {n: value for n, value in vars(wanted).items() if n in parameters}
-    network = function(**asked, **_own_options(name, parameters, options))
+    own = _own_options(name, parameters, options)
+    try:
+        network = function(**asked, **own)
+    except EngramError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{where_raised(function, error)}.") from error
     if not isinstance(network, Network):
         raise ConfigError(f"{name} must return a Network, got {network!r:.100}.")
     if not network.plastic:
@@ -113,10 +119,12 @@ def describe_network(name: str, options: Mapping, wanted: Wanted) -> Network:
 
 def _own_options(name: str, parameters: Mapping[str, inspect.Parameter], options: Mapping) -> dict:
     """The options that a function has besides what it asks for, each of the type of its default."""
+    for parameter in parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise ConfigError(f"The network {name} asks for {parameter}; let it ask by name for what it needs.")
     known = {n: p.default for n, p in parameters.items() if n not in Wanted.__dataclass_fields__}
     for option in options:
-        if option not in known:
-            raise ConfigError(f"The network {name} has no option {option!r}; it has {', '.join(known) or 'none'}.")
+        check_known(f"The network {name}", option, known)
     for option, default in known.items():
         if option not in options and default is inspect.Parameter.empty:
             raise ConfigError(f"The network {name} needs a value for {option}; give --set network.{option}=VALUE.")

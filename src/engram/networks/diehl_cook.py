@@ -153,6 +153,11 @@ class DiehlCook:
             )
 
     @property
+    def readout(self) -> str:
+        """The population that is read out."""
+        return "exc"
+
+    @property
     def neurons(self) -> list[Neuron]:
         """The neuron of each population."""
         return [self.excitatory, self.inhibitory]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,10 +12,18 @@ import numpy as np
 from engram.errors import ConfigError
 from engram.neurons.base import Neuron, check_neuron
 from engram.projections.base import MOST_STEPS, Projection
-from engram.validation import check_choice, check_count, check_finite, check_positive
+from engram.validation import check_choice, check_count, check_finite, check_positive, did_you_mean
 
 _HELD = 1e30
 """A time constant, ms, with which nothing decays in any time that is simulated."""
+
+MOST_NEURONS = 1 << 24
+"""Of one population: each takes some hundred bytes."""
+
+MOST_SYNAPSES = 1 << 32
+"""Of one projection that lists nothing: each takes four bytes or eight."""
+
+_NAME = re.compile(r"[\w-]+")
 
 INTEGRATORS = ("exponential_euler", "euler")
 PRECISIONS = ("float32", "float64")
@@ -101,6 +111,8 @@ class Population:
 
     def __post_init__(self):
         object.__setattr__(self, "shape", _shape("a population", self.shape))
+        if self.n > MOST_NEURONS:
+            raise ConfigError(f"A population has {MOST_NEURONS:,} neurons at most, got {self.n:,}.")
         if not isinstance(self.neuron, Neuron):
             raise ConfigError(f"A population needs a neuron, such as ConductanceLIF(...), got {self.neuron!r}.")
         check_neuron(self.neuron)
@@ -170,6 +182,9 @@ class Network:
         check_positive("dt", self.dt, "ms")
         check_choice("integrator", self.integrator, INTEGRATORS)
         check_choice("dtype", self.dtype, PRECISIONS)
+        for what in ("inputs", "populations"):
+            if not isinstance(getattr(self, what), Mapping):
+                raise ConfigError(f"{what} must be a dict by name, got {getattr(self, what)!r:.100}.")
         inputs = {name: i if isinstance(i, Input) else Input(i) for name, i in self.inputs.items()}
         object.__setattr__(self, "inputs", inputs)
         object.__setattr__(self, "projections", tuple(self.projections))
@@ -187,6 +202,11 @@ class Network:
             names = [p.name for p in self.projections]
             twice = next(name for name in names if names.count(name) > 1)
             raise ConfigError(f"Two projections are called {twice}; give one a name of its own.")
+        if both := (set(inputs) | set(self.populations)) & set(self.named):
+            raise ConfigError(f"{both.pop()!r} is a projection and something else; rename one.")
+        for name in (*inputs, *self.populations, *self.named):
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise ConfigError(f"{name!r} is no name; take letters, digits, hyphens and underscores.")
         for name, population in self.populations.items():
             self._check_population(name, population)
         for projection in self.projections:
@@ -198,8 +218,8 @@ class Network:
         shortest = population.neuron.shortest_time_constant
         if self.dt > shortest:
             raise ConfigError(
-                f"dt must not exceed the shortest time constant ({shortest!r} ms), got {self.dt!r} ms; choose a"
-                " smaller step."
+                f"dt must not exceed the shortest time constant of {name} ({shortest!r} ms), got {self.dt!r} ms; choose"
+                " a smaller step."
             )
 
     def _check_projection(self, p: Projection) -> None:
@@ -225,6 +245,13 @@ class Network:
                 f" {self.dt:g} ms."
             )
         p.check(self.shape_of(p.before), self.shape_of(p.after))
+        n_synapses = self.size_of(p.before) * self.size_of(p.after)
+        stored = p.layout == "dense" or (p.layout == "all_but_own" and not p.has_one_delay)
+        if stored and n_synapses > MOST_SYNAPSES:
+            raise ConfigError(
+                f"{p.name} has {n_synapses:,} synapses, more than the {MOST_SYNAPSES:,} that fit into memory; take"
+                " fewer neurons, or Sparse synapses."
+            )
 
     @property
     def n_inputs(self) -> int:
@@ -304,7 +331,8 @@ class Network:
         chosen = names or tuple(self.named)
         for name in chosen:
             if name not in self.named:
-                raise ConfigError(f"There is no projection {name!r}; there are {', '.join(self.named)}.")
+                near = did_you_mean(name, self.named)
+                raise ConfigError(f"There is no projection {name!r}{near}; there are {', '.join(self.named)}.")
         projections = [replace(p, rule=None) if p.name in chosen else p for p in self.projections]
         reached = {p.after for p in self.projections if p.name in chosen and p.rule is not None}
         populations = {

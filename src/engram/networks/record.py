@@ -55,6 +55,7 @@ def network_record(network: Network, state) -> tuple[dict[str, Any], dict[str, n
     record = {
         "kind": "network",
         "inputs": {name: list(i.shape) for name, i in network.inputs.items()},
+        "order": list(populations),
         "populations": populations,
         "projections": [_projection(network, p, state, arrays) for p in network.projections],
         **{name: getattr(network, name) for name in ("dt", "integrator", "dtype", "readout")},
@@ -89,7 +90,7 @@ def network_from_record(
             _make(p["neuron"], known),
             None if p["threshold"] is None else AdaptiveThreshold(**_numbers(p["threshold"])),
         )
-        for name, p in _table(record["populations"]).items()
+        for name, p in sorted(_table(record["populations"]).items(), key=lambda item: record["order"].index(item[0]))
     }
     projections = [_projection_from(p, arrays, weights, known) for p in record["projections"]]
     rest = {name: record[name] for name in ("dt", "integrator", "dtype", "readout")}
@@ -174,7 +175,10 @@ def _make(record: Mapping, known: Mapping[str, type]) -> Neuron:
 def _class_of(name: str, known: Mapping[str, type], base: type) -> type:
     kind = PARTS.get(name) or known.get(str(name).rpartition(":")[2])
     if kind is None or not issubclass(kind, base):
-        raise ConfigError(f"it has the part {name}, which is not engram's own; give the file that it comes from")
+        raise ConfigError(
+            f"it has the part {name}, which is not engram's own; name the file that described the network again,"
+            " --network path/to/file.py:function, or give parts=[...] in Python"
+        )
     return kind
 
 

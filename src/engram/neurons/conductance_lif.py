@@ -23,7 +23,8 @@ class ConductanceLIF(Neuron):
         \tau_m \frac{dv}{dt} = (v_{rest} - v) + g_{exc} (0 - v) + g_{inh} (e_{inh} - v)
 
     Conductances are relative to the leak; the excitatory reversal potential is 0 mV. Spikes arrive on the channels
-    ``exc`` and ``inh``.
+    ``exc`` and ``inh``. The defaults are the excitatory neuron of [1]_, whose threshold lies below its rest, since an
+    adaptive threshold that starts at 20 mV belongs to it.
 
     Parameters
     ----------
@@ -41,15 +42,20 @@ class ConductanceLIF(Neuron):
     References
     ----------
     .. [1] P. U. Diehl, M. Cook, Front. Comput. Neurosci. 9:99 (2015), eq. 1.
+
+    Examples
+    --------
+    >>> ConductanceLIF(tau_m=50.0).v_rest
+    -65.0
     """
 
-    tau_m: float
-    v_rest: float
-    v_reset: float
-    v_thresh: float
-    v_start: float
-    e_inh: float
-    t_ref: float
+    tau_m: float = 100.0
+    v_rest: float = -65.0
+    v_reset: float = -65.0
+    v_thresh: float = -72.0
+    v_start: float = -105.0
+    e_inh: float = -100.0
+    t_ref: float = 5.0
     tau_exc: float = 1.0
     tau_inh: float = 2.0
 
@@ -146,9 +152,7 @@ def close_conductances(g_exc, g_inh, tiny):
     return open_conductance(g_exc, tiny), open_conductance(g_inh, tiny)
 
 
-EXCITATORY = ConductanceLIF(
-    tau_m=100.0, v_rest=-65.0, v_reset=-65.0, v_thresh=-72.0, v_start=-105.0, e_inh=-100.0, t_ref=5.0
-)
+EXCITATORY = ConductanceLIF()
 """The excitatory neuron of [DC15]; its threshold of -52 mV less the offset of 20 mV, to which theta adds."""
 
 INHIBITORY = ConductanceLIF(

@@ -15,7 +15,7 @@ from engram.plasticity.symmetric import Symmetric
 from engram.plasticity.triplet import Triplet
 from engram.plasticity.user_rules import load_rule_class
 from engram.user_code import is_own
-from engram.validation import plain_number
+from engram.validation import did_you_mean, plain_number
 
 RULES: dict[str, type[LearningRule]] = {
     rule.name: rule for rule in (SelfNormalizing, Triplet, PowerLaw, Exponential, Symmetric, Pair)
@@ -44,7 +44,8 @@ def make_rule(name: str, constants: dict | None = None) -> LearningRule:
         return load_rule(name, constants)
     if name not in RULES:
         raise RuleError(
-            f"There is no learning rule {name!r}; choose one of {', '.join(RULES)}, or path.py:Class for your own."
+            f"There is no learning rule {name!r}{did_you_mean(name, RULES)}; choose one of {', '.join(RULES)}, or"
+            " path.py:Class for your own."
         )
     return build_rule(RULES[name], constants)
 

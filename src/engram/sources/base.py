@@ -156,6 +156,8 @@ def in_order(spikes, n_steps: int, name: str = "spikes", n_inputs: int | None = 
     if isinstance(spikes, np.ndarray) and spikes.dtype == np.bool_ and spikes.ndim == 2:
         if len(spikes) != n_steps:
             raise DataError(f"{name} must be for {n_steps} steps, got an array of shape {spikes.shape}.")
+        if n_inputs is not None and spikes.shape[1] != n_inputs:
+            raise DataError(f"{name} must be of {n_inputs} inputs, got an array of shape {spikes.shape}.")
         step, index = np.nonzero(spikes)
     else:
         try:

@@ -110,7 +110,7 @@ def field_arrays(moment: Moment, order: str = "index", most: int = MOST_FIELDS) 
     weights = moment.model.weights
     assigned = moment.assigned
     by_label = order == "label" and moment.model.readout is not None
-    drawn = drawn_neurons(weights.shape[1], assigned if by_label else None, most)
+    drawn = drawn_neurons(weights, assigned if by_label else None, most)
     limit = common_limit(weights) or 1.0
     chosen = weights if len(drawn) == weights.shape[1] and not by_label else weights[:, drawn]
     signed = bool(chosen.min() < 0)

@@ -48,7 +48,8 @@ export class DrawView {
       h(
         "div",
         { class: "side" },
-        card("Draw a digit", "With the mouse, a pen or a finger, as large as the field. Or drop a picture on it.", this.pad.element, this.buttons(), this.choices()),
+        card("Draw a digit", "With the mouse, a pen or a finger, as large as the field. Or drop a picture on it.", this.pad.element, this.buttons()),
+        h("div", { class: "who" }, card("Which network", null, this.choices())),
         this.seen,
       ),
       h("div", { class: "wide" }, card("The network's answer", null, this.answer, this.scores), this.result),
