@@ -147,7 +147,8 @@ def test_readers_and_drawings_are_few(folder):
         desk.moment()
 
 
-def test_network_that_is_not_drawn_here_is_told(desk):
+def test_network_that_is_not_drawn_here_is_told(tmp_path):
+    desk = Desk(tmp_path)
     with pytest.raises(ConfigError, match="The studio shows the network of Diehl and Cook"):
         desk.model_of("mnist-conv")
     with pytest.raises(ConfigError, match="The studio shows the network of Diehl and Cook"):
