@@ -24,10 +24,15 @@ from engram.validation import PARAMETERS, check_choice, check_presentation, plai
 if TYPE_CHECKING:
     from engram.model import Model
 
+LABEL_IMAGES, LABEL_IMAGES_PER_NEURON = 10_000, 40
+"""Labels come from so many training images for each neuron, at least from the first number, at most from all there are.
+A neuron of a large network answers few images: with labels from 10,000, a quarter of 6,400 neurons have none."""
+
 IMAGES_BY_DEFAULT = 10_000
 """Without a number of passes or images, a run makes as many whole passes as show about this many images."""
 
 _MAX_CONFIG_BYTES = 1 << 20
+_MAY_BE_LEFT_OPEN = ("epochs", "examples", "label_examples", "test_examples", "validation_examples")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +67,14 @@ class TrainingConfig:
         See :class:`engram.networks.DiehlCook`.
     input_gain : float or "auto"
         Factor on pixel values; "auto" gives the training images MNIST's mean ink.
-    label_examples : int
-        Training images from which the neurons' labels come, at most.
+    label_examples : int, optional
+        Training images from which the neurons' labels come, at most; by default as many as the neurons need, see
+        :func:`label_images`.
     test_examples : int, optional
         Test images to evaluate on; all by default.
+    validation_examples : int, optional
+        So many training images, drawn once with the classes in proportion, are held out and tested on in place of the
+        test images, to choose constants by.
     network, protocol : dict
         Further fields of :class:`engram.networks.DiehlCook` and :class:`engram.networks.Protocol`; the neurons'
         parameters as tables in it, such as ``{"excitatory": {"tau_m": 1000.0}}``.
@@ -96,8 +105,9 @@ class TrainingConfig:
     integrator: str = "exponential_euler"
     dtype: str = "float32"
     input_gain: float | str = "auto"
-    label_examples: int = 10_000
+    label_examples: int | None = None
     test_examples: int | None = None
+    validation_examples: int | None = None
     network: dict = field(default_factory=dict)
     protocol: dict = field(default_factory=dict)
     data: dict = field(default_factory=dict)
@@ -117,7 +127,8 @@ class TrainingConfig:
         """The dataset that the options describe."""
         from engram.datasets import load_with
 
-        return load_with(self.dataset, self.data, progress)
+        data = load_with(self.dataset, self.data, progress)
+        return data if self.validation_examples is None else data.held_out(self.validation_examples)
 
     def make_network(self, n_inputs: int) -> DiehlCook:
         """The network that the options describe."""
@@ -138,6 +149,10 @@ class TrainingConfig:
         if self.examples is not None:
             return self.examples
         return n_train * (self.epochs or max(1, round(IMAGES_BY_DEFAULT / n_train)))
+
+    def total_label_examples(self, n_train: int) -> int:
+        """How many training images label the neurons, given how many there are."""
+        return min(self.label_examples or label_images(self.neurons), n_train)
 
     def to_dict(self) -> dict:
         """The options that are set, as JSON and TOML can hold them."""
@@ -217,6 +232,17 @@ class TrainingConfig:
         return replace(self, **options)
 
 
+def label_images(n_neurons: int) -> int:
+    """How many training images label so many neurons, unless a number is given.
+
+    Examples
+    --------
+    >>> label_images(100), label_images(1600)
+    (10000, 64000)
+    """
+    return max(LABEL_IMAGES, LABEL_IMAGES_PER_NEURON * n_neurons)
+
+
 def read_options(path: str | Path) -> dict:
     """The options in a TOML file, by name, not yet checked; nothing that they name is opened or run.
 
@@ -272,7 +298,7 @@ def _settled_options(options: dict) -> dict:
         elif name == "preset":
             check_choice(name, value, tuple(PRESETS))
             result[name] = str(value)
-        elif name in ("epochs", "examples", "test_examples") and value is None:
+        elif name in _MAY_BE_LEFT_OPEN and value is None:
             result[name] = None
         elif name == "input_gain" and isinstance(value, str) and value == "auto":
             result[name] = "auto"

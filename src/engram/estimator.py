@@ -19,7 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from engram.callbacks import Callback, Callbacks, ProgressBar
-from engram.config import TrainingConfig
+from engram.config import TrainingConfig, label_images
 from engram.datasets.scale import (
     SMALLEST_SIDE,
     ValueRange,
@@ -329,7 +329,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "integrator": self.integrator,
             "dtype": self.dtype,
             "input_gain": self.input_gain,
-            "label_examples": getattr(self, "label_examples", 10_000),
+            "label_examples": getattr(self, "label_examples", None),
             "network": dict(self.network or {}),
             "protocol": dict(self.protocol or {}),
         }
@@ -429,8 +429,9 @@ class STDPClassifier(ClassifierMixin, _Network):
         Height and width; by default that of 3-D input, or a square where the number of features is one.
     input_gain : float or "auto"
         Factor on pixel values; "auto" gives the training images MNIST's mean ink.
-    label_examples : int
-        Training images from which the neurons' labels come, at most.
+    label_examples : int, optional
+        Training images from which the neurons' labels come, at most; by default as many as the neurons need, see
+        :func:`engram.config.label_images`.
     order : {"shuffled", "file"}
         Whether each pass shuffles the images anew, from the seed.
     integrator, dtype : str
@@ -498,7 +499,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         value_range: str | tuple[float, float] = "auto",
         image_shape: tuple[int, int] | None = None,
         input_gain: float | str = "auto",
-        label_examples: int = 10_000,
+        label_examples: int | None = None,
         order: str = "shuffled",
         integrator: str = "exponential_euler",
         dtype: str = "float32",
@@ -561,7 +562,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             counts, labels = label_spikes(
                 training.simulator,
                 training.dataset,
-                self.label_examples,
+                training.config.total_label_examples(len(X)),
                 threads=self.threads,
                 on_progress=callbacks.on_count,
             )
@@ -625,6 +626,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             raise DataError(f"y holds {strangers.tolist()!r}, which are not among the classes {classes.tolist()!r}.")
         codes = _codes(classes)
         before = self._evidence if fitted else None
+        wanted = self.label_examples or label_images(self.n_neurons)
 
         def label(training: Training, callbacks: Callback) -> Readout:
             data = training.dataset
@@ -634,7 +636,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             evidence = _Evidence.of(counts, data.train_labels)
             if before is not None:
                 evidence = before.followed_by(evidence)
-            self._evidence = evidence.latest(max(1, self.label_examples // len(codes)))
+            self._evidence = evidence.latest(max(1, wanted // len(codes)))
             return self._evidence.readout(codes)
 
         start = self.model_ if fitted else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engram import randomness
+from engram.config import label_images
 from engram.datasets.base import Dataset
 from engram.errors import ConfigError, DataError
 from engram.model import Model
@@ -197,7 +198,8 @@ def evaluate(
     network = replace(model.network, max_input_delay=input_delay)
     simulator = replace(model, network=network).simulator()
     if model.readout is None or label_examples is not None:
-        readout = label_neurons(simulator, dataset, label_examples or 10_000, threads=threads, on_progress=on_progress)
+        n_images = label_examples or label_images(model.network.n_neurons)
+        readout = label_neurons(simulator, dataset, n_images, threads=threads, on_progress=on_progress)
         model = replace(model, readout=readout)
     images, labels = dataset.test_images[:test_examples], dataset.test_labels[:test_examples]
     return model, measure_accuracy(simulator, model.readout, images, labels, threads=threads, on_progress=on_progress)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engram._version import __version__
-from engram.cli import data, evaluate, inspect, models, predict, read, rules, train, warmup
+from engram.cli import compare, data, evaluate, inspect, models, predict, read, rules, sweep, train, warmup
 from engram.cli.console import err, fail, spell_what_the_terminal_lacks
 from engram.compiling_bar import CompilingBar
 from engram.kernels.progress import watch_compiling
@@ -30,7 +30,8 @@ app.command("figures")(inspect.figures)
 app.command("info")(inspect.info)
 app.command("models")(models.models)
 app.command("warmup")(warmup.warmup)
-app.command("compare")(rules.compare)
+app.command("compare")(compare.compare)
+app.command("sweep")(sweep.sweep)
 app.add_typer(rules.app, name="rules")
 app.add_typer(data.app, name="data")
 

@@ -30,8 +30,9 @@ def train(
     integrator: Annotated[Optional[str], typer.Option(help="exponential_euler or euler.", rich_help_panel=_Config, show_default="exponential_euler")] = None,
     dtype: Annotated[Optional[str], typer.Option(help="float32 or float64.", rich_help_panel=_Config, show_default="float32")] = None,
     input_gain: Annotated[Optional[str], typer.Option(help="Factor on pixel values, or auto.", rich_help_panel=_Config, show_default="auto")] = None,
-    label_examples: Annotated[Optional[int], typer.Option(help="Training images that label the neurons.", rich_help_panel=_Config, show_default="10000")] = None,
+    label_examples: Annotated[Optional[int], typer.Option(help="Training images that label the neurons.", rich_help_panel=_Config, show_default="as many as they need")] = None,
     test_examples: Annotated[Optional[int], typer.Option(help="Test images.", rich_help_panel=_Config, show_default="all")] = None,
+    validation_examples: Annotated[Optional[int], typer.Option(help="Hold out this many training images and test on them instead of the test images.", rich_help_panel=_Config)] = None,
     seed: Annotated[Optional[int], typer.Option(help="Everything random is drawn from it.", rich_help_panel=_Config, show_default="0")] = None,
     config: Annotated[Optional[Path], typer.Option(help="TOML file with any of these options; options given here win.", rich_help_panel=_Config)] = None,
     from_: Annotated[Optional[Path], typer.Option("--from", metavar="RUN|MODEL", help="Go on learning from this network, with its options but for those given here.", rich_help_panel=_Config)] = None,
@@ -64,7 +65,8 @@ def train(
     given = {
         "dataset": dataset, "rule": rule, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples, "order": order,
         "dt": dt, "integrator": integrator, "dtype": dtype, "label_examples": label_examples,
-        "test_examples": test_examples, "seed": seed, "input_gain": _gain(input_gain),
+        "test_examples": test_examples, "validation_examples": validation_examples, "seed": seed,
+        "input_gain": _gain(input_gain),
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if checkpoint is not None and resume is None:
@@ -274,11 +276,12 @@ def with_settings(options: dict, settings: list[str]) -> dict:
             table, field = "constants", name
         if table not in ("constants", "network", "protocol", "data"):
             raise ConfigError(f"--set knows network.NAME, protocol.NAME and data.NAME, got {name!r}.")
-        options[table] = {**options.get(table, {}), field: _value(text)}
+        options[table] = {**options.get(table, {}), field: option_value(text)}
     return options
 
 
-def _value(text: str):
+def option_value(text: str) -> int | float | str:
+    """A value as it was typed: a whole number, a number, or a text."""
     for kind in (int, float):
         try:
             return kind(text)

@@ -4,18 +4,19 @@ Nothing here touches pyplot or needs a display, and matplotlib is imported when 
 """
 
 from engram.figures.contact import contact_sheet
-from engram.figures.curves import learning_curve, weights_and_theta
+from engram.figures.curves import learning_curve, learning_curves, weights_and_theta
 from engram.figures.fields import receptive_fields
 from engram.figures.files import save
 from engram.figures.reading import reading
 from engram.figures.results import confusion, prediction
-from engram.figures.rules import rule_comparison, stdp_window
+from engram.figures.rules import rule_comparison, stdp_window, sweep
 from engram.figures.spikes import raster
 
 __all__ = [
     "confusion",
     "contact_sheet",
     "learning_curve",
+    "learning_curves",
     "prediction",
     "raster",
     "reading",
@@ -23,5 +24,6 @@ __all__ = [
     "rule_comparison",
     "save",
     "stdp_window",
+    "sweep",
     "weights_and_theta",
 ]
