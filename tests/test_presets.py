@@ -24,10 +24,8 @@ def test_the_papers_preset_is_what_the_parts_are_by_themselves():
 @pytest.mark.parametrize("rule", RULES)
 def test_every_preset_makes_every_rule(preset, rule):
     config = TrainingConfig(rule=rule, preset=preset)
-    constants = dataclasses.asdict(config.make_rule())
-    assert {name: constants[name] for name in PRESETS[preset].rules.get(rule, {})} == PRESETS[preset].rules.get(
-        rule, {}
-    )
+    constants, options = dataclasses.asdict(config.make_rule()), PRESETS[preset].rule_options(rule, 400)
+    assert {name: constants[name] for name in options} == options == PRESETS[preset].rules.get(rule, {})
 
 
 def test_options_win_over_the_preset_one_by_one():

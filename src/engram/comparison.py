@@ -116,24 +116,26 @@ def compare(
         if error is not None:
             failures.append(error)
         else:
-            write_tables(folder, _records(pieces))
+            write_tables(folder, recorded(pieces))
 
     finish_all(folder, pieces, pool or Here(), on_done, watcher)
     if failures:
         raise failures[0]
-    records = _records(pieces)
+    records = recorded(pieces)
     write_comparison(folder, records)
     return records
 
 
 def finish_all(folder: Path, pieces: Sequence[Piece], pool: Pool, on_done, watcher: Watcher | None) -> None:
-    """Let a pool work on the pieces that are not done yet."""
-    todo = iter([piece for piece in pieces if not piece.is_done])
+    """Let a pool work on the pieces that are not done yet: each rule and size once before any twice, small ones first."""
+    seeds = list(dict.fromkeys(piece.options["seed"] for piece in pieces))
+    order = sorted(pieces, key=lambda piece: (seeds.index(piece.options["seed"]), piece.options["neurons"]))
+    todo = iter([piece for piece in order if not piece.is_done])
     work_through(folder, pool, lambda: next(todo, None), on_done, watcher)
 
 
-def _records(pieces: Sequence[Piece]) -> list[dict]:
-    """What has come out so far."""
+def recorded(pieces: Sequence[Piece]) -> list[dict]:
+    """One record for each rule and size of which a run is done, see :func:`summarize_runs`."""
     done = [piece for piece in pieces if piece.is_done]
     runs = [(piece.config, piece.run.read_summary(), piece.run.read_metrics()) for piece in done]
     return summarize_runs(runs, differing([piece.config for piece in pieces]))

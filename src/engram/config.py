@@ -47,7 +47,7 @@ class TrainingConfig:
         Options of the dataset, see :class:`engram.datasets.Options`.
     rule : str
         A learning rule's name, or ``file.py:Class`` for one's own.
-    preset : {"paper", "sharp"}
+    preset : {"sharp", "paper"}
         The constants that everything below has where it is not given; see :mod:`engram.presets`.
     constants : dict
         Constants of the rule that differ from the preset's.
@@ -94,7 +94,7 @@ class TrainingConfig:
 
     dataset: str = "digits"
     rule: str = "self_normalizing"
-    preset: str = "paper"
+    preset: str = "sharp"
     constants: dict = field(default_factory=dict)
     neurons: int = 400
     epochs: int | None = None
@@ -142,7 +142,7 @@ class TrainingConfig:
 
     def make_rule(self) -> LearningRule:
         """The learning rule that the options describe."""
-        return make_rule(self.rule, {**PRESETS[self.preset].rules.get(self.rule, {}), **self.constants})
+        return make_rule(self.rule, {**PRESETS[self.preset].rule_options(self.rule, self.neurons), **self.constants})
 
     def total_examples(self, n_train: int) -> int:
         """How many images a run presents, given how many the training set holds."""

@@ -293,7 +293,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             rule = build_rule(rule)
         if isinstance(rule, str):
             check_choice("preset", self.preset, tuple(PRESETS))
-            return make_rule(rule, PRESETS[self.preset].rules.get(rule))
+            check_count("n_neurons", self.n_neurons)
+            return make_rule(rule, PRESETS[self.preset].rule_options(rule, self.n_neurons))
         if not isinstance(rule, LearningRule):
             raise ConfigError(
                 f"rule must be a learning rule or its name, one of {', '.join(RULES)}, got {rule!r}; a model of a rule"
@@ -312,8 +313,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 seed = check_random_state(seed).randint(2**31 - 1)
         else:
             seed = start.seed
-        defaults = {f.name: f.default for f in fields(rule)} | PRESETS[self.preset].rules.get(
-            recorded_name(type(rule)), {}
+        defaults = {f.name: f.default for f in fields(rule)} | PRESETS[self.preset].rule_options(
+            recorded_name(type(rule)), self.n_neurons
         )
         constants = {f.name: getattr(rule, f.name) for f in fields(rule) if f.init}
         options = {
@@ -412,7 +413,7 @@ class STDPClassifier(ClassifierMixin, _Network):
     rule : LearningRule or str
         A rule, a rule's name, or ``file.py:Class`` for one's own. Its constants are parameters of the estimator as
         ``rule__eta`` and so on.
-    preset : {"paper", "sharp"}
+    preset : {"sharp", "paper"}
         The constants of network and protocol, and of a rule given by its name; see :mod:`engram.presets`.
     epochs : int, optional
         Passes over the images; by default as many whole passes as show about 10,000 images.
@@ -492,7 +493,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         n_neurons: int = 400,
         *,
         rule: LearningRule | str = "self_normalizing",
-        preset: str = "paper",
+        preset: str = "sharp",
         epochs: int | None = None,
         dt: float = 0.5,
         scheme: str = "proportion",
@@ -792,7 +793,7 @@ random_state, threads, warm_start, callbacks, verbose
         n_neurons: int = 400,
         *,
         rule: LearningRule | str = "self_normalizing",
-        preset: str = "paper",
+        preset: str = "sharp",
         epochs: int | None = None,
         dt: float = 0.5,
         value_range: str | tuple[float, float] = "auto",

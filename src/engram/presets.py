@@ -19,8 +19,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engram.plasticity.base import is_learning_rate
+
 IMAGES_PER_NEURON = 5
 """Of the sharp preset: the time constant of the thresholds, in images shown, per neuron."""
+
+REFERENCE_NEURONS = 400
+"""The size of network for which a preset's learning rates are written down; see :attr:`Preset.eta_power`."""
+
+MAX_ETA = 0.5
+"""No learning rate grows beyond it with the number of neurons: half of what a neuron knows, at each of its spikes."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +43,16 @@ class Preset:
         Constants by the rule's name.
     tau_theta_per_neuron : float
         Decay of the adaptive threshold, ms per neuron; 0 for the network's own default.
+    eta_power : float
+        Learning rates grow with this power of the number of neurons, from those in `rules` for
+        :data:`REFERENCE_NEURONS` up to :data:`MAX_ETA`: of as many images, each neuron of a larger network sees fewer.
     """
 
     network: dict = field(default_factory=dict)
     protocol: dict = field(default_factory=dict)
     rules: dict = field(default_factory=dict)
     tau_theta_per_neuron: float = 0.0
+    eta_power: float = 0.0
 
     def network_options(self, n_neurons: int) -> dict:
         """The fields of the network, given its size."""
@@ -48,6 +60,14 @@ class Preset:
         if self.tau_theta_per_neuron:
             options["tau_theta"] = self.tau_theta_per_neuron * n_neurons
         return options
+
+    def rule_options(self, rule: str, n_neurons: int) -> dict:
+        """The constants of a rule by its name, given the size of the network."""
+        factor = (n_neurons / REFERENCE_NEURONS) ** self.eta_power
+        return {
+            name: min(value * factor, max(value, MAX_ETA)) if is_learning_rate(name) else value
+            for name, value in self.rules.get(rule, {}).items()
+        }
 
 
 _SHOWN, _BLANK = 250.0, 50.0

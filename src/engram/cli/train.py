@@ -20,7 +20,7 @@ _Showing = "Output"
 def train(
     dataset: Annotated[Optional[str], typer.Option(help="digits, mnist, fashion-mnist, or a folder or file of pictures, events or rows.", rich_help_panel=_Config, show_default="digits")] = None,
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Config, show_default="self_normalizing")] = None,
-    preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: paper, or sharp for more accuracy.", rich_help_panel=_Config, show_default="paper")] = None,
+    preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: sharp, at which every rule reads best, or paper.", rich_help_panel=_Config, show_default="sharp")] = None,
     set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
     neurons: Annotated[Optional[int], typer.Option(help="Excitatory neurons.", rich_help_panel=_Config, show_default="400")] = None,
     epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Config, show_default="as many as show 10,000 images")] = None,
