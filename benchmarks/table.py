@@ -3,8 +3,8 @@
     python benchmarks/table.py --out runs/table --workers 2
 
 Each cell is a run folder under ``--out``; what is there already is not done again, so that the table may be made over
-days, on a cluster (``--scheduler ADDRESS``), and be written down whenever something of it is known: ``--collect`` writes
-what is done so far to ``docs/measured``, without running anything.
+days, and on a cluster (``--scheduler ADDRESS``). ``--collect`` runs nothing and writes what is done so far to
+``docs/measured``.
 
 k-means is of images of unit length, and its centroids are labelled by the majority of the training images nearest to
 them, as neurons are: what a competition by angle comes to where nothing is noisy.

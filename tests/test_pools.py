@@ -139,6 +139,15 @@ class _Over:
             raise self.error
 
 
+class _UntilStopped(_Over):
+    def __init__(self, stop):
+        super().__init__(None)
+        self.stop = stop
+
+    def done(self):
+        return self.stop.exists()
+
+
 def outcomes_of(tmp_path, pool, n):
     pieces = iter([Piece(str(tmp_path / str(k)), {}) for k in range(n)])
     outcomes = {}
@@ -161,9 +170,25 @@ def test_an_error_of_a_piece_is_its_outcome(tmp_path):
     assert outcomes_of(tmp_path, Failing(error), 2) == {"0": error, "1": None}
 
 
-def test_an_interrupted_piece_interrupts_all_and_asks_the_others_to_stop(tmp_path):
-    with pytest.raises(Interrupted):
-        outcomes_of(tmp_path, Failing(None, Interrupted("stop")), 5)
+@pytest.mark.parametrize("error", [Interrupted("stop"), KeyboardInterrupt()])
+def test_an_interrupted_piece_interrupts_all_and_asks_the_others_to_stop(tmp_path, error):
+    with pytest.raises(Interrupted, match="its state is saved"):
+        outcomes_of(tmp_path, Failing(None, error), 5)
+    assert (tmp_path / STOP).exists()
+
+
+def test_ctrl_c_asks_all_pieces_to_stop_and_waits_until_they_are_saved(tmp_path):
+    class Slow(Failing):
+        def submit(self, piece):
+            return _UntilStopped(tmp_path / STOP)
+
+    class Impatient(Watcher):
+        def on_wait(self, running):
+            raise KeyboardInterrupt
+
+    pieces = iter([Piece(str(tmp_path / "a"), {})])
+    with pytest.raises(Interrupted, match="everything is saved"):
+        work_through(tmp_path, Slow(), lambda: next(pieces, None), lambda p, e: None, Impatient())
     assert (tmp_path / STOP).exists()
 
 

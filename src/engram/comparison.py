@@ -127,7 +127,7 @@ def compare(
 
 
 def finish_all(folder: Path, pieces: Sequence[Piece], pool: Pool, on_done, watcher: Watcher | None) -> None:
-    """Let a pool work on the pieces that are not done yet: each rule and size once before any twice, small ones first."""
+    """Let a pool work on the pieces that are not done yet: all with one seed before the next, small ones first."""
     seeds = list(dict.fromkeys(piece.options["seed"] for piece in pieces))
     order = sorted(pieces, key=lambda piece: (seeds.index(piece.options["seed"]), piece.options["neurons"]))
     todo = iter([piece for piece in order if not piece.is_done])

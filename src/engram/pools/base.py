@@ -119,7 +119,7 @@ def work_through(
             for handle in [handle for handle in running if handle.done()]:
                 piece, error = running.pop(handle), _error_of(handle)
                 if isinstance(error, (Interrupted, KeyboardInterrupt)):
-                    raise error
+                    raise Interrupted(f"{Path(piece.folder).name} was stopped; its state is saved.") from None
                 if error is not None and pool.is_loss(error):
                     losses[piece] = losses.get(piece, 0) + 1
                     if losses[piece] == MAX_LOSSES:
@@ -130,6 +130,9 @@ def work_through(
                         continue
                 watcher.on_done(piece, error)
                 on_done(piece, error)
+    except KeyboardInterrupt:
+        _stop(folder, running)
+        raise Interrupted("Stopped; everything is saved.") from None
     except BaseException:
         _stop(folder, running)
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -59,5 +60,10 @@ class Processes(Pool):
     def _executor(self, slot: int) -> ProcessPoolExecutor:
         if self._slots[slot] is None:
             fresh = multiprocessing.get_context("spawn")  # a copy of this process would inherit its threads' locks
-            self._slots[slot] = ProcessPoolExecutor(1, mp_context=fresh)
+            self._slots[slot] = ProcessPoolExecutor(1, mp_context=fresh, initializer=leave_ctrl_c_alone)
         return self._slots[slot]
+
+
+def leave_ctrl_c_alone() -> None:
+    """A terminal sends Ctrl-C to every process; this one is asked to stop by the one that gave it work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
