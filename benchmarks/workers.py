@@ -52,11 +52,11 @@ def timed_sweep(folder: Path, n_workers: int, watcher: Watcher | None = None) ->
     from distributed import LocalCluster
 
     shutil.rmtree(folder, ignore_errors=True)
-    with LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None) as cluster:
-        with DaskPool(cluster) as pool:
-            begin = time.perf_counter()
-            records = sweep(folder, [BLOCK], SweepOptions(seeds=SEEDS, threads=1), pool=pool, watcher=watcher)
-            seconds = time.perf_counter() - begin
+    local = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
+    with local as cluster, DaskPool(cluster) as pool:
+        begin = time.perf_counter()
+        records = sweep(folder, [BLOCK], SweepOptions(seeds=SEEDS, threads=1), pool=pool, watcher=watcher)
+        seconds = time.perf_counter() - begin
     digests = {f"{record['options']} {seed}": d for record in records for seed, d in record["digests"].items()}
     return {"workers": n_workers, "seconds": round(seconds, 2), "digests": digests}
 
