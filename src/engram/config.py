@@ -132,7 +132,7 @@ class TrainingConfig:
 
     def make_network(self, n_inputs: int) -> DiehlCook:
         """The network that the options describe."""
-        preset = PRESETS[self.preset].network_options(self.neurons)
+        preset = PRESETS[self.preset].network_options(self.neurons, self.rule)
         options = {"dt": self.dt, "integrator": self.integrator, "dtype": self.dtype, **merged(preset, self.network)}
         return _build(DiehlCook, "network", options, n_inputs=n_inputs, n_neurons=self.neurons)
 
