@@ -31,6 +31,13 @@ def test_window_of_a_rule_is_drawn(engram, tmp_path):
     assert (tmp_path / "rule-pair.svg").exists()
 
 
+def test_a_rule_is_shown_with_the_constants_that_a_preset_has_for_a_size(engram, tmp_path):
+    shown = ("rules", "show", "exponential", "--out", tmp_path, "--json", "--preset", "sharp", "--set", "x_tar=0.3")
+    constants = [json.loads(engram(*shown, "--neurons", n)[1])["constants"] for n in (400, 1600)]
+    assert [c["x_tar"] for c in constants] == [0.3, 0.3]
+    assert constants[1]["eta"] == pytest.approx(constants[0]["eta"] * 4**0.4)
+
+
 def test_unknown_rule_is_told(engram, tmp_path):
     code, _, err = engram("rules", "show", "hebb", "--out", tmp_path)
     assert code == 2

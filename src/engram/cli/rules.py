@@ -36,6 +36,11 @@ def show(
     set_: Annotated[
         Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule; repeatable.")
     ] = None,
+    preset: Annotated[
+        Optional[str],
+        typer.Option(help="Begin with the constants of this preset: sharp or paper.", show_default="the rule's own"),
+    ] = None,
+    neurons: Annotated[int, typer.Option(help="Size of the network, with which a preset's learning rates grow.")] = 400,
     weights: Annotated[str, typer.Option(help="Weights before the pair of spikes.")] = "0.1,0.3,0.5,0.9",
     out_: Annotated[Path, typer.Option("--out", help="Folder for the figure.")] = Path("figures"),
     json: Annotated[bool, typer.Option("--json", help="Print the window's numbers as JSON.")] = False,
@@ -47,9 +52,15 @@ def show(
     from engram.cli.train import with_settings
     from engram.errors import ConfigError
     from engram.plasticity import SelfNormalizing, make_rule
+    from engram.presets import PRESETS
     from engram.rule_probes import earlier_post_for, norm_convergence, stdp_window
+    from engram.validation import check_choice
 
-    rule = make_rule(name, with_settings({}, set_ or []).get("constants", {}))
+    constants = {}
+    if preset is not None:
+        check_choice("preset", preset, tuple(PRESETS))
+        constants = PRESETS[preset].rule_options(name, neurons)
+    rule = make_rule(name, {**constants, **with_settings({}, set_ or []).get("constants", {})})
     try:
         before = [float(text) for text in weights.split(",")]
     except ValueError:
