@@ -18,7 +18,7 @@ from engram.networks.catalogue import DESCRIBED_IN_CODE, DIEHL_COOK, Wanted, che
 from engram.neurons import ConductanceLIF
 from engram.plasticity.base import LearningRule
 from engram.plasticity.registry import make_rule
-from engram.presets import PRESETS
+from engram.presets import PRESETS, default_preset
 from engram.sources.base import Source
 from engram.sources.registry import build_source, source_class
 from engram.user_code import is_own, kind_of
@@ -27,10 +27,15 @@ from engram.validation import PARAMETERS, check_choice, check_presentation, plai
 if TYPE_CHECKING:
     from engram.model import Model
 
+LABEL_IMAGES, LABEL_IMAGES_PER_NEURON = 10_000, 40
+"""Labels come from so many training images for each neuron, at least from the first number, at most from all there are.
+A neuron of a large network answers few images: with labels from 10,000, a quarter of 6,400 neurons have none."""
+
 IMAGES_BY_DEFAULT = 10_000
 """Without a number of passes or images, a run makes as many whole passes as show about this many images."""
 
 _MAX_CONFIG_BYTES = 1 << 20
+_MAY_BE_LEFT_OPEN = ("preset", "epochs", "examples", "label_examples", "test_examples", "validation_examples")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +50,9 @@ class TrainingConfig:
         Options of the dataset, see :class:`engram.datasets.Options`.
     rule : str
         A learning rule's name, or ``file.py:Class`` for one's own.
-    preset : {"paper", "sharp", "events"}
-        The constants that everything below has where it is not given; see :mod:`engram.presets`.
+    preset : {"sharp", "paper", "events"}, optional
+        The constants that everything below has where it is not given; see :mod:`engram.presets`. By default "sharp",
+        and "paper" for another network than that of Diehl and Cook.
     constants : dict
         Constants of the rule that differ from the preset's.
     source : str or dict
@@ -71,10 +77,14 @@ class TrainingConfig:
     input_gain : float or "auto"
         Factor on pixel values; "auto" gives the training images MNIST's mean ink where inputs spike at rates, and is 1
         for other sources.
-    label_examples : int
-        Training images from which the neurons' labels come, at most.
+    label_examples : int, optional
+        Training images from which the neurons' labels come, at most; by default as many as the neurons need, see
+        :func:`label_images`.
     test_examples : int, optional
         Test images to evaluate on; all by default.
+    validation_examples : int, optional
+        So many training images, drawn once with the classes in proportion, are held out and tested on in place of the
+        test images, to choose constants by.
     network : dict or str
         Further fields of :class:`engram.networks.DiehlCook`; the neurons' parameters as tables in it, such as
         ``{"excitatory": {"tau_m": 1000.0}}``. Or another network, its name or ``file.py:function``
@@ -100,7 +110,7 @@ class TrainingConfig:
 
     dataset: str = "digits"
     rule: str = "self_normalizing"
-    preset: str = "paper"
+    preset: str | None = None
     constants: dict = field(default_factory=dict)
     neurons: int = 400
     epochs: int | None = None
@@ -111,8 +121,9 @@ class TrainingConfig:
     integrator: str = "exponential_euler"
     dtype: str = "float32"
     input_gain: float | str = "auto"
-    label_examples: int = 10_000
+    label_examples: int | None = None
     test_examples: int | None = None
+    validation_examples: int | None = None
     network: dict | str = field(default_factory=dict)
     layers: str = "together"
     protocol: dict = field(default_factory=dict)
@@ -121,6 +132,8 @@ class TrainingConfig:
     source: str | dict = "poisson"
     source_constants: dict = field(default_factory=dict)
 
+    _preset_follows = False  # no option
+
     def __post_init__(self):
         if isinstance(self.source, Mapping):
             name, constants = _source_in(self.source)
@@ -128,6 +141,9 @@ class TrainingConfig:
             object.__setattr__(self, "source_constants", {**constants, **self.source_constants})
         for name, value in _settled_options({f.name: getattr(self, f.name) for f in fields(self)}).items():
             object.__setattr__(self, name, value)
+        if self.preset is None:
+            object.__setattr__(self, "preset", default_preset(self.network_name))
+            object.__setattr__(self, "_preset_follows", True)
         if self.epochs is not None and self.examples is not None:
             raise ConfigError(f"Give epochs or examples, not both (epochs={self.epochs}, examples={self.examples}).")
         if self.network_name == DIEHL_COOK:
@@ -147,7 +163,8 @@ class TrainingConfig:
         """The dataset that the options describe."""
         from engram.datasets import load_with
 
-        return load_with(self.dataset, self.data, progress)
+        data = load_with(self.dataset, self.data, progress)
+        return data if self.validation_examples is None else data.held_out(self.validation_examples)
 
     def make_network(self, shape: int | tuple[int, ...], rule: LearningRule | None = None) -> DiehlCook | Network:
         """The network that the options describe.
@@ -167,7 +184,7 @@ class TrainingConfig:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         fixed = {"dt": self.dt, "integrator": self.integrator, "dtype": self.dtype}
         if self.network_name == DIEHL_COOK:
-            options = fixed | merged(PRESETS[self.preset].network_options(self.neurons), self.network)
+            options = fixed | merged(PRESETS[self.preset].network_options(self.neurons, self.rule), self.network)
             return _build(DiehlCook, "network", options, n_inputs=math.prod(shape), n_neurons=self.neurons)
         if self.network_name == DESCRIBED_IN_CODE:
             raise ConfigError("This run's network was described in code; give it again, network=Network(...).")
@@ -181,7 +198,7 @@ class TrainingConfig:
 
     def make_rule(self) -> LearningRule:
         """The learning rule that the options describe."""
-        return make_rule(self.rule, {**PRESETS[self.preset].rules.get(self.rule, {}), **self.constants})
+        return make_rule(self.rule, {**PRESETS[self.preset].rule_options(self.rule, self.neurons), **self.constants})
 
     def make_source(self, gain: float | str = "auto") -> Source:
         """The source of spikes that the options describe, with a gain: what the images give, or a number.
@@ -204,6 +221,10 @@ class TrainingConfig:
         if self.examples is not None:
             return self.examples
         return n_train * (self.epochs or max(1, round(IMAGES_BY_DEFAULT / n_train)))
+
+    def total_label_examples(self, n_train: int, n_neurons: int) -> int:
+        """How many training images label the neurons that are read out, given how many there are of both."""
+        return min(self.label_examples or label_images(n_neurons), n_train)
 
     def to_dict(self) -> dict:
         """The options that are set, as JSON and TOML can hold them."""
@@ -292,8 +313,19 @@ class TrainingConfig:
         return tomli_w.dumps(self.to_dict())
 
     def replace(self, **options) -> TrainingConfig:
-        """A copy with some options changed."""
-        return replace(self, **options)
+        """A copy with some options changed; a preset that was never named is that of the network."""
+        return replace(self, **({"preset": None} if self._preset_follows else {}) | options)
+
+
+def label_images(n_neurons: int) -> int:
+    """How many training images label so many neurons, unless a number is given.
+
+    Examples
+    --------
+    >>> label_images(100), label_images(1600)
+    (10000, 64000)
+    """
+    return max(LABEL_IMAGES, LABEL_IMAGES_PER_NEURON * n_neurons)
 
 
 def read_options(path: str | Path) -> dict:
@@ -388,11 +420,11 @@ def _settled_options(options: dict) -> dict:
             if name == "network":
                 result[name] = _network_table(result[name])
                 check_name(result[name].get("kind", DIEHL_COOK))
+        elif name in _MAY_BE_LEFT_OPEN and value is None:
+            result[name] = None
         elif name == "preset":
             check_choice(name, value, tuple(PRESETS))
             result[name] = str(value)
-        elif name in ("epochs", "examples", "test_examples") and value is None:
-            result[name] = None
         elif name == "input_gain" and isinstance(value, str) and value == "auto":
             result[name] = "auto"
         elif name in PARAMETERS:

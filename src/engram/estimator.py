@@ -19,7 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from engram.callbacks import Callback, Callbacks, ProgressBar
-from engram.config import TrainingConfig
+from engram.config import TrainingConfig, label_images
 from engram.datasets.scale import (
     SMALLEST_SIDE,
     ValueRange,
@@ -43,11 +43,11 @@ from engram.kernels.progress import shown_if
 from engram.model import Model
 from engram.model_file import model_from, read_model_file, save_model
 from engram.networks import Network
-from engram.networks.catalogue import DESCRIBED_IN_CODE
+from engram.networks.catalogue import DESCRIBED_IN_CODE, DIEHL_COOK
 from engram.plasticity.base import LearningRule, check_rule
 from engram.plasticity.records import recorded_name
 from engram.plasticity.registry import RULES, build_rule, make_rule
-from engram.presets import PRESETS
+from engram.presets import PRESETS, Preset, default_preset
 from engram.readout import SCHEMES, Readout, fit_readout
 from engram.sources import SOURCES, Source, make_source
 from engram.sources.base import check_source
@@ -327,8 +327,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if isinstance(rule, type) and issubclass(rule, LearningRule):
             rule = build_rule(rule)
         if isinstance(rule, str):
-            check_choice("preset", self.preset, tuple(PRESETS))
-            return make_rule(rule, PRESETS[self.preset].rules.get(rule))
+            check_count("n_neurons", self.n_neurons)
+            return make_rule(rule, self._preset().rule_options(rule, self.n_neurons))
         if not isinstance(rule, LearningRule):
             raise ConfigError(
                 f"rule must be a learning rule or its name, one of {', '.join(RULES)}, got {rule!r}; a model of a rule"
@@ -337,6 +337,14 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if type(rule) not in RULES.values():
             check_rule(rule)
         return rule
+
+    def _preset(self) -> Preset:
+        """The constants that the parameter stands for."""
+        option = _network_option(self.network)
+        kind = option if isinstance(option, str) else option.get("kind", DIEHL_COOK)
+        name = default_preset(kind) if self.preset is None else self.preset
+        check_choice("preset", name, tuple(PRESETS))
+        return PRESETS[name]
 
     def _make_source(self) -> Source:
         """The source of spikes that the parameter stands for."""
@@ -358,8 +366,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 seed = check_random_state(seed).randint(2**31 - 1)
         else:
             seed = start.seed
-        defaults = {f.name: f.default for f in fields(rule)} | PRESETS[self.preset].rules.get(
-            recorded_name(type(rule)), {}
+        defaults = {f.name: f.default for f in fields(rule)} | self._preset().rule_options(
+            recorded_name(type(rule)), self.n_neurons
         )
         constants = {f.name: getattr(rule, f.name) for f in fields(rule) if f.init}
         options = {
@@ -377,7 +385,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "integrator": self.integrator,
             "dtype": self.dtype,
             "input_gain": self.input_gain,
-            "label_examples": getattr(self, "label_examples", 10_000),
+            "label_examples": getattr(self, "label_examples", None),
             "network": _network_option(self.network),
             "layers": self.layers,
             "protocol": dict(self.protocol or {}),
@@ -475,8 +483,9 @@ class STDPClassifier(ClassifierMixin, _Network):
         What makes spikes of images: a source, a source's name, or ``file.py:Class`` for one's own; see
         :mod:`engram.sources`. Its constants are parameters of the estimator as ``source__order`` and so on, and its
         gain is `input_gain`.
-    preset : {"paper", "sharp", "events"}
-        The constants of network and protocol, and of a rule given by its name; see :mod:`engram.presets`.
+    preset : {"sharp", "paper", "events"}, optional
+        The constants of network and protocol, and of a rule given by its name; see :mod:`engram.presets`. By default
+        "sharp", and "paper" for another network than that of Diehl and Cook.
     epochs : int, optional
         Passes over the images; by default as many whole passes as show about 10,000 images.
     dt : float
@@ -493,8 +502,9 @@ class STDPClassifier(ClassifierMixin, _Network):
     input_gain : float or "auto"
         Factor on pixel values; "auto" gives the training images MNIST's mean ink where inputs spike at rates, and is 1
         for other sources.
-    label_examples : int
-        Training images from which the neurons' labels come, at most.
+    label_examples : int, optional
+        Training images from which the neurons' labels come, at most; by default as many as the neurons need, see
+        :func:`engram.config.label_images`.
     order : {"shuffled", "file"}
         Whether each pass shuffles the images anew, from the seed.
     integrator, dtype : str
@@ -561,14 +571,14 @@ class STDPClassifier(ClassifierMixin, _Network):
         *,
         rule: LearningRule | str = "self_normalizing",
         source: Source | str = "poisson",
-        preset: str = "paper",
+        preset: str | None = None,
         epochs: int | None = None,
         dt: float = 0.5,
         scheme: str = "proportion",
         value_range: str | tuple[float, float] = "auto",
         image_shape: tuple[int, int] | None = None,
         input_gain: float | str = "auto",
-        label_examples: int = 10_000,
+        label_examples: int | None = None,
         order: str = "shuffled",
         integrator: str = "exponential_euler",
         dtype: str = "float32",
@@ -634,7 +644,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             counts, labels = label_spikes(
                 training.simulator,
                 training.dataset,
-                self.label_examples,
+                training.config.total_label_examples(len(X), training.simulator.network.n_neurons),
                 threads=self.threads,
                 on_progress=callbacks.on_count,
             )
@@ -698,6 +708,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             raise DataError(f"y holds {strangers.tolist()!r}, which are not among the classes {classes.tolist()!r}.")
         codes = _codes(classes)
         before = self._evidence if fitted else None
+        wanted = self.label_examples or label_images(self.n_neurons)
 
         def label(training: Training, callbacks: Callback) -> Readout:
             data = training.dataset
@@ -707,7 +718,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             evidence = _Evidence.of(counts, data.train_labels)
             if before is not None:
                 evidence = before.followed_by(evidence)
-            self._evidence = evidence.latest(max(1, self.label_examples // len(codes)))
+            self._evidence = evidence.latest(max(1, wanted // len(codes)))
             return self._evidence.readout(codes)
 
         start = self.model_ if fitted else None
@@ -904,7 +915,7 @@ protocol, random_state, threads, warm_start, callbacks, verbose
         *,
         rule: LearningRule | str = "self_normalizing",
         source: Source | str = "poisson",
-        preset: str = "paper",
+        preset: str | None = None,
         epochs: int | None = None,
         dt: float = 0.5,
         value_range: str | tuple[float, float] = "auto",

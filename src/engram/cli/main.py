@@ -9,7 +9,22 @@ from typing import Annotated
 import typer
 
 from engram._version import __version__
-from engram.cli import certify, data, evaluate, exchange, inspect, models, predict, read, rules, studio, train, warmup
+from engram.cli import (
+    certify,
+    compare,
+    data,
+    evaluate,
+    exchange,
+    inspect,
+    models,
+    predict,
+    read,
+    rules,
+    studio,
+    sweep,
+    train,
+    warmup,
+)
 from engram.cli.console import err, fail, spell_what_the_terminal_lacks
 from engram.compiling_bar import CompilingBar
 from engram.kernels.progress import watch_compiling
@@ -34,7 +49,8 @@ app.command("export")(exchange.export)
 app.command("import")(exchange.import_)
 app.command("studio")(studio.studio)
 app.command("warmup")(warmup.warmup)
-app.command("compare")(rules.compare)
+app.command("compare")(compare.compare)
+app.command("sweep")(sweep.sweep)
 app.add_typer(rules.app, name="rules")
 app.add_typer(data.app, name="data")
 

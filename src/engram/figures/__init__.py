@@ -4,12 +4,12 @@ Nothing here touches pyplot or needs a display, and matplotlib is imported when 
 """
 
 from engram.figures.contact import contact_sheet
-from engram.figures.curves import learning_curve, weights_and_theta
+from engram.figures.curves import learning_curve, learning_curves, weights_and_theta
 from engram.figures.fields import receptive_fields
 from engram.figures.files import save
 from engram.figures.reading import reading
 from engram.figures.results import confusion, prediction
-from engram.figures.rules import rule_comparison, stdp_window
+from engram.figures.rules import rule_comparison, stdp_window, sweep
 from engram.figures.slices import input_slices
 from engram.figures.spikes import network_raster, raster
 
@@ -18,6 +18,7 @@ __all__ = [
     "contact_sheet",
     "input_slices",
     "learning_curve",
+    "learning_curves",
     "network_raster",
     "prediction",
     "raster",
@@ -26,5 +27,6 @@ __all__ = [
     "rule_comparison",
     "save",
     "stdp_window",
+    "sweep",
     "weights_and_theta",
 ]
