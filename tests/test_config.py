@@ -96,7 +96,7 @@ def test_another_rule_does_not_take_over_the_constants_of_the_former():
     (6400, 30, 60_000, 30),
 ])  # fmt: skip
 def test_label_images_grow_with_the_neurons_unless_a_number_is_given(neurons, given, n_train, expected):
-    assert TrainingConfig(neurons=neurons, label_examples=given).total_label_examples(n_train) == expected
+    assert TrainingConfig(label_examples=given).total_label_examples(n_train, neurons) == expected
 
 
 def test_images_that_are_held_out_stand_in_place_of_the_test_images():

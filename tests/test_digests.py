@@ -6,7 +6,7 @@ import numpy as np
 
 from engram.digests import learned_digest
 from engram.evaluation import label_neurons
-from tiny import tiny_dataset, tiny_training
+from tiny import CONFIG, tiny_dataset, tiny_training
 
 
 def test_the_digest_is_of_what_was_learned_and_not_of_how():
@@ -34,3 +34,16 @@ def test_one_bit_of_weights_thresholds_state_or_readout_changes_the_digest():
         replace(model, readout=None),
     ]
     assert len({learned_digest(other) for other in others}) == len(others)
+
+
+def test_the_digest_of_a_network_of_layers_is_of_every_layer():
+    model = tiny_training(CONFIG.replace(network={"kind": "two-layers", "hidden": 3})).model()
+    assert sorted(model.weights) == ["first_second", "image_first"]
+    others = [model]
+    for name in model.weights:
+        changed = model.weights[name].copy()
+        changed[0, 0] = np.nextafter(changed[0, 0], np.float32(99))
+        others.append(replace(model, weights={**model.weights, name: changed}))
+    for name in model.theta:
+        others.append(replace(model, theta={**model.theta, name: np.nextafter(model.theta[name], 99)}))
+    assert len({learned_digest(other) for other in others}) == len(others) == 5

@@ -6,6 +6,7 @@ from engram.config import TrainingConfig
 from engram.errors import ConfigError
 from engram.plans import (
     Range,
+    changed,
     differing,
     filled,
     flat_options,
@@ -13,6 +14,7 @@ from engram.plans import (
     grid,
     read_plan,
     run_name,
+    short_name,
     varied_options,
     vary,
 )
@@ -35,6 +37,39 @@ def test_blocks_of_a_plan_have_what_stands_before_them_and_their_own(tmp_path):
     assert first == {"dataset": "digits", "epochs": 2, "network": {"theta_plus": 1.0}, "neurons": [10, 20]}
     assert second == {"dataset": "digits", "epochs": 1, "network": {"theta_plus": 1.0, "tau_theta": 5.0}}
     assert [config.neurons for config in grid(first)] == [10, 20]
+
+
+def test_networks_and_sources_are_varied_by_name_and_by_their_constants(tmp_path):
+    file = tmp_path / "plan.toml"
+    file.write_text('network = "two-layers"\n[source]\nkind = "latency"\norder = ["rank", "value"]\n')
+    (block,) = read_plan(file)
+    configs = grid(vary(block, "network.hidden", [5, 6]))
+    assert [(c.network, c.source, c.source_constants["order"], c.preset) for c in configs] == [
+        ({"kind": "two-layers", "hidden": n}, "latency", order, "paper") for n in (5, 6) for order in ("rank", "value")
+    ]
+    assert [short_name(name) for name in differing(configs)] == ["network.hidden", "source.order"]
+    both = grid(vary(vary({}, "network", ["diehl-cook", "two-layers"]), "source", ["poisson", "ramp"]))
+    assert [(c.network_name, c.source) for c in both] == [
+        (network, source) for network in ("diehl-cook", "two-layers") for source in ("poisson", "ramp")
+    ]
+
+
+def test_what_the_command_line_names_wins_and_keeps_constants_of_the_same_kind_alone():
+    block = {"source": {"kind": "latency", "order": "rank"}, "network": {"kind": "two-layers", "hidden": 5}}
+    assert grid(changed(block, {"source": "latency"}))[0].source_constants == {"order": "rank"}
+    other = grid(changed(block, {"source": "ramp", "network": "diehl-cook", "neurons": 7}))[0]
+    assert (other.source, other.source_constants, other.network, other.neurons) == ("ramp", {}, {}, 7)
+
+
+@pytest.mark.parametrize("text", [
+    'rule = ["pair", "mine.py:Rule"]', 'network = "mine.py:made"', 'network = {kind = ["mine.py:made"]}',
+    'source = "mine.py:Source"', '[source]\nkind = ["mine.py:Source", "poisson"]',
+])  # fmt: skip
+def test_files_that_would_be_run_are_not_taken_from_a_plan(tmp_path, text):
+    file = tmp_path / "plan.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="a file that would be run"):
+        read_plan(file)
 
 
 def test_a_plan_without_blocks_is_one_block(tmp_path):

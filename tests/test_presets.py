@@ -81,6 +81,24 @@ def test_impossible_options_are_told(options, message):
         TrainingConfig(**options).make_rule()
 
 
+def test_a_preset_that_is_not_named_is_that_of_the_network():
+    config, named = TrainingConfig(neurons=9), TrainingConfig(neurons=9, preset="sharp")
+    other = config.replace(network="two-layers")
+    assert (config.preset, other.preset, other.replace(network={}).preset) == ("sharp", "paper", "sharp")
+    assert named.replace(network="two-layers").preset == "sharp"
+    assert TrainingConfig.from_dict(config.to_dict()).replace(network="two-layers").preset == "sharp"
+    assert other.make_rule() == make_rule("self_normalizing")
+    assert STDPClassifier(network="two-layers")._preset() == PRESETS["paper"]
+    assert STDPClassifier(network={"theta_plus": 1.0})._preset() == PRESETS["sharp"]
+
+
+def test_constants_of_events_are_those_that_its_accuracy_was_measured_with():
+    network = TrainingConfig(preset="events", neurons=50).make_network(784)
+    assert (network.theta_plus, network.theta_plus_decay, network.w_start) == (5.0, 0.01, DiehlCook().w_start)
+    rule = TrainingConfig(preset="events", neurons=50).make_rule()
+    assert (rule.eta, rule.x_tar, rule.a_tar) == (0.1, 0.4, make_rule("self_normalizing").a_tar)
+
+
 def test_the_classifier_takes_a_preset():
     digits = load("digits")
     classifier = STDPClassifier(50, preset="sharp", rule="exponential", epochs=4)

@@ -164,7 +164,7 @@ def _result(piece, error) -> str:
     name = plain(Path(piece.folder).name)
     if error is not None:
         return f"{name}: [red]failed:[/] {plain(error)}"
-    return f"{name}: {accuracies(piece.run.read_summary()['accuracy'])}"
+    return f"{name}: [bold]{accuracies(piece.run.read_summary()['accuracy'])}"
 
 
 def _parameters(settings: list[str]) -> dict:
