@@ -38,9 +38,8 @@ def test_one_bit_of_weights_thresholds_state_or_readout_changes_the_digest():
 
 def test_the_digest_of_a_network_of_layers_is_of_every_layer():
     model = tiny_training(CONFIG.replace(network={"kind": "two-layers", "hidden": 3})).model()
-    assert sorted(model.weights) == ["first_second", "image_first"]
     others = [model]
-    for name in model.weights:
+    for name in ("image_first", "first_second"):
         changed = model.weights[name].copy()
         changed[0, 0] = np.nextafter(changed[0, 0], np.float32(99))
         others.append(replace(model, weights={**model.weights, name: changed}))

@@ -8,13 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from engram import pieces
 from engram.comparison import compare, comparison_runs
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, Interrupted, RunFolderError
 from engram.pieces import STOP, Piece, Standing
 from engram.pools import DaskPool, Here, Pool, Processes, SlurmPool, work_through
 from engram.pools.base import MAX_LOSSES, Watcher
+from engram.run_folder import RunFolder
+from engram.runs import start_run
+from own_source import BLINK
+from tiny import CONFIG, tiny_dataset
 
+MADE = """
+from engram.networks.two_layers import two_layers
+
+def made(shape, neurons, rule, dt, integrator, dtype):
+    return two_layers(shape, neurons, rule, dt, integrator, dtype, hidden=3)
+"""
 EXAMPLES = 700
 BASE = TrainingConfig(
     dataset="digits", preset="sharp", examples=EXAMPLES, order="file", label_examples=50, test_examples=25
@@ -55,6 +66,20 @@ class KillOnce(Watcher):
             if self.killed is None and checkpoints and standing is not None and standing.stage == "training":
                 self.killed, self.at = piece, int(checkpoints[-1].stem)
                 os.kill(int(standing.worker.rpartition(":")[2]), signal.SIGKILL)
+
+
+def test_a_run_with_parts_of_one_s_own_is_gone_on_with_by_their_names(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(BLINK + MADE)
+    mine = {part: f"{tmp_path}/mine.py:{kind}" for part, kind in (("source", "Blink"), ("network", "made"))}
+    config = CONFIG.replace(**mine)
+    folder = RunFolder(tmp_path / "run")
+    start_run(folder, config, overwrite=False)
+    folder.release()
+    learning = []
+    monkeypatch.setattr(pieces, "run_training", lambda run, training, *_: learning.append(training))
+    pieces.finish(Piece(str(folder.path), config.to_dict(), threads=1), lambda _: tiny_dataset())
+    (training,) = learning
+    assert (type(training.simulator.source).__name__, training.simulator.network.n_neurons) == ("Blink", 4)
 
 
 def often_kept(monkeypatch):

@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from engram.config import TrainingConfig
 from engram.plasticity import RULES
 
 
@@ -109,17 +110,20 @@ def test_comparison_of_a_plan_runs_every_value_of_its_lists(engram, tmp_path):
         "examples = 25\nlabel_examples = 60\ntest_examples = 20\n[[runs]]\nneurons = [6, 7]\nseed = [0, 1]\n"
         "[[runs]]\nneurons = 6\nconstants = {eta = 0.3}\n"
     )
-    code, out, err = engram("compare", plan, "--out", tmp_path / "runs", "--json")
+    options = ("--source", "ramp", "--set", "protocol.shown=100")
+    code, out, err = engram("compare", plan, *options, "--out", tmp_path / "runs", "--json")
     assert code == 0, err
+    for file in (tmp_path / "runs").glob("*/config.toml"):
+        assert ((config := TrainingConfig.from_toml(file)).source, config.protocol) == ("ramp", {"shown": 100})
     found = {(r["neurons"], r["options"]["eta"]): r["seeds"] for r in json.loads(out)}
     assert found == {(6, None): 2, (7, None): 2, (6, 0.3): 1}
 
 
 def test_sweep_finds_constants_on_held_out_images_and_says_how_to_train_with_them(engram, tmp_path):
     sweep = ("sweep", "--vary", "eta=0.05,0.2", "--neurons", 6, "--examples", 25, "--validation-examples", 30)
-    code, out, err = engram(*sweep, "--out", tmp_path / "s")
+    code, out, err = engram(*sweep, "--vary", "source=ramp,poisson", "--out", tmp_path / "s")
     assert code == 0, err
-    assert out.startswith("| eta | seeds | mean |")
+    assert out.startswith("| eta | source | seeds | mean |")
     assert f"engram train --config {tmp_path / 's'}/best.toml" in out
     train = ("train", "--config", tmp_path / "s/best.toml", "--no-evaluate", "--no-figures", "--json")
     assert json.loads(engram(*train, "--out", tmp_path / "r")[1])["examples"] == 25
