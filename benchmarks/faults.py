@@ -57,6 +57,7 @@ COMPARED = ("model.safetensors", "metrics.jsonl", "config.toml")
 OPTIONS = RunOptions(checkpoint_examples=25)
 CONFIG = TrainingConfig(
     dataset="tiny",
+    preset="paper",
     neurons=2,
     examples=75,
     dt=1.0,

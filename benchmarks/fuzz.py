@@ -388,7 +388,9 @@ def _toml(folder: Path, **changes) -> Reader:
 def _small_training() -> Training:
     images = np.random.default_rng(0).integers(0, 255, (30, 9)).astype(np.uint8)
     data = TrainingSet(images, np.arange(30) % 2, (0, 1), (3, 3))
-    config = TrainingConfig(neurons=4, epochs=1, protocol={"shown": 20.0, "blank": 5.0, "max_intensity": 2.0})
+    config = TrainingConfig(
+        neurons=4, preset="paper", epochs=1, protocol={"shown": 20.0, "blank": 5.0, "max_intensity": 2.0}
+    )
     training = Training(config, data, kernel="reference")
     training.learn_block()
     return training
@@ -415,7 +417,7 @@ def _signed_reader(tensors: dict, metadata: dict, read: Callable[[bytes], object
 
 
 def _model() -> Reader:
-    classifier = STDPClassifier(4, epochs=1, protocol={"max_intensity": 2.0})
+    classifier = STDPClassifier(4, preset="paper", epochs=1, protocol={"max_intensity": 2.0})
     model = classifier.fit(np.arange(90).reshape(10, 9) % 17, np.arange(10) % 2).model_
 
     def read(content: bytes):
@@ -447,7 +449,9 @@ def _layers() -> Network:
 def _model_run(network=None) -> Reader:
     """Models that pass every check are run: an image is shown for as long as they say, if that is not for long."""
     protocol = {"max_intensity": 2.0, "shown": 20.0, "blank": 5.0}
-    classifier = STDPClassifier(4, epochs=1, network=network, protocol=protocol, image_shape=network and (3, 3))
+    classifier = STDPClassifier(
+        4, preset="paper", epochs=1, network=network, protocol=protocol, image_shape=network and (3, 3)
+    )
     model = classifier.fit(np.arange(90).reshape(10, 9) % 17, np.arange(10) % 2).model_
 
     def read(content: bytes):
@@ -576,7 +580,7 @@ def _checkpoint() -> Reader:
 
 
 def _estimator(folder: Path) -> Reader:
-    classifier = STDPClassifier(4, epochs=1, protocol={"max_intensity": 2.0})
+    classifier = STDPClassifier(4, preset="paper", epochs=1, protocol={"max_intensity": 2.0})
     classifier.fit(np.arange(90).reshape(10, 9) % 17, np.array(["a", "b"] * 5)).save(folder / "valid.safetensors")
     content = decode((folder / "valid.safetensors").read_bytes(), "x")
     return _signed_reader(*content, _from_file(folder, "fuzz.safetensors", STDPClassifier.load))

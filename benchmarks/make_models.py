@@ -1,11 +1,11 @@
 """Make the trained models that come with engram, and measure them.
 
-Trains on MNIST's training images, labels the neurons from training images, rounds the result to the file's half
-precision, reads it back and measures that on all test images. Writes the model files and ``models.toml`` beside them.
+Each is a run folder under ``--out``, so that making one may be stopped and continued. Its network is rounded to the
+file's half precision, labelled anew from training images, and measured on all test images, as it was and as it is read
+back: what the rounding cost is written down. Writes the model files and ``models.toml`` beside them.
 
     python benchmarks/make_models.py
-    python benchmarks/make_models.py --neurons 100 --epochs 2
-    python benchmarks/make_models.py --network conv --label-examples 20000
+    python benchmarks/make_models.py mnist-1600
 """
 
 from __future__ import annotations
@@ -13,44 +13,58 @@ from __future__ import annotations
 import argparse
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import tomli_w
 
 from engram._version import __version__
+from engram.cli.train import Display
 from engram.config import TrainingConfig
-from engram.datasets import load
 from engram.evaluation import evaluate, label_neurons
+from engram.files import write_atomically
 from engram.model_file import load_model, save_model
 from engram.models import FOLDER
-from engram.processors import default_threads
-from engram.training import Training
+from engram.pieces import Piece, data_loader, finish
 
 CONV_IMAGES = 1_000
 """From so many a convolution learns its filters."""
 
+MODELS = {
+    "mnist-100": TrainingConfig(dataset="mnist", neurons=100, epochs=1),
+    "mnist-400": TrainingConfig(dataset="mnist", neurons=400, epochs=1),
+    "mnist-1600": TrainingConfig(dataset="mnist", neurons=1600, epochs=1),
+    "fashion-400": TrainingConfig(dataset="fashion-mnist", neurons=400, epochs=1),
+    "mnist-conv": TrainingConfig(dataset="mnist", network="conv", examples=CONV_IMAGES, label_examples=20_000),
+}
+"""What each is trained with: the default rule and preset of its network, seed 0."""
 
-def make_model(name: str, config: TrainingConfig, mnist, options: str) -> dict:
+LISTING = FOLDER / "models.toml"
+
+
+def make_model(name: str, folder: Path) -> dict:
     """Train, write and measure one model; return its entry in the list."""
-    file = FOLDER / f"{name}.safetensors"
-    training = Training(config, mnist)
-    for progress in training.blocks():
-        if progress.examples % 10_000 == 0:
-            seconds, share = round(training.seconds), f"{100 * progress.accuracy:.1f} %"
-            print(f"{name}: {progress.examples:,} images, {seconds} s, running accuracy {share}", flush=True)
-    save_model(training.model(), file, compact=True)
+    config, load, file = MODELS[name], data_loader(), FOLDER / f"{name}.safetensors"
+    piece = Piece(str((folder / name).absolute()), config.to_dict())
+    piece.check()
+    if not piece.is_done:
+        finish(piece, load, [Display(quiet=False)])
+    data, trained, summary = load(config), load_model(piece.folder), piece.run.read_summary()
+    save_model(replace(trained, readout=None), file, compact=True)
     rounded = load_model(file)
-    readout = label_neurons(rounded.simulator(), mnist, config.label_examples, threads=default_threads())
-    save_model(replace(rounded, readout=readout), file, compact=True)
-    model, result = evaluate(load_model(file), mnist, threads=default_threads())
+    n_label = config.total_label_examples(len(data.train_images))
+    save_model(replace(rounded, readout=label_neurons(rounded.simulator(), data, n_label)), file, compact=True)
+    model, result = evaluate(load_model(file), data)
     shares = ", ".join(f"{100 * value:.2f} % ({scheme})" for scheme, value in result.accuracy.items())
     print(f"{file.name}: {shares}, {file.stat().st_size:,} bytes")
     return {
         "neurons": model.network.n_neurons,
-        "dataset": "mnist",
+        "network": config.network_name,
+        "dataset": config.dataset,
         "examples": model.examples,
         "rule": model.rule_record["rule"],
         "accuracy": {scheme: round(value, 4) for scheme, value in result.accuracy.items()},
-        "command": f"python benchmarks/make_models.py {options}",
+        "before_rounding": {scheme: round(value, 4) for scheme, value in summary["accuracy"].items()},
+        "command": f"python benchmarks/make_models.py {name}",
         "version": __version__,
     }
 
@@ -58,32 +72,15 @@ def make_model(name: str, config: TrainingConfig, mnist, options: str) -> dict:
 def main() -> None:
     """Make the models and the list of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--neurons", type=int, nargs="+", default=[400, 100])
-    parser.add_argument("--network", choices=["diehl-cook", "conv"], default="diehl-cook")
-    parser.add_argument("--label-examples", type=int, default=10_000)
-    parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODELS)}; all by default")
+    parser.add_argument("--out", type=Path, default=Path("runs/models"))
     options = parser.parse_args()
-    listing = FOLDER / "models.toml"
-    entries = tomllib.loads(listing.read_text()) if listing.exists() else {}
-    mnist = load("mnist")
-    for name, config, told in _wanted(options):
-        entries[name] = make_model(name, config, mnist, told)
-        listing.write_text(tomli_w.dumps(dict(sorted(entries.items()))))
-
-
-def _wanted(options):
-    """The name, the configuration and the options of each model that is to be made."""
-    seed, labels = options.seed, options.label_examples
-    if options.network == "conv":
-        config = TrainingConfig(dataset="mnist", network="conv", examples=CONV_IMAGES, seed=seed, label_examples=labels)
-        yield "mnist-conv", config, f"--network conv --label-examples {labels} --seed {seed}"
-        return
-    for neurons in options.neurons:
-        config = TrainingConfig(
-            dataset="mnist", neurons=neurons, epochs=options.epochs, seed=seed, label_examples=labels
-        )
-        yield f"mnist-{neurons}", config, f"--neurons {neurons} --epochs {options.epochs} --seed {seed}"
+    for name in options.names or MODELS:
+        if name not in MODELS:
+            parser.error(f"there is no model {name!r}; choose of {', '.join(MODELS)}")
+        entries = tomllib.loads(LISTING.read_text()) if LISTING.exists() else {}
+        entries[name] = make_model(name, options.out)
+        write_atomically(LISTING, tomli_w.dumps(dict(sorted(entries.items()))).encode())
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def every_rule() -> list[LearningRule]:
         for chosen in itertools.product(*choices.values()):
             with contextlib.suppress(ConfigError):  # variants that exclude one another
                 rules.append(kind(**dict(zip(choices, chosen, strict=True))))
-    presets = (make_rule(name, preset.rules.get(name)) for preset in PRESETS.values() for name in RULES)
+    presets = (make_rule(name, preset.rule_options(name, 400)) for preset in PRESETS.values() for name in RULES)
     return list(dict.fromkeys([*rules, *presets]))
 
 

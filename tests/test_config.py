@@ -3,11 +3,12 @@
 import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from engram import DiehlCook, Protocol, TrainingConfig, Triplet, load_model
 from engram.config import read_options
-from engram.errors import ConfigError
+from engram.errors import ConfigError, DataError
 from engram.neurons import EXCITATORY, ConductanceLIF
 
 TRAP = "raise SystemExit('the file was run')"
@@ -120,3 +121,22 @@ def test_object_and_option_that_disagree_are_told():
 
 def test_neuron_of_one_changed_constant_is_the_excitatory_one_but_for_it():
     assert ConductanceLIF(tau_m=50) == replace(EXCITATORY, tau_m=50)
+
+
+@pytest.mark.parametrize(("neurons", "given", "n_train", "expected"), [
+    (100, None, 60_000, 10_000), (400, None, 60_000, 16_000), (6400, None, 60_000, 60_000), (100, None, 500, 500),
+    (6400, 30, 60_000, 30),
+])  # fmt: skip
+def test_label_images_grow_with_the_neurons_unless_a_number_is_given(neurons, given, n_train, expected):
+    assert TrainingConfig(label_examples=given).total_label_examples(n_train, neurons) == expected
+
+
+def test_images_that_are_held_out_stand_in_place_of_the_test_images():
+    whole, held = (TrainingConfig(validation_examples=n).load_data() for n in (None, 97))
+    assert (len(held.train_images), len(held.test_images)) == (1200, 97)
+    rows = {image.tobytes() for image in whole.train_images}
+    assert all(image.tobytes() in rows for image in held.test_images)
+    assert held.content_hash() == TrainingConfig(validation_examples=97).load_data().content_hash()
+    assert abs(np.bincount(held.test_labels) / 97 - np.bincount(whole.train_labels) / 1297).max() < 0.02
+    with pytest.raises(DataError, match="1,297 were to be held out"):
+        TrainingConfig(validation_examples=1297).load_data()

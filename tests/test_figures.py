@@ -726,3 +726,23 @@ def test_the_examples_in_the_docstrings_run(module):
     results = doctest.testmod(importlib.import_module(f"engram.figures.{module}"))
     assert results.attempted > 0
     assert results.failed == 0
+
+
+def test_learning_curves_share_one_panel_with_their_names_at_the_ends():
+    curves = {"a": ([100, 1000], [0.5, 0.8]), "b": ([100, 1000], [0.4, 0.95])}
+    axes = figures.learning_curves(curves).axes[0]
+    assert [line.get_ydata().tolist() for line in axes.lines] == [[50.0, 80.0], [40.0, 95.0]]
+    assert [text.get_text() for text in axes.texts] == ["a  80.0 %", "b  95.0 %"]
+    with pytest.raises(DataError, match="no learning curve to draw"):
+        figures.learning_curves({})
+
+
+def test_a_sweep_has_a_panel_for_each_option_and_joins_the_best_of_repeated_values():
+    tried = {"eta": [0.01, 0.1, 0.01, 0.1], "rule": ["pair", "pair", "triplet", "triplet"]}
+    numbers, texts = figures.sweep(tried, [0.5, 0.6, 0.7, 0.4], scheme="mean").axes
+    assert numbers.lines[1].get_ydata().tolist() == [70.0, 60.0]
+    assert len(texts.lines) == 1
+    assert [label.get_text() for label in texts.get_xticklabels()] == ["pair", "triplet"]
+    assert len(figures.sweep({"eta": [0.11, 0.12, 0.13]}, [0.5, 0.6, 0.7]).axes[0].lines) == 1
+    with pytest.raises(DataError, match="eta must have a value for each of 2 trials"):
+        figures.sweep({"eta": [0.1]}, [0.5, 0.6])

@@ -239,7 +239,7 @@ def test_weights_that_are_no_numbers_end_a_run_and_leave_the_last_checkpoint(tmp
 
 def test_blank_images_are_silence():
     images = TrainingSet(np.zeros((60, 9), np.uint8), None, (), (3, 3))
-    config = TrainingConfig(neurons=5, epochs=1, dataset="blank", protocol={"max_intensity": 3.0})
+    config = TrainingConfig(neurons=5, epochs=1, dataset="blank", preset="paper", protocol={"max_intensity": 3.0})
     training = Training(config, images)
     assert [progress.health for progress in training.blocks()] == [("silence",), ("silence",), ("silence",)]
     assert training.silent_images == 60

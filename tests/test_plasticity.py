@@ -28,6 +28,7 @@ from engram.plasticity import (
 )
 from engram.plasticity.base import changes_silent_synapses
 from engram.plasticity.normalization import KINDS, scale_to_norm, target_norm
+from engram.plasticity.self_normalizing import smax_bounds_l2, towards_bounds
 from engram.rule_probes import earlier_post_for, norm_convergence, stdp_window
 
 # Traces at half, once and twice their time constant.
@@ -426,3 +427,41 @@ def test_every_constant_is_documented(name):
     rule = RULES[name]
     own = {field.name for field in fields(rule)} - {"w_min", "w_max", "normalization", "eta_decay"}
     assert all(constant in rule.__doc__ for constant in own)
+
+
+def l2_spike(rule, w, active):
+    """A spike of a neuron whose active inputs these are, with the count of this spike."""
+    x_pre = np.where(active, 1.0, 0.0)
+    s_max, s_min = smax_bounds_l2(w, x_pre, 0.5, 0.0, rule.x_tar, rule.a_tar, len(w))
+    return np.array([towards_bounds(a, x, s_max, s_min, rule.eta, rule.x_tar) for a, x in zip(w, x_pre, strict=True)])
+
+
+def test_the_squared_euclidean_norm_closes_in_on_its_target_by_twice_the_learning_rate_a_spike():
+    random = np.random.default_rng(0)
+    rule = SelfNormalizing(norm="l2", count="current", eta=1e-6)
+    w, active = random.uniform(0.5, 1.5, 200), random.random(200) < 0.3
+    target = 8 * rule.a_tar**2 * 200
+    change = (l2_spike(rule, w, active) ** 2).sum() - (w**2).sum()
+    assert change == pytest.approx(2 * rule.eta * (target - (w**2).sum()), rel=1e-4)
+
+
+@pytest.mark.parametrize("start", [0.01, 0.2, 2.0])
+def test_neurons_that_learn_patterns_of_any_number_of_inputs_have_the_same_euclidean_norm(start):
+    random = np.random.default_rng(1)
+    rule = SelfNormalizing(norm="l2", count="current", eta=0.1)
+    for share in (0.05, 0.125, 0.5):
+        core, w = random.random(300) < share, np.full(300, start)
+        for _ in range(120):
+            w = l2_spike(rule, w, core ^ (random.random(300) < 0.03))
+        assert np.linalg.norm(w) == pytest.approx(rule.a_tar * np.sqrt(8 * 300), rel=0.03)
+        assert w.min() >= 0
+
+
+def test_a_single_strange_pattern_overwrites_no_neuron_whose_euclidean_norm_is_held():
+    rule = SelfNormalizing(norm="l2", count="current", eta=0.1)
+    n = 200
+    w = np.where(np.arange(n) < 25, 8 * rule.a_tar, 0.0)
+    after = l2_spike(rule, w, np.arange(n) >= 175)
+    alone = rule.a_tar * np.sqrt(8 * n / 25)
+    assert after[:25] == pytest.approx(0.9 * w[:25])
+    assert after[175:] == pytest.approx(0.1 * 3 * alone)

@@ -152,7 +152,12 @@ def test_longest_presentations_that_anybody_uses_are_allowed():
 def model_file_of(path, rule, **options):
     images = np.arange(90).reshape(10, 9) % 17
     classifier = STDPClassifier(
-        4, rule=rule, epochs=1, network=options, protocol={"shown": 5.0, "blank": 0.0, "max_intensity": 2.0}
+        4,
+        rule=rule,
+        preset="paper",
+        epochs=1,
+        network=options,
+        protocol={"shown": 5.0, "blank": 0.0, "max_intensity": 2.0},
     )
     classifier.fit(images, np.arange(10) % 2).save(path)
     return path.read_bytes()

@@ -11,6 +11,7 @@ from engram.runs import RunOptions, resume_run, run_training, start_run
 
 CONFIG = TrainingConfig(
     dataset="tiny",
+    preset="paper",
     neurons=4,
     examples=75,
     network={"theta_start": 8.0, "theta_plus": 0.5, "w_start": 4.0, "excitatory": {"v_start": -65.0}},

@@ -1,6 +1,6 @@
-"""Several rules, sizes and seeds, trained and tested alike: one table and one figure.
+"""Several rules, sizes and seeds, trained and tested alike: one table, one figure, and the learning curves.
 
-Each combination is a run folder of its own, so an interrupted comparison continues where it was.
+Each combination is a run folder of its own, so an interrupted comparison continues where it was, on whatever workers.
 """
 
 from __future__ import annotations
@@ -8,22 +8,23 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+import secrets
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from engram.callbacks import Callback
-from engram.config import TrainingConfig, code_named
+from engram.config import TrainingConfig
 from engram.errors import ConfigError
 from engram.files import to_json, write_atomically
+from engram.pieces import Piece
+from engram.plans import differing, flat_options, full_name, run_name, short_name, without_seed
+from engram.pools import Here, Pool, work_through
+from engram.pools.base import Watcher
 from engram.readout import SCHEMES
 from engram.run_folder import RunFolder
-from engram.runs import RunOptions, resume_run, run_training, start_run
-from engram.training import Training
 
-OnRun = Callable[[int, int, TrainingConfig], Iterable[Callback]]
-"""Called before each run with its number, how many there are, and its options; returns the run's callbacks."""
+_CURVE_POINTS = 60
 
 
 def comparison_runs(
@@ -46,14 +47,44 @@ def comparison_runs(
     return configs
 
 
+def pieces_of(
+    folder: str | Path, configs: Iterable[TrainingConfig], *, threads: int | None = None, figures: bool = False
+) -> list[Piece]:
+    """The runs of these configurations in a folder, each once.
+
+    Runs that differ in rule, size and seed alone are called after these, others after all their options.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds a run with other options.
+    """
+    folder = Path(folder).absolute()
+    if RunFolder(folder).holds_run:
+        raise ConfigError(f"{folder} is the folder of a single run; choose another for the comparison with --out.")
+    unique = list({full_name(config): config for config in configs}.values())
+    plain = len({run_name(config) for config in unique}) == len(unique) and set(differing(unique)) <= {
+        "rule",
+        "neurons",
+    }
+    name, batch = run_name if plain else full_name, secrets.token_hex(8)
+    pieces = [
+        Piece(str(folder / name(config)), config.to_dict(), threads, figures=figures, batch=batch) for config in unique
+    ]
+    for piece in pieces:
+        piece.check()
+    return pieces
+
+
 def compare(
     folder: str | Path,
     configs: Sequence[TrainingConfig],
     *,
     threads: int | None = None,
-    on_run: OnRun | None = None,
+    pool: Pool | None = None,
+    watcher: Watcher | None = None,
 ) -> list[dict]:
-    """Train and test every configuration that is not done yet; write the table and the figure.
+    """Train and test every configuration that is not done yet; write the table and the figures.
 
     Parameters
     ----------
@@ -61,8 +92,10 @@ def compare(
         Holds one run folder for each configuration, and the results as ``comparison.md``, ``.csv`` and ``.json``.
     configs : sequence of TrainingConfig
     threads : int, optional
-        As many as there are processors by default.
-    on_run : callable, optional
+        Of each run; as many as there are processors by default.
+    pool : Pool, optional
+        Who works on the runs; this process, one after another, by default. The result is the same.
+    watcher : Watcher, optional
 
     Returns
     -------
@@ -77,98 +110,139 @@ def compare(
         If the folder holds runs with other options.
     """
     folder = Path(folder)
-    if RunFolder(folder).holds_run:
-        raise ConfigError(f"{folder} is the folder of a single run; choose another for the comparison with --out.")
-    data = configs[0].load_data()
-    summaries = []
-    for number, config in enumerate(configs, start=1):
-        run = RunFolder(folder / run_name(config))
-        if run.holds_run and run.read_config() != config:
-            raise ConfigError(f"{run.path} holds a run with other options; choose another folder with --out.")
-        if "accuracy" not in run.read_summary():
-            _train(run, config, data, threads, on_run(number, len(configs), config) if on_run else ())
-        summaries.append((config, run.read_summary()))
-        records = summarize_runs(summaries)
-        write_comparison(folder, records)
+    pieces = pieces_of(folder, configs, threads=threads, figures=pool is None)
+    failures: list[BaseException] = []
+
+    def on_done(piece: Piece, error: BaseException | None) -> None:
+        if error is not None:
+            failures.append(error)
+        else:
+            write_tables(folder, recorded(pieces))
+
+    finish_all(folder, pieces, pool or Here(), on_done, watcher)
+    if failures:
+        raise failures[0]
+    records = recorded(pieces)
+    write_comparison(folder, records)
     return records
 
 
-def _train(run: RunFolder, config: TrainingConfig, data, threads, callbacks: Iterable[Callback]) -> None:
-    if run.holds_run:
-        own = {part: code_named({part: getattr(config, part)}, part) or None for part in ("rule", "source")}
-        training = resume_run(run, dataset=data, **own, threads=threads)
-    else:
-        training = Training(config, data, threads=threads)
-        start_run(run, config, overwrite=True)
-    try:
-        run_training(run, training, RunOptions(threads=threads), callbacks)
-    finally:
-        run.release()
+def finish_all(folder: Path, pieces: Sequence[Piece], pool: Pool, on_done, watcher: Watcher | None) -> None:
+    """Let a pool work on the pieces that are not done yet: all with one seed before the next, small ones first."""
+    seeds = list(dict.fromkeys(piece.options["seed"] for piece in pieces))
+    order = sorted(pieces, key=lambda piece: (seeds.index(piece.options["seed"]), piece.options["neurons"]))
+    todo = iter([piece for piece in order if not piece.is_done])
+    work_through(folder, pool, lambda: next(todo, None), on_done, watcher)
 
 
-def run_name(config: TrainingConfig) -> str:
-    """The folder of one configuration within a comparison."""
-    rule = Path(config.rule.partition(":")[0]).stem if ":" in config.rule else config.rule
-    kind = f"-{config.rule.partition(':')[2]}" if ":" in config.rule else ""
-    return f"{rule}{kind}-{config.neurons}-seed{config.seed}"
+def recorded(pieces: Sequence[Piece]) -> list[dict]:
+    """One record for each rule and size of which a run is done, see :func:`summarize_runs`."""
+    done = [piece for piece in pieces if piece.is_done]
+    runs = [(piece.config, piece.run.read_summary(), piece.run.read_metrics()) for piece in done]
+    return summarize_runs(runs, differing([piece.config for piece in pieces]))
 
 
-def summarize_runs(runs: Sequence[tuple[TrainingConfig, dict]]) -> list[dict]:
-    """Mean and standard deviation over seeds, one record for each rule and size.
+def summarize_runs(runs: Sequence[tuple[TrainingConfig, dict, list[dict]]], names: Sequence[str] = ()) -> list[dict]:
+    """Mean and standard deviation over seeds, one record for all runs that differ in nothing else.
 
-    The standard deviation is that of a sample; it is 0 for a single seed.
+    Parameters
+    ----------
+    runs : sequence of tuple
+        A run's configuration, summary and learning curve.
+    names : sequence of str
+        The options that tell the records apart.
+
+    Returns
+    -------
+    list of dict
+        The standard deviation is that of a sample; it is 0 for a single seed.
     """
-    groups: dict[tuple[int, str], list[dict]] = {}
-    for config, summary in runs:
-        groups.setdefault((config.neurons, config.rule), []).append(summary)
-    records = []
-    for (neurons, rule), group in groups.items():
-        accuracy = {
-            scheme: dict(zip(("mean", "sd"), _mean_sd([s["accuracy"][scheme] for s in group]), strict=True))
-            for scheme in SCHEMES
-        }
-        records.append(
-            {
-                "rule": rule,
-                "neurons": neurons,
-                "seeds": len(group),
-                "accuracy": accuracy,
-                "ms_per_example": float(np.mean([s["ms_per_example"] for s in group])),
-                "l1_norm": float(np.mean([s["l1_norm"]["mean"] for s in group])),
-                "l1_norm_sd": float(np.mean([s["l1_norm"]["sd"] for s in group])),
-                "unassigned_neurons": float(np.mean([s["evaluation"]["unassigned_neurons"] for s in group])),
-                "examples": group[0]["examples"],
-                "n_label": group[0]["evaluation"]["n_label"],
-            }
-        )
-    return records
+    groups: dict[str, list[tuple[TrainingConfig, dict, list[dict]]]] = {}
+    for run in runs:
+        groups.setdefault(without_seed(run[0]), []).append(run)
+    return [_record(group, names) for group in groups.values()]
 
 
-def write_comparison(folder: Path, records: list[dict]) -> None:
-    """Write a comparison's table as Markdown, CSV and JSON, and its figure."""
-    from engram import figures
+def _record(group: Sequence[tuple[TrainingConfig, dict, list[dict]]], names: Sequence[str]) -> dict:
+    config, summaries, curves = group[0][0], [run[1] for run in group], [run[2] for run in group]
+    options, first = flat_options(config), summaries[0]
+    accuracy = {
+        scheme: dict(zip(("mean", "sd"), _mean_sd([s["accuracy"][scheme] for s in summaries]), strict=True))
+        for scheme in SCHEMES
+    }
+    return {
+        "rule": config.rule,
+        "neurons": config.neurons,
+        "dataset": config.dataset,
+        "options": {short_name(name): options.get(name) for name in names},
+        "seeds": len(group),
+        "accuracy": accuracy,
+        "ms_per_example": float(np.mean([s["ms_per_example"] for s in summaries])),
+        "seconds": float(np.mean([s["seconds"] for s in summaries])),
+        "spikes_per_image": float(np.mean([curve[-1]["spikes_per_image"] for curve in curves])),
+        "l1_norm": float(np.mean([s["l1_norm"]["mean"] for s in summaries])),
+        "l1_norm_sd": float(np.mean([s["l1_norm"]["sd"] for s in summaries])),
+        "unassigned_neurons": float(np.mean([s["evaluation"]["unassigned_neurons"] for s in summaries])),
+        "examples": first["examples"],
+        "n_label": first["evaluation"]["n_label"],
+        "n_test": first["evaluation"]["n_test"],
+        "digests": {str(c.seed): s.get("digest", "") for c, s, _ in group},
+        "curve": _mean_curve(curves),
+    }
 
+
+def _mean_curve(curves: Sequence[list[dict]]) -> dict:
+    """Accuracy on the images just met against images seen, over the seeds."""
+    curves = [[point for point in curve if point["accuracy"] is not None] for curve in curves]
+    shared = sorted(set.intersection(*[{point["examples"] for point in curve} for curve in curves]))
+    shared = shared[:: max(1, len(shared) // _CURVE_POINTS)]
+    by_run = [{point["examples"]: point["accuracy"] for point in curve} for curve in curves]
+    return {"examples": shared, "accuracy": [float(np.mean([run[n] for run in by_run])) for n in shared]}
+
+
+def write_tables(folder: Path, records: list[dict]) -> None:
+    """Write a comparison's table as Markdown, CSV and JSON."""
     write_atomically(folder / "comparison.json", to_json(records))
     write_atomically(folder / "comparison.md", markdown_table(records).encode())
     write_atomically(folder / "comparison.csv", csv_table(records).encode())
-    names = [f"{record['rule']}, {record['neurons']:,}" for record in records]
+
+
+def write_comparison(folder: Path, records: list[dict]) -> None:
+    """Write a comparison's tables, its figure, and its learning curves."""
+    from engram import figures
+
+    write_tables(folder, records)
+    names = [record_name(record) for record in records]
     accuracy = {
         scheme: tuple([record["accuracy"][scheme][part] for record in records] for part in ("mean", "sd"))
         for scheme in SCHEMES
     }
     figures.save(figures.rule_comparison(names, accuracy), folder / "comparison")
+    curves = {name: tuple(record["curve"].values()) for name, record in zip(names, records, strict=True)}
+    figures.save(figures.learning_curves(curves), folder / "curves")
+
+
+def record_name(record: dict) -> str:
+    """What a record is called in figures: its rule and size, and whatever else tells it from others."""
+    further = [
+        f"{name} {_shown(value)}" for name, value in record["options"].items() if name not in ("rule", "neurons")
+    ]
+    return ", ".join([record["rule"], f"{record['neurons']:,}", *further])
 
 
 def markdown_table(records: list[dict]) -> str:
     """The comparison as a Markdown table; accuracies in percent, mean ± standard deviation over seeds."""
-    head = ["rule", "neurons", "seeds", *SCHEMES, "ms/image", "L1 norm", "neurons without label"]
+    further = [name for name in records[0]["options"] if name not in ("rule", "neurons")] if records else []
+    head = ["rule", "neurons", *further, "seeds", *SCHEMES, "images", "ms/image", "spikes/image", "L1 norm",
+            "neurons without label"]  # fmt: skip
     rows = [head, ["---"] * len(head)]
     for record in records:
-        accuracies = [_percent(record["accuracy"][scheme]) for scheme in SCHEMES]
+        accuracies = [percent(record["accuracy"][scheme]) for scheme in SCHEMES]
         norm = f"{record['l1_norm']:.1f} ± {record['l1_norm_sd']:.1f}"
         rows.append(
-            [record["rule"], f"{record['neurons']:,}", str(record["seeds"]), *accuracies,
-             f"{record['ms_per_example']:.2f}", norm, f"{record['unassigned_neurons']:.1f}"]
+            [record["rule"], f"{record['neurons']:,}", *[_shown(record["options"][name]) for name in further],
+             str(record["seeds"]), *accuracies, f"{record['examples']:,}", f"{record['ms_per_example']:.2f}",
+             f"{record['spikes_per_image']:.1f}", norm, f"{record['unassigned_neurons']:.1f}"]
         )  # fmt: skip
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
@@ -178,7 +252,8 @@ def csv_table(records: list[dict]) -> str:
     text = io.StringIO()
     flat = []
     for record in records:
-        row = {name: value for name, value in record.items() if name != "accuracy"}
+        row = {n: v for n, v in record.items() if n not in ("accuracy", "curve", "options", "digests")}
+        row |= {name: value for name, value in record["options"].items() if name not in row}
         for scheme in SCHEMES:
             for part, value in record["accuracy"][scheme].items():
                 row[f"{scheme}_{part}"] = value
@@ -189,8 +264,13 @@ def csv_table(records: list[dict]) -> str:
     return text.getvalue()
 
 
-def _percent(accuracy: dict) -> str:
+def percent(accuracy: dict) -> str:
+    """A mean and its standard deviation, in percent."""
     return f"{100 * accuracy['mean']:.2f} ± {100 * accuracy['sd']:.2f}"
+
+
+def _shown(value) -> str:
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _mean_sd(values: list[float]) -> tuple[float, float]:

@@ -36,6 +36,10 @@ from engram.validation import (
 if TYPE_CHECKING:
     from engram.model import Model
 
+LABEL_IMAGES, LABEL_IMAGES_PER_NEURON = 10_000, 40
+"""Labels come from so many training images for each neuron, at least from the first number, at most from all there are.
+A neuron of a large network answers few images: with labels from 10,000, a quarter of 6,400 neurons have none."""
+
 IMAGES_BY_DEFAULT = 10_000
 """Without a number of passes or images, a run makes as many whole passes as show about this many images, ..."""
 
@@ -43,6 +47,7 @@ PASSES_AT_MOST = 10
 """... but no more passes than this over few: they would make a run long, and its neurons know the images by heart."""
 
 _MAX_CONFIG_BYTES = 1 << 20
+_MAY_BE_LEFT_OPEN = ("preset", "epochs", "examples", "label_examples", "test_examples", "validation_examples")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +62,9 @@ class TrainingConfig:
         Options of the dataset, see :class:`engram.datasets.Options`.
     rule : str or LearningRule
         A learning rule's name, or ``file.py:Class`` for one's own; or a rule that comes with engram.
-    preset : {"paper", "sharp", "events", "conv"}
+    preset : {"sharp", "paper", "events", "conv"}, optional
         The constants that everything below has where it is not given; see :mod:`engram.presets`. By default that of
-        the network.
+        the network: "sharp" for Diehl and Cook's, "paper" for those that have none of their own.
     constants : dict
         Constants of the rule that differ from the preset's.
     source : str or dict
@@ -84,10 +89,14 @@ class TrainingConfig:
     input_gain : float or "auto"
         Factor on pixel values; "auto" gives the training images MNIST's mean ink where inputs spike at rates, and is 1
         for other sources.
-    label_examples : int
-        Training images from which the neurons' labels come, at most.
+    label_examples : int, optional
+        Training images from which the neurons' labels come, at most; by default as many as the neurons need, see
+        :func:`label_images`.
     test_examples : int, optional
         Test images to evaluate on; all by default.
+    validation_examples : int, optional
+        So many training images, drawn once with the classes in proportion, are held out and tested on in place of the
+        test images, to choose constants by.
     network : dict, str or DiehlCook
         Further fields of :class:`engram.networks.DiehlCook`; the neurons' parameters as tables in it, such as
         ``{"excitatory": {"tau_m": 1000.0}}``. Or another network, its name or ``file.py:function``
@@ -117,7 +126,7 @@ class TrainingConfig:
 
     dataset: str = "digits"
     rule: str | LearningRule = "self_normalizing"
-    preset: str = ""
+    preset: str | None = None
     constants: dict = field(default_factory=dict)
     neurons: int = 400
     epochs: int | None = None
@@ -128,20 +137,25 @@ class TrainingConfig:
     integrator: str = "exponential_euler"
     dtype: str = "float32"
     input_gain: float | str = "auto"
-    label_examples: int = 10_000
+    label_examples: int | None = None
     test_examples: int | None = None
+    validation_examples: int | None = None
     network: dict | str | DiehlCook = field(default_factory=dict)
     layers: str = "together"
     protocol: dict | Protocol = field(default_factory=dict)
     data: dict = field(default_factory=dict)
     start: str | None = None
-    source: str | dict = ""
+    source: str | dict | None = None
     source_constants: dict = field(default_factory=dict)
 
+    _followers = ()  # no option, but which of them nobody named, so that they are those of network and preset
+
     def __post_init__(self):
-        if self.preset in ("", None):
+        followers = tuple(name for name in ("preset", "source") if getattr(self, name) in ("", None))
+        object.__setattr__(self, "_followers", followers)
+        if "preset" in followers:
             object.__setattr__(self, "preset", preset_of(self.network))
-        if self.source in ("", None):
+        if "source" in followers:
             check_choice("preset", self.preset, tuple(PRESETS))
             object.__setattr__(self, "source", PRESETS[self.preset].source)
         if isinstance(self.source, Mapping):
@@ -171,7 +185,8 @@ class TrainingConfig:
         """The dataset that the options describe."""
         from engram.datasets import load_with
 
-        return load_with(self.dataset, self.data, progress)
+        data = load_with(self.dataset, self.data, progress)
+        return data if self.validation_examples is None else data.held_out(self.validation_examples)
 
     def make_network(self, shape: int | tuple[int, ...], rule: LearningRule | None = None) -> DiehlCook | Network:
         """The network that the options describe.
@@ -191,7 +206,7 @@ class TrainingConfig:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         fixed = {"dt": self.dt, "integrator": self.integrator, "dtype": self.dtype}
         if self.network_name == DIEHL_COOK:
-            options = fixed | merged(PRESETS[self.preset].network_options(self.neurons), self.network)
+            options = fixed | merged(PRESETS[self.preset].network_options(self.neurons, self.rule), self.network)
             return _build(DiehlCook, "network", options, n_inputs=math.prod(shape), n_neurons=self.neurons)
         if self.network_name == DESCRIBED_IN_CODE:
             raise ConfigError("This run's network was described in code; give it again, network=Network(...).")
@@ -205,7 +220,7 @@ class TrainingConfig:
 
     def make_rule(self) -> LearningRule:
         """The learning rule that the options describe."""
-        return make_rule(self.rule, {**PRESETS[self.preset].rules.get(self.rule, {}), **self.constants})
+        return make_rule(self.rule, {**PRESETS[self.preset].rule_options(self.rule, self.neurons), **self.constants})
 
     def make_source(self, gain: float | str = "auto") -> Source:
         """The source of spikes that the options describe, with a gain: what the images give, or a number.
@@ -229,9 +244,17 @@ class TrainingConfig:
             return self.examples
         return n_train * (self.epochs or min(PASSES_AT_MOST, max(1, round(IMAGES_BY_DEFAULT / n_train))))
 
+    def total_label_examples(self, n_train: int, n_neurons: int) -> int:
+        """How many training images label the neurons that are read out, given how many there are of both."""
+        return min(self.label_examples or label_images(n_neurons), n_train)
+
     def to_dict(self) -> dict:
         """The options that are set, as JSON and TOML can hold them."""
         return {name: value for name, value in asdict(self).items() if value is not None and value != {}}
+
+    def named_options(self) -> dict:
+        """The options that are set, without a preset and a source that nobody named."""
+        return {name: value for name, value in self.to_dict().items() if name not in self._followers}
 
     @classmethod
     def from_dict(cls, options: Mapping) -> TrainingConfig:
@@ -315,8 +338,19 @@ class TrainingConfig:
         return tomli_w.dumps(self.to_dict())
 
     def replace(self, **options) -> TrainingConfig:
-        """A copy with some options changed."""
-        return replace(self, **options)
+        """A copy with some options changed; a preset and a source that were never named are those of the network."""
+        return replace(self, **dict.fromkeys(self._followers) | options)
+
+
+def label_images(n_neurons: int) -> int:
+    """How many training images label so many neurons, unless a number is given.
+
+    Examples
+    --------
+    >>> label_images(100), label_images(1600)
+    (10000, 64000)
+    """
+    return max(LABEL_IMAGES, LABEL_IMAGES_PER_NEURON * n_neurons)
 
 
 def read_options(path: str | Path) -> dict:
@@ -411,11 +445,11 @@ def _settled_options(options: dict) -> dict:
             if name == "network":
                 result[name] = _network_table(result[name])
                 check_name(result[name].get("kind", DIEHL_COOK))
+        elif name in _MAY_BE_LEFT_OPEN and value is None:
+            result[name] = None
         elif name == "preset":
             check_choice(name, value, tuple(PRESETS))
             result[name] = str(value)
-        elif name in ("epochs", "examples", "test_examples") and value is None:
-            result[name] = None
         elif name == "input_gain" and isinstance(value, str) and value == "auto":
             result[name] = "auto"
         elif name in PARAMETERS:

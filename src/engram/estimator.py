@@ -21,7 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from engram.callbacks import Callback, Callbacks, ProgressBar
-from engram.config import TrainingConfig
+from engram.config import TrainingConfig, label_images
 from engram.datasets.scale import (
     SMALLEST_SIDE,
     ValueRange,
@@ -369,7 +369,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if isinstance(rule, type) and issubclass(rule, LearningRule):
             rule = build_rule(rule)
         if isinstance(rule, str):
-            return make_rule(rule, PRESETS[self._preset()].rules.get(rule))
+            check_count("n_neurons", self.n_neurons)
+            return make_rule(rule, PRESETS[self._preset()].rule_options(rule, self.n_neurons))
         if not isinstance(rule, LearningRule):
             raise ConfigError(
                 f"rule must be a learning rule or its name, one of {', '.join(RULES)}, got {rule!r}; a model of a rule"
@@ -406,8 +407,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 seed = check_random_state(seed).randint(2**31 - 1)
         else:
             seed = start.seed
-        defaults = {f.name: f.default for f in fields(rule)} | PRESETS[self._preset()].rules.get(
-            recorded_name(type(rule)), {}
+        defaults = {f.name: f.default for f in fields(rule)} | PRESETS[self._preset()].rule_options(
+            recorded_name(type(rule)), self.n_neurons
         )
         constants = {f.name: getattr(rule, f.name) for f in fields(rule) if f.init}
         options = {
@@ -425,7 +426,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "integrator": self.integrator,
             "dtype": self.dtype,
             "input_gain": self.input_gain,
-            "label_examples": getattr(self, "label_examples", 10_000),
+            "label_examples": getattr(self, "label_examples", None),
             "network": _network_option(self.network),
             "layers": self.layers,
             "protocol": self.protocol or {},
@@ -556,8 +557,9 @@ class STDPClassifier(ClassifierMixin, _Network):
     input_gain : float or "auto"
         Factor on pixel values; "auto" gives the training images MNIST's mean ink where inputs spike at rates, and is 1
         for other sources.
-    label_examples : int
-        Training images from which the neurons' labels come, at most.
+    label_examples : int, optional
+        Training images from which the neurons' labels come, at most; by default as many as the neurons need, see
+        :func:`engram.config.label_images`.
     balanced : bool
         Whether rare classes count as much as frequent ones when spikes are read, see :class:`engram.readout.Readout`.
     order : {"shuffled", "file"}
@@ -633,7 +635,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         value_range: str | tuple[float, float] = "auto",
         image_shape: tuple[int, int] | None = None,
         input_gain: float | str = "auto",
-        label_examples: int = 10_000,
+        label_examples: int | None = None,
         balanced: bool = False,
         order: str = "shuffled",
         integrator: str = "exponential_euler",
@@ -705,7 +707,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             counts, labels = label_spikes(
                 training.simulator,
                 training.dataset,
-                self.label_examples,
+                training.config.total_label_examples(len(X), training.simulator.network.n_neurons),
                 threads=self.threads,
                 on_progress=callbacks.on_count,
             )
@@ -773,6 +775,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             raise DataError(f"y holds {strangers.tolist()!r}, which are not among the classes {classes.tolist()!r}.")
         codes = _codes(classes)
         before = self._evidence if fitted else None
+        wanted = self.label_examples or label_images(self.n_neurons)
 
         def label(training: Training, callbacks: Callback) -> Readout:
             data = training.dataset
@@ -782,7 +785,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             evidence = _Evidence.of(counts, data.train_labels)
             if before is not None:
                 evidence = before.followed_by(evidence)
-            self._evidence = evidence.latest(max(1, self.label_examples // len(codes)))
+            self._evidence = evidence.latest(max(1, wanted // len(codes)))
             return self._evidence.readout(codes, balanced=self.balanced)
 
         start = self.model_ if fitted else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engram import randomness
+from engram.config import label_images
 from engram.datasets.base import Dataset
 from engram.errors import ConfigError, DataError
 from engram.model import Model
@@ -232,7 +233,8 @@ def evaluate(
         model_shown = model
     simulator = model_shown.simulator()
     if model.readout is None or label_examples is not None:
-        readout = label_neurons(simulator, dataset, label_examples or 10_000, threads=threads, on_progress=on_progress)
+        n_images = label_examples or label_images(model.network.n_neurons)
+        readout = label_neurons(simulator, dataset, n_images, threads=threads, on_progress=on_progress)
         model = replace(model, readout=readout)
     images = samples_of(dataset, simulator.source, "test")[:test_examples]
     labels = dataset.test_labels[:test_examples]

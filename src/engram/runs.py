@@ -14,6 +14,7 @@ from engram._version import __version__
 from engram.callbacks import Callback, Callbacks
 from engram.config import TrainingConfig
 from engram.datasets.base import Dataset
+from engram.digests import learned_digest
 from engram.errors import ConfigError, HealthError, Interrupted, ModelFileError, RuleError, RunFolderError
 from engram.evaluation import Evaluation, check_label_images, label_neurons, measure_accuracy
 from engram.files import exists, make_folder
@@ -353,6 +354,7 @@ def _finish(folder: RunFolder, training: Training, options: RunOptions, callback
         _note_answers(training, model, evaluation)
         summary["health"] = [finding.to_dict() for finding in training.health.findings]
         summary |= {"evaluation": evaluation.to_dict(), "accuracy": evaluation.accuracy}
+    summary["digest"] = learned_digest(model)
     folder.write_summary(summary)
     if options.figures:
         from engram.run_figures import draw_run
@@ -384,7 +386,8 @@ def _evaluate(
     """Label the neurons, keep the labelled model, and test it."""
     simulator, dataset, config = training.simulator, training.dataset, training.config
     told = {"threads": options.threads, "on_progress": callbacks.on_count}
-    readout = label_neurons(simulator, dataset, config.label_examples, **told, on_wait=callbacks.on_wait)
+    n_images = config.total_label_examples(len(dataset.train_images), simulator.network.n_neurons)
+    readout = label_neurons(simulator, dataset, n_images, **told, on_wait=callbacks.on_wait)
     model = replace(model, readout=readout)
     folder.write_model(model)
     images = samples_of(dataset, simulator.source, "test")[: config.test_examples]

@@ -73,6 +73,7 @@ PARAMETERS: dict[str, Parameter] = {
     "examples": _count(),
     "label_examples": _count(),
     "test_examples": _count(),
+    "validation_examples": _count(),
     "seed": _count(0, 2**64 - 1),
     # the network
     "dt": _time(1e-6, MAX_MS),

@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from engram.config import TrainingConfig
 from engram.plasticity import RULES
 
 
@@ -29,6 +30,13 @@ def test_window_of_a_rule_is_drawn(engram, tmp_path):
     assert changes[30.0] == pytest.approx(0.1 / 2.718281828459045)
     assert changes[-30.0] == pytest.approx(-0.11 / 2.718281828459045)
     assert (tmp_path / "rule-pair.svg").exists()
+
+
+def test_a_rule_is_shown_with_the_constants_that_a_preset_has_for_a_size(engram, tmp_path):
+    shown = ("rules", "show", "exponential", "--out", tmp_path, "--json", "--preset", "sharp", "--set", "x_tar=0.3")
+    constants = [json.loads(engram(*shown, "--neurons", n)[1])["constants"] for n in (400, 1600)]
+    assert [c["x_tar"] for c in constants] == [0.3, 0.3]
+    assert constants[1]["eta"] == pytest.approx(constants[0]["eta"] * 4**0.4)
 
 
 def test_unknown_rule_is_told(engram, tmp_path):
@@ -94,3 +102,46 @@ def test_comparison_refuses_a_folder_with_other_options(engram, tmp_path):
     code, _, err = engram(*COMPARISON[:-1], 31, "--out", tmp_path)
     assert code == 2
     assert "holds a run with other options; choose another folder with --out" in err
+
+
+def test_comparison_of_a_plan_runs_every_value_of_its_lists(engram, tmp_path):
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        "examples = 25\nlabel_examples = 60\ntest_examples = 20\n[[runs]]\nneurons = [6, 7]\nseed = [0, 1]\n"
+        "[[runs]]\nneurons = 6\nconstants = {eta = 0.3}\n"
+    )
+    options = ("--source", "ramp", "--set", "protocol.shown=100")
+    code, out, err = engram("compare", plan, *options, "--out", tmp_path / "runs", "--json")
+    assert code == 0, err
+    for file in (tmp_path / "runs").glob("*/config.toml"):
+        assert ((config := TrainingConfig.from_toml(file)).source, config.protocol) == ("ramp", {"shown": 100})
+    found = {(r["neurons"], r["options"]["eta"]): r["seeds"] for r in json.loads(out)}
+    assert found == {(6, None): 2, (7, None): 2, (6, 0.3): 1}
+
+
+def test_sweep_finds_constants_on_held_out_images_and_says_how_to_train_with_them(engram, tmp_path):
+    sweep = ("sweep", "--vary", "eta=0.05,0.2", "--neurons", 6, "--examples", 25, "--validation-examples", 30)
+    code, out, err = engram(*sweep, "--vary", "source=ramp,poisson", "--out", tmp_path / "s")
+    assert code == 0, err
+    assert out.startswith("| eta | source | seeds | mean |")
+    assert f"engram train --config {tmp_path / 's'}/best.toml" in out
+    train = ("train", "--config", tmp_path / "s/best.toml", "--no-evaluate", "--no-figures", "--json")
+    assert json.loads(engram(*train, "--out", tmp_path / "r")[1])["examples"] == 25
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "needs something to vary"),
+        (("--vary", "eta"), "--vary wants NAME=VALUES"),
+        (("--vary", "eta=0.1:0.2"), "is a range, which has no grid"),
+        (("--vary", "eta=0.1:0.2:cubic", "--search", "tpe"), "wants LOW:HIGH or LOW:HIGH:log"),
+        (("--vary", "eta=0.1", "--workers", 0), "workers must be a whole number of at least 1"),
+        (("--vary", "eta=0.1", "--workers", 2, "--scheduler", "tcp://a:1"), "Give --scheduler ADDRESS, or --workers N"),
+        (("--vary", "eta=0.1", "--slurm-set", "mem_gb=2"), "give --slurm with it"),
+    ],
+)
+def test_impossible_sweeps_are_told_in_one_sentence(engram, tmp_path, options, message):
+    code, _, err = engram("sweep", *options, "--out", tmp_path / "s")
+    assert code == 2
+    assert message in " ".join(err.split())

@@ -11,6 +11,7 @@ import typer
 from engram._version import __version__
 from engram.cli import (
     certify,
+    compare,
     completion,
     data,
     evaluate,
@@ -21,6 +22,7 @@ from engram.cli import (
     read,
     rules,
     studio,
+    sweep,
     train,
     warmup,
 )
@@ -48,7 +50,8 @@ app.command("export")(exchange.export)
 app.command("import")(exchange.import_)
 app.command("studio")(studio.studio)
 app.command("warmup")(warmup.warmup)
-app.command("compare")(rules.compare)
+app.command("compare")(compare.compare)
+app.command("sweep")(sweep.sweep)
 app.add_typer(rules.app, name="rules")
 app.add_typer(data.app, name="data")
 

@@ -30,6 +30,7 @@ def labelled(model, path: Path, *, quiet: bool = False):
     """
     from dataclasses import replace
 
+    from engram.config import label_images
     from engram.errors import ConfigError, DataError
     from engram.evaluation import check_fits, label_neurons
     from engram.model_input import load_for
@@ -41,7 +42,8 @@ def labelled(model, path: Path, *, quiet: bool = False):
     except DataError as error:
         raise ConfigError(f"{path} has no labels, and none can be made: {error}") from None
     check_fits(model, dataset)
-    n_images = min(model.config.get("label_examples", 10_000), len(dataset.train_images))
+    n_wanted = model.config.get("label_examples") or label_images(model.network.n_neurons)
+    n_images = min(n_wanted, len(dataset.train_images))
     if not quiet:
         err.print(f"{plain(path)} has no labels yet; labelling its neurons from {n_images:,} training images first.")
     with told_counts(quiet=quiet) as tell:

@@ -1,4 +1,4 @@
-"""``engram rules`` and ``engram compare``."""
+"""``engram rules``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import err, out, plain, print_json
+from engram.cli.console import out, plain, print_json
 
 app = typer.Typer(help="List learning rules and look at them.", invoke_without_command=True)
 
@@ -36,6 +36,13 @@ def show(
     set_: Annotated[
         Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule; repeatable.")
     ] = None,
+    preset: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Begin with the constants of this preset: sharp, paper or events.", show_default="the rule's own"
+        ),
+    ] = None,
+    neurons: Annotated[int, typer.Option(help="Size of the network, with which a preset's learning rates grow.")] = 400,
     weights: Annotated[str, typer.Option(help="Weights before the pair of spikes.")] = "0.1,0.3,0.5,0.9",
     out_: Annotated[Path, typer.Option("--out", help="Folder for the figure.")] = Path("figures"),
     json: Annotated[bool, typer.Option("--json", help="Print the window's numbers as JSON.")] = False,
@@ -47,9 +54,15 @@ def show(
     from engram.cli.train import with_settings
     from engram.errors import ConfigError
     from engram.plasticity import SelfNormalizing, make_rule
+    from engram.presets import PRESETS
     from engram.rule_probes import earlier_post_for, norm_convergence, stdp_window
+    from engram.validation import check_choice
 
-    rule = make_rule(name, with_settings({}, set_ or []).get("constants", {}))
+    constants = {}
+    if preset is not None:
+        check_choice("preset", preset, tuple(PRESETS))
+        constants = PRESETS[preset].rule_options(name, neurons)
+    rule = make_rule(name, {**constants, **with_settings({}, set_ or []).get("constants", {})})
     try:
         before = [float(text) for text in weights.split(",")]
     except ValueError:
@@ -74,54 +87,6 @@ def show(
     out.print(f"figure {plain(paths[0])}")
 
 
-def compare(
-    rules: Annotated[str, typer.Option(help="Rules with commas between; names or my_rule.py:MyRule.")] = "self_normalizing,triplet",
-    neurons: Annotated[str, typer.Option(help="Numbers of neurons with commas between.")] = "400",
-    source: Annotated[str, typer.Option(help="What makes spikes of what is shown, see 'engram train --help'.")] = "poisson",
-    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="network.NAME, protocol.NAME, source.NAME or data.NAME, for all runs; repeatable.")] = None,
-    seeds: Annotated[str, typer.Option(help="Seeds: a list such as 0,1,2.")] = "0,1,2",
-    preset: Annotated[str, typer.Option(help="Constants of network, protocol and rules: sharp, at which every rule reads best, paper, or events.")] = "sharp",
-    dataset: Annotated[str, typer.Option(help="Images to train and test on.")] = "digits",
-    epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.")] = None,
-    examples: Annotated[Optional[int], typer.Option(help="Training images, instead of whole passes.")] = None,
-    label_examples: Annotated[int, typer.Option(help="Training images that label the neurons.")] = 10_000,
-    test_examples: Annotated[Optional[int], typer.Option(help="Test images.", show_default="all")] = None,
-    out_: Annotated[Path, typer.Option("--out", help="Folder for the runs and the table; continues what it holds.")] = Path("runs/comparison"),
-    threads: Annotated[Optional[int], typer.Option(help="For labelling and testing.", show_default="all processors")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the table.")] = False,
-) -> None:  # fmt: skip
-    """Train and test several rules alike: accuracy by scheme, time, norm and silent neurons in one table."""
-    from engram.cli.train import Display, with_settings
-    from engram.comparison import compare as compare_rules
-    from engram.comparison import comparison_runs, markdown_table
-    from engram.config import TrainingConfig
-    from engram.errors import Interrupted
-
-    options = {
-        "dataset": dataset, "preset": preset, "source": source, "epochs": epochs, "examples": examples,
-        "label_examples": label_examples, "test_examples": test_examples,
-    }  # fmt: skip
-    base = TrainingConfig(**with_settings(options, set_ or []))
-    configs = comparison_runs(base, _words(rules), _numbers("neurons", neurons), _numbers("seeds", seeds))
-
-    def on_run(number: int, total: int, config) -> list[Display]:
-        if not (quiet or json):
-            err.print(f"run {number} of {total}: {plain(config.rule)}, {config.neurons:,} neurons, seed {config.seed}")
-        return [Display(quiet=quiet or json)]
-
-    try:
-        records = compare_rules(out_, configs, threads=threads, on_run=on_run)
-    except Interrupted:
-        raise Interrupted("Stopped; everything is saved. The same command continues.") from None
-    if json:
-        print_json(records)
-        return
-    out.print(markdown_table(records), markup=False, end="")
-    if not quiet:
-        out.print(f"written to {plain(out_)}/comparison.md, .csv, .json, .png and .svg")
-
-
 def _facts(rule) -> dict:
     from engram.plasticity.records import rule_record
 
@@ -136,16 +101,3 @@ def _print_rule(rule) -> None:
     out.print("  " + ", ".join(f"{name}={value}" for name, value in record["constants"].items()), markup=False)
     if rule.source:
         out.print(f"  {plain(rule.source)}")
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _numbers(name: str, text: str) -> list[int]:
-    from engram.errors import ConfigError
-
-    try:
-        return [int(word) for word in _words(text)]
-    except ValueError:
-        raise ConfigError(f"--{name} must be whole numbers with commas between, got {text!r}.") from None

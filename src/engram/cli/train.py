@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
@@ -21,7 +20,7 @@ def train(
     dataset: Annotated[Optional[str], typer.Option(help="digits, mnist, fashion-mnist, or a folder or file of pictures, events or rows.", rich_help_panel=_Config, show_default="digits")] = None,
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Config, show_default="self_normalizing")] = None,
     source: Annotated[Optional[str], typer.Option(help="What makes spikes of what is shown: poisson, latency, ramp, regular, events (of recordings), or my_source.py:MySource.", rich_help_panel=_Config, show_default="poisson")] = None,
-    preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: paper, sharp for more accuracy, or events for recordings shown by --source events.", rich_help_panel=_Config, show_default="paper")] = None,
+    preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: sharp, at which every rule reads best, paper, or events for recordings shown by --source events.", rich_help_panel=_Config, show_default="sharp; paper with another --network")] = None,
     network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
     layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="together")] = None,
     set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME, source.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
@@ -33,8 +32,9 @@ def train(
     integrator: Annotated[Optional[str], typer.Option(help="exponential_euler or euler.", rich_help_panel=_Config, show_default="exponential_euler")] = None,
     dtype: Annotated[Optional[str], typer.Option(help="float32 or float64.", rich_help_panel=_Config, show_default="float32")] = None,
     input_gain: Annotated[Optional[str], typer.Option(help="Factor on pixel values, or auto.", rich_help_panel=_Config, show_default="auto")] = None,
-    label_examples: Annotated[Optional[int], typer.Option(help="Training images that label the neurons.", rich_help_panel=_Config, show_default="10000")] = None,
+    label_examples: Annotated[Optional[int], typer.Option(help="Training images that label the neurons.", rich_help_panel=_Config, show_default="as many as they need")] = None,
     test_examples: Annotated[Optional[int], typer.Option(help="Test images.", rich_help_panel=_Config, show_default="all")] = None,
+    validation_examples: Annotated[Optional[int], typer.Option(help="Hold out this many training images and test on them instead of the test images.", rich_help_panel=_Config)] = None,
     seed: Annotated[Optional[int], typer.Option(help="Everything random is drawn from it.", rich_help_panel=_Config, show_default="0")] = None,
     config: Annotated[Optional[Path], typer.Option(help="TOML file with any of these options; options given here win.", rich_help_panel=_Config)] = None,
     from_: Annotated[Optional[Path], typer.Option("--from", metavar="RUN|MODEL", help="Go on learning from this network, with its options but for those given here.", rich_help_panel=_Config)] = None,
@@ -67,7 +67,8 @@ def train(
     given = {
         "dataset": dataset, "rule": rule, "source": source, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples, "order": order,
         "dt": dt, "integrator": integrator, "dtype": dtype, "label_examples": label_examples, "network": network, "layers": layers and layers.replace("-", "_"),
-        "test_examples": test_examples, "seed": seed, "input_gain": _gain(input_gain),
+        "test_examples": test_examples, "validation_examples": validation_examples, "seed": seed,
+        "input_gain": _gain(input_gain),
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if checkpoint is not None and resume is None:
@@ -137,7 +138,7 @@ def _tell_beginning(dataset: str | None, config: Path | None, model: Path | None
 
 def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load, evaluate: bool):  # fmt: skip
     """A new run's folder, held, and its training; from a configuration file or a model, with options that win."""
-    from engram.config import TrainingConfig, read_options, renamed_network
+    from engram.config import TrainingConfig, renamed_network
     from engram.errors import ConfigError
     from engram.evaluation import check_label_images
     from engram.model_file import load_model
@@ -157,12 +158,10 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
         chosen = TrainingConfig.from_model(start, **with_settings(changes, settings))
     else:
         named = {what: given.get(what) for what in ("rule", "network", "source")}
-        chosen = TrainingConfig() if file is None else TrainingConfig.from_toml(file, **named)
+        options = {} if file is None else TrainingConfig.from_toml(file, **named).named_options()
         if "network" in given:
-            given = {**given, "network": renamed_network(chosen.network, given["network"])}
-        options = _with_given(chosen, given)
-        if "network" in given:
-            options = _without_defaults(options, given, {} if file is None else read_options(file))
+            given = {**given, "network": renamed_network(options.get("network", {}), given["network"])}
+        options = _with_given(options, given)
         chosen = TrainingConfig.from_dict(with_settings(options, settings))
         start = None if chosen.start is None else load_model(chosen.start)
     chosen.make_source()  # what is wrong with it is told before anything is loaded
@@ -177,11 +176,6 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
             _remove_empty(folder.path)
         raise
     return folder, training
-
-
-def _without_defaults(options: dict, given: dict, written: dict) -> dict:
-    """Options without the preset and source that nobody named, for which another network may have its own."""
-    return {n: x for n, x in options.items() if n not in ("preset", "source") or n in given or n in written}
 
 
 def _remove_empty(folder: Path) -> None:
@@ -342,11 +336,10 @@ def _gain(text: str | None):
         raise ConfigError(f"input_gain must be a number or auto, got {text!r}.") from None
 
 
-def _with_given(config, given: dict) -> dict:
+def _with_given(options: dict, given: dict) -> dict:
     """A configuration file's options with those of the command line, which replaces a run length as a whole."""
     from engram.config import with_source
 
-    options = config.to_dict()
     if "source" in given:
         options = with_source(options, given["source"])
     if "epochs" in given or "examples" in given:
@@ -374,7 +367,7 @@ def with_settings(options: dict, settings: list[str]) -> dict:
                 f"--set knows network.NAME, protocol.NAME, source.NAME and data.NAME, got {name!r}{near}."
             )
         table = {"source": "source_constants"}.get(table, table)
-        value = _value(text)
+        value = option_value(text)
         for field in reversed(inner):
             value = {field: value}
         before = options.get(table, {})
@@ -382,7 +375,8 @@ def with_settings(options: dict, settings: list[str]) -> dict:
     return options
 
 
-def _value(text: str):
+def option_value(text: str) -> int | float | str:
+    """A value as it was typed: a whole number, a number, or a text."""
     for kind in (int, float):
         try:
             return kind(text)

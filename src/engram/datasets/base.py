@@ -8,6 +8,7 @@ import numpy as np
 
 from engram.datasets.recordings import Recordings
 from engram.datasets.scale import PIXELS, ValueRange, check_value_range, n_columns
+from engram.datasets.splits import stratified_split
 from engram.errors import DataError
 
 FRAMINGS = ("ink", "whole", "photo")
@@ -210,6 +211,42 @@ class Dataset:
             train_recordings=None if self.train_recordings is None else self.train_recordings[:n_train],
             test_recordings=None if self.test_recordings is None else self.test_recordings[:n_test],
             description=f"{self.description} Cut to the {' and the '.join(cuts)}.".strip(),
+        )
+
+    def held_out(self, n: int) -> "Dataset":
+        """The same data with some training images, drawn once, in place of the test images.
+
+        Parameters
+        ----------
+        n : int
+            How many, of each class in proportion; see :func:`engram.datasets.stratified_split`.
+
+        Returns
+        -------
+        Dataset
+            Its training part lacks them.
+
+        Raises
+        ------
+        DataError
+            If there are not so many that each class keeps some to learn from.
+        """
+        if not 0 < n < len(self.train_images):
+            raise DataError(
+                f"'{self.name}' has {len(self.train_images):,} training images, {n:,} were to be held out; hold out a"
+                " smaller number."
+            )
+        train, test = stratified_split(self.train_labels, n)
+        recordings = self.train_recordings
+        return replace(
+            self,
+            train_images=self.train_images[train],
+            train_labels=self.train_labels[train],
+            test_images=self.train_images[test],
+            test_labels=self.train_labels[test],
+            train_recordings=None if recordings is None else recordings[train],
+            test_recordings=None if recordings is None else recordings[test],
+            description=f"{self.description} {len(test):,} training images stand in place of the test images.".strip(),
         )
 
 

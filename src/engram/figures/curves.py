@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MARK_COLOURS = (VERMILLION, GREEN, INK)
+_LINE_COLOURS = (BLUE, VERMILLION, GREEN, INK, MUTED)
+_LINE_STYLES = ("-", "--", ":", "-.")
 _LABEL_HEIGHT = 0.06  # of the panel's height
 
 
@@ -98,6 +100,58 @@ def learning_curve(
     axes.set(ylabel="accuracy (%)", title=f"Running accuracy{over}")
     if marks:
         axes.text(1.04, 1.04, "on test images", transform=axes.transAxes, size=SMALL, color=MUTED)
+    return figure
+
+
+@in_house_style
+def learning_curves(curves: Mapping[str, tuple]) -> Figure:
+    """Draw several running accuracies over training, the images seen on a logarithmic axis.
+
+    Parameters
+    ----------
+    curves : mapping of str to (examples, accuracy)
+        By name: training examples seen so far, and the accuracy on the images just met, 0 to 1.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; names stand beside the ends of the lines.
+
+    Raises
+    ------
+    DataError
+        If there is no curve, or one is none.
+
+    Examples
+    --------
+    >>> figure = learning_curves({"a": ([100, 1000], [0.5, 0.8]), "b": ([100, 1000], [0.4, 0.9])})
+    >>> figure.axes[0].get_xscale()
+    'log'
+    """
+    if not curves:
+        raise DataError("There is no learning curve to draw; train at least one network.")
+    figure = new_figure(7.2, max(3.6, 0.2 * len(curves) + 1.2))
+    axes = figure.add_subplot()
+    ends, longest = [], 1.0
+    for k, (name, (examples, accuracy)) in enumerate(curves.items()):
+        examples, percent = _check_examples(examples), 100.0 * check_numbers("accuracy", accuracy, 1)
+        check_length("accuracy", percent, len(examples), f"points of {name}")
+        if len(examples) == 0:
+            continue
+        colour, line = _LINE_COLOURS[k % len(_LINE_COLOURS)], _LINE_STYLES[k // len(_LINE_COLOURS) % len(_LINE_STYLES)]
+        axes.plot(examples, percent, color=colour, linestyle=line, linewidth=1.2)
+        ends.append((float(percent[-1]), f"{name}  {percent[-1]:.1f} %", colour))
+        longest = max(longest, float(examples[-1]))
+    axes.set_xscale("log")
+    axes.set_xlim(right=longest)
+    low, high = axes.get_ylim()
+    ends.sort(key=lambda end: end[0])
+    heights = spread([end[0] for end in ends], max(_LABEL_HEIGHT, 1 / max(len(ends), 12)) * (high - low), low, high)
+    at_edge = axes.get_yaxis_transform()
+    for (_, text, colour), height in zip(ends, heights, strict=True):
+        axes.text(1.02, height, text, transform=at_edge, color=colour, size=SMALL, va="center")
+    axes.grid(axis="y")
+    axes.set(xlabel="training images seen", ylabel="accuracy (%)", title="Accuracy on images just met")
     return figure
 
 

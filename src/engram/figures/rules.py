@@ -9,7 +9,7 @@ import numpy as np
 
 from engram.errors import DataError
 from engram.figures.checks import check_length, check_numbers
-from engram.figures.style import BLUE, GREEN, MUTED, SMALL, VERMILLION, in_house_style, new_figure
+from engram.figures.style import BLUE, GREEN, MUTED, SMALL, VERMILLION, count_axis, in_house_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -117,3 +117,75 @@ def rule_comparison(names: Sequence[str], accuracy: Mapping[str, tuple[Sequence[
     axes.legend(frameon=False, fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, 1.0), ncols=len(accuracy))
     axes.set_ylim(-0.6, len(names) + 0.1)
     return figure
+
+
+_PANELS_ACROSS = 3
+
+
+@in_house_style
+def sweep(tried: Mapping[str, Sequence], accuracy: Sequence[float], *, scheme: str = "") -> Figure:
+    """Draw the accuracy of every trial of a sweep against each option.
+
+    Where values were tried several times, a line joins the best at each.
+
+    Parameters
+    ----------
+    tried : mapping of str to sequence
+        By option, its value in each trial: numbers, or texts, each of which has a place of its own.
+    accuracy : sequence of float
+        Of each trial, 0 to 1.
+    scheme : str, optional
+        How answers were read, for the axis label.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel for each option.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to draw or the sequences do not fit.
+
+    Examples
+    --------
+    >>> figure = sweep({"eta": [0.01, 0.1], "rule": ["triplet", "pair"]}, [0.8, 0.9])
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['eta', 'rule']
+    """
+    percent = 100 * check_numbers("accuracy", accuracy, 1)
+    if not tried or len(percent) == 0:
+        raise DataError("There is nothing to draw; vary at least one option and wait for the first trial.")
+    n_across = min(len(tried), _PANELS_ACROSS)
+    n_down = -(-len(tried) // n_across)
+    figure = new_figure(1.2 + 2.7 * n_across, 0.6 + 2.6 * n_down)
+    panels = figure.subplots(n_down, n_across, sharey=True, squeeze=False).ravel()
+    for panel in panels[len(tried) :]:
+        panel.remove()
+    for panel, (name, values) in zip(panels, tried.items(), strict=False):
+        if len(values) != len(percent):
+            raise DataError(f"{name} must have a value for each of {len(percent)} trials, got {len(values)}.")
+        _draw_trials(panel, name, values, percent)
+    for panel in panels[: len(tried) : n_across]:
+        panel.set_ylabel(f"accuracy (%{', ' + scheme if scheme else ''})")
+    return figure
+
+
+def _draw_trials(axes, name: str, values: Sequence, percent: np.ndarray) -> None:
+    """One panel: trials as dots, the best at each value as a line."""
+    numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+    texts = [] if numeric else sorted({str(value) for value in values})
+    places = np.array([value if numeric else texts.index(str(value)) for value in values], float)
+    axes.plot(places, percent, "o", color=BLUE, markersize=3.5, alpha=0.6)
+    unique = np.unique(places)
+    if numeric and 1 < len(unique) <= max(2, len(places) // 2):  # values drawn at random hardly meet twice
+        axes.plot(unique, [percent[places == place].max() for place in unique], color=VERMILLION, linewidth=1.0)
+    if not numeric:
+        axes.set_xticks(range(len(texts)), texts, rotation=30, ha="right")
+        axes.set_xlim(-0.5, len(texts) - 0.5)
+    elif all(isinstance(value, int) for value in values):
+        count_axis(axes.xaxis)
+    if numeric and len(unique) > 2 and unique[0] > 0 and unique[-1] / unique[0] >= 8:
+        axes.set_xscale("log")
+    axes.set_xlabel(name)
+    axes.grid(axis="y")

@@ -34,11 +34,14 @@ class SelfNormalizing(LearningRule):
         Which spike's :math:`L_0` sets the bounds. A synapse of a chip cannot know the count while it is being
         made, so the previous one is the default; it settles about 1 % above the target.
     norm : {"l1", "l2"}
-        Which norm of the weights is kept the same whatever the pattern. ``"l1"`` is the paper's, the sum. With ``"l2"``
-        a pattern's Euclidean norm does not depend on how many inputs it has, so that neurons compete by angle, not by
-        ink: :math:`s_{max} = a_{tar} \sqrt{8 n / L_0}` in ``"smax"``, equal to the other where :math:`L_0 = n / 8`. In
-        ``"smin"`` :math:`s_{max} = a_{tar} \sqrt{n (n - L_0) / L_0}` and :math:`s_{min} = -a_{tar} \sqrt{n L_0 / (n -
-        L_0)}`: the sum is zero, so that even light moves no neuron, and the norm :math:`a_{tar} n`.
+        Which norm of the weights is kept the same whatever the pattern. ``"l1"`` is the paper's, the sum. ``"l2"`` is
+        the Euclidean norm, so that neurons compete by angle, not by ink. In ``"smax"`` :math:`s_{max} = N^2 /
+        \sum_{active} w` with :math:`N = a_{tar} \sqrt{8 n}`, so that the square of the norm closes in on :math:`N^2` as
+        the sum does on its target, by :math:`1 - 2 \eta` a spike; a neuron that holds one pattern of :math:`L_0 = n /
+        8` inputs has the same bound with either norm. In ``"smin"`` :math:`s_{max} = a_{tar} \sqrt{n (n - L_0) / L_0}`
+        and :math:`s_{min} = -a_{tar} \sqrt{n L_0 / (n - L_0)}`: the sum is zero, so that even light moves no neuron,
+        and the norm
+        :math:`a_{tar} n`.
     eta : float
         Fraction of the way to its bound that a weight moves per postsynaptic spike.
     x_tar : float
@@ -130,14 +133,26 @@ def smax_bounds(x_pre, s_max, s_min, x_tar, a_tar, n_inputs):
     return a_tar * n_inputs / l_0, s_min
 
 
-def smax_bounds_l2(x_pre, s_max, s_min, x_tar, a_tar, n_inputs):
-    """The upper bound at which patterns of any number of active inputs have the same Euclidean norm."""
+def smax_bounds_l2(w, x_pre, s_max, s_min, x_tar, a_tar, n_inputs):
+    """The bounds that put the fixed point of the Euclidean norm at its target with a lower bound of zero.
+
+    To first order in eta the squared norm changes by ``2 eta (s_max Σ_active w − Σ w²)``. Of a pattern that is far from
+    all that the neuron knows, the sum is small; the bound is at most three times that of a neuron that knows nothing
+    else, lest a single spike overwrite it.
+    """
     l_0 = 0
+    drive = w[0] - w[0]
     for i in range(x_pre.shape[0]):
-        l_0 += x_pre[i] >= x_tar
+        if x_pre[i] >= x_tar:
+            l_0 += 1
+            drive += w[i]
     if l_0 == 0:
         return s_max, s_min
-    return a_tar * math.sqrt(8.0 * n_inputs / l_0), s_min
+    square = 8.0 * a_tar * a_tar * n_inputs
+    largest = 3.0 * math.sqrt(square / l_0)
+    if drive * largest <= square:
+        return largest, s_min
+    return square / drive, s_min
 
 
 def smin_bounds(x_pre, s_max, s_min, x_tar, a_tar, n_inputs):
