@@ -189,7 +189,7 @@ def test_the_network_brings_its_preset_and_source():
     assert TrainingConfig.from_dict(config.to_dict()) == config
     given = TrainingConfig(network="conv", preset="sharp", source="ramp")
     assert (given.preset, given.source) == ("sharp", "ramp")
-    assert (TrainingConfig().preset, TrainingConfig().source) == ("paper", "poisson")
+    assert (TrainingConfig().preset, TrainingConfig().source) == ("sharp", "poisson")
 
 
 def test_the_shape_of_conv_follows_from_the_image():

@@ -65,7 +65,7 @@ def run_described(**options):
         (lambda: SelfNormalizing(eta=np.array([0.1, 0.2])), "eta must be a finite number, got array([0.1, 0.2])"),
         (lambda: DiehlCook(n_neurons=np.array([3, 4])), "n_neurons must be a whole number"),
         (lambda: TrainingConfig(network={"theta_plus": [1, 2]}), "network.theta_plus must be a finite number"),
-        (lambda: load_model("mnist-4000"), "come with engram: mnist-100, mnist-400 (did you mean mnist-400?)"),
+        (lambda: load_model("mnist-4000"), "mnist-conv (did you mean mnist-400?)"),
         (lambda: load("minst"), "'minst' is neither a data set nor an existing path (did you mean mnist?)"),
         (lambda: TrainingConfig(rule="tripplet").make_rule(), "no learning rule 'tripplet' (did you mean triplet?)"),
         (lambda: TrainingConfig(constants={"etta": 1}).make_rule(), "has no constant 'etta' (did you mean eta?)"),

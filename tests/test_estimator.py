@@ -255,7 +255,7 @@ def test_bad_parameter_is_told_in_fit(digits, parameters, message):
 
 
 def test_constants_of_the_rule_are_parameters():
-    classifier = STDPClassifier()
+    classifier = STDPClassifier(preset="paper")
     assert classifier.get_params()["rule__eta"] == SelfNormalizing().eta
     assert "rule__eta" not in classifier.get_params(deep=False)
     assert classifier.set_params(rule__eta=0.01).rule == SelfNormalizing(eta=0.01)
@@ -313,7 +313,7 @@ def test_notebooks_are_shown_a_diagram(classifier):
 
 
 def test_partial_fit_learns_online_without_lowering_the_rates(digits):
-    classifier = STDPClassifier(20, scheme="logistic")
+    classifier = STDPClassifier(20, scheme="logistic", preset="paper")
     for start in range(0, 300, 75):
         part = slice(start, start + 75)
         classifier.partial_fit(digits.train_images[part], digits.train_labels[part], classes=range(10))
@@ -487,7 +487,7 @@ def test_notebooks_show_a_bar_of_html(digits, monkeypatch):
 
 def test_illness_is_warned_of_and_kept():
     with pytest.warns(HealthWarning, match="silence: 25 images in a row drew fewer than 5 spikes"):
-        features = STDPFeatures(4, epochs=1, protocol=QUICK).fit(np.zeros((30, 9)))
+        features = STDPFeatures(4, preset="paper", epochs=1, protocol=QUICK).fit(np.zeros((30, 9)))
     assert [finding["kind"] for finding in features.health_] == ["silence"]
 
 
@@ -589,7 +589,7 @@ def test_a_healthy_fit_warns_of_nothing(digits):
 
 
 def test_constants_of_network_and_protocol_are_parameters():
-    classifier = STDPClassifier(6, network={"theta_plus": 0.1}, protocol={"min_spikes": 2})
+    classifier = STDPClassifier(6, preset="paper", network={"theta_plus": 0.1}, protocol={"min_spikes": 2})
     params = classifier.get_params()
     assert (params["network__theta_plus"], params["protocol__min_spikes"]) == (0.1, 2)
     assert (params["network__w_inh_exc"], params["network__excitatory__tau_m"]) == (17.0, 100.0)
@@ -626,10 +626,11 @@ def test_grid_goes_over_constants_of_the_parts(digits):
 
 def test_objects_stand_where_tables_do(digits):
     network, protocol = DiehlCook(n_neurons=5, w_inh_exc=20.0), Protocol(min_spikes=1)
-    classifier = STDPFeatures(network=network, protocol=protocol, epochs=1).fit(digits.train_images[:25])
+    usual = {"preset": "paper", "epochs": 1}
+    classifier = STDPFeatures(network=network, protocol=protocol, **usual).fit(digits.train_images[:25])
     assert classifier.model_.network == network
     assert classifier.model_.protocol == protocol
-    other = STDPFeatures(5, network={"w_inh_exc": 20.0}, protocol={"min_spikes": 1}, epochs=1)
+    other = STDPFeatures(5, network={"w_inh_exc": 20.0}, protocol={"min_spikes": 1}, **usual)
     np.testing.assert_array_equal(other.fit(digits.train_images[:25]).model_.weights, classifier.model_.weights)
 
 

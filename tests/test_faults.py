@@ -23,11 +23,13 @@ def script():
 @pytest.fixture(scope="module")
 def laboratory(script, tmp_path_factory):
     undone = script.remember_what_is_computed(), script.leave_out_the_drawing()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield script.Laboratory(tmp_path_factory.mktemp("faults"))
-    for undo in undone:
-        undo()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield script.Laboratory(tmp_path_factory.mktemp("faults"))
+    finally:  # else every later test of this process would draw nothing
+        for undo in undone:
+            undo()
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,7 @@ def test_a_run_s_folder_depends_on_its_options_and_nothing_else():
         ({"constants": {"eta": {"low": 0.1, "high": 0.2}}}, "constants.eta is a range, which has no grid"),
         ({"constants": {"eta": {"low": 0.2, "high": 0.1}}}, "A range must be from a number to a larger one"),
         ({"constants": {"eta": {"low": 0.0, "high": 0.1, "log": True}}}, "A logarithmic range must begin above 0"),
-        ({"wings": [1, 2]}, "There is no option 'wings'"),
+        ({"wings": [1, 2]}, "has no option 'wings'"),
         ({"constants": {"wings": [1, 2]}}, "has no constant 'wings'"),
     ],
 )
