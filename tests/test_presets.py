@@ -53,7 +53,7 @@ def test_thresholds_of_the_sharp_preset_decay_over_images_in_proportion_to_the_n
     ("options", "message"),
     [
         ({"preset": "blunt"}, "preset must be one of"),
-        ({"network": {"excitatory": {"tau": 3.0}}}, "network.excitatory must be a table of tau_m"),
+        ({"network": {"excitatory": {"tau": 3.0}}}, "network.excitatory has no option 'tau'"),
         ({"network": {"inhibitory": 5}}, "network.inhibitory must be a table"),
         ({"network": {"theta_plus_decay": 0.0}}, "theta_plus_decay must be above 0"),
         ({"constants": {"variant": "smin", "norm": "l3"}}, "norm must be one of"),
