@@ -237,8 +237,8 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         known = {
             "n_neurons": model.network.n_neurons,
             "rule": model.rule,
-            "source": _unless(PRESETS[config.preset].source, _parameter_of(model)),
-            "preset": _unless(preset_of(config.network), config.preset),
+            "source": None if config.source == PRESETS[config.preset].source else _parameter_of(model),
+            "preset": None if config.preset == preset_of(config.network) else config.preset,
             "epochs": config.epochs,
             "dt": model.network.dt,
             "scheme": _unless(model.scheme, record.get("scheme", model.scheme)),

@@ -145,3 +145,11 @@ def test_readers_and_drawings_are_few(folder):
     assert list(desk.drawings) == [str(k) for k in range(24, 40)]
     with pytest.raises(ConfigError, match="Nothing is open"):
         desk.moment()
+
+
+def test_network_that_is_not_drawn_here_is_told(tmp_path):
+    desk = Desk(tmp_path)
+    with pytest.raises(ConfigError, match="The studio shows the network of Diehl and Cook"):
+        desk.model_of("mnist-conv")
+    with pytest.raises(ConfigError, match="The studio shows the network of Diehl and Cook"):
+        desk.open("mnist-conv")

@@ -38,6 +38,8 @@ class ShippedModel:
         What made it.
     version : str
         The engram that made it.
+    network : str
+        Its name.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ShippedModel:
     accuracy: dict[str, float]
     command: str
     version: str
+    network: str = "diehl-cook"
 
     @property
     def path(self) -> Path:

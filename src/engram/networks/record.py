@@ -83,6 +83,7 @@ def network_from_record(
         If a part is unknown, was not given, or its parameters cannot be used.
     """
     known = {kind.__name__: kind for kind in parts}
+    order = list(record.get("order", record["populations"]))
     inputs = {name: Input(_shape(shape)) for name, shape in _table(record["inputs"]).items()}
     populations = {
         name: Population(
@@ -90,7 +91,7 @@ def network_from_record(
             _make(p["neuron"], known),
             None if p["threshold"] is None else AdaptiveThreshold(**_numbers(p["threshold"])),
         )
-        for name, p in sorted(_table(record["populations"]).items(), key=lambda item: record["order"].index(item[0]))
+        for name, p in sorted(_table(record["populations"]).items(), key=lambda item: order.index(item[0]))
     }
     projections = [_projection_from(p, arrays, weights, known) for p in record["projections"]]
     rest = {name: record[name] for name in ("dt", "integrator", "dtype", "readout")}

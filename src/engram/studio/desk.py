@@ -14,11 +14,12 @@ from engram.model import Model
 from engram.model_file import load_model
 from engram.model_input import load_for
 from engram.models import FOLDER, shipped_models
+from engram.networks.catalogue import DIEHL_COOK
 from engram.plasticity.records import rule_record
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, resume_run
 from engram.studio.learner import LEARNING, Learner
-from engram.studio.moments import Moment
+from engram.studio.moments import Moment, check_shown
 from engram.studio.watching import Still, Watched
 from engram.training import Training
 
@@ -133,7 +134,9 @@ class Desk:
         with self.lock:
             if name not in self._readers:
                 shipped = {model.name: model.path for model in shipped_models()}
-                self._readers[name] = load_model(shipped.get(name) or self.within(name))
+                model = load_model(shipped.get(name) or self.within(name))
+                check_shown(model)
+                self._readers[name] = model
                 while len(self._readers) > 3:
                     self._readers.popitem(last=False)
             return self._readers[name]
@@ -376,7 +379,11 @@ def about(desk: Desk) -> dict:
         "datasets": [
             {"name": s.name, "description": s.description, "here": _is_here(s)} for s in named_sources().values()
         ],
-        "models": [{"name": m.name, "neurons": m.neurons, "dataset": m.dataset} for m in shipped_models()],
+        "models": [
+            {"name": m.name, "neurons": m.neurons, "dataset": m.dataset}
+            for m in shipped_models()
+            if m.network == DIEHL_COOK
+        ],
         "runs": desk.runs(),
         "defaults": merged(TrainingConfig().to_dict(), {"dataset": "digits"}),
     }

@@ -6,13 +6,23 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from engram.errors import ConfigError
 from engram.figures.fields import common_limit, drawn_neurons
 from engram.model import Model
+from engram.networks import DiehlCook
 from engram.readout import UNASSIGNED
 from engram.training import Training
 
 MOST_FIELDS = 400
 """So many fields are drawn at once, as in the figures; of more neurons an even sample."""
+
+
+def check_shown(model: Model) -> None:
+    """Raise ConfigError where a model is not of the one network that the studio draws."""
+    if not isinstance(model.network, DiehlCook):
+        raise ConfigError(
+            "The studio shows the network of Diehl and Cook; 'engram read' and 'engram figures' draw every other."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +48,9 @@ class Moment:
     image: np.ndarray | None = None
     label: int | None = None
     counts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+
+    def __post_init__(self):
+        check_shown(self.model)
 
     @property
     def assigned(self) -> np.ndarray:
