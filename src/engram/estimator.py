@@ -241,7 +241,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "preset": None if config.preset == preset_of(config.network) else config.preset,
             "epochs": config.epochs,
             "dt": model.network.dt,
-            "scheme": record.get("scheme", model.scheme),
+            "scheme": _unless(model.scheme, record.get("scheme", model.scheme)),
             "value_range": tuple(record["value_range"]),
             "image_shape": model.image_shape,
             "input_gain": config.input_gain,
@@ -933,7 +933,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         if model.readout is None:
             raise ValueError("its neurons have no labels; load it with STDPFeatures.")
         estimator = super()._loaded(model, tensors)
-        check_choice("scheme", estimator.scheme, SCHEMES)
+        estimator._scheme()
         record = model.config.get("estimator", {})
         classes = record.get("classes", model.readout.classes.tolist())
         kinds = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)}
@@ -1115,6 +1115,11 @@ def _constants(part: LearningRule | Source) -> dict[str, Any]:
     """The constants of a rule or source by name; a source's gain is none."""
     without = "gain" if isinstance(part, Source) else None
     return {f.name: getattr(part, f.name) for f in fields(part) if f.init and f.name != without}
+
+
+def _unless(usual, value):
+    """A parameter, or None where it is what it would be by default."""
+    return None if value == usual else value
 
 
 def _parameter_of(model: Model) -> Source | str:
