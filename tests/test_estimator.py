@@ -235,7 +235,7 @@ def test_bad_parameter_is_told_in_fit(digits, parameters, message):
 
 
 def test_constants_of_the_rule_are_parameters():
-    classifier = STDPClassifier()
+    classifier = STDPClassifier(preset="paper")
     assert classifier.get_params()["rule__eta"] == SelfNormalizing().eta
     assert "rule__eta" not in classifier.get_params(deep=False)
     assert classifier.set_params(rule__eta=0.01).rule == SelfNormalizing(eta=0.01)
@@ -293,7 +293,7 @@ def test_notebooks_are_shown_a_diagram(classifier):
 
 
 def test_partial_fit_learns_online_without_lowering_the_rates(digits):
-    classifier = STDPClassifier(20, scheme="logistic")
+    classifier = STDPClassifier(20, preset="paper", scheme="logistic")
     for start in range(0, 300, 75):
         part = slice(start, start + 75)
         classifier.partial_fit(digits.train_images[part], digits.train_labels[part], classes=range(10))
@@ -467,7 +467,7 @@ def test_notebooks_show_a_bar_of_html(digits, monkeypatch):
 
 def test_illness_is_warned_of_and_kept():
     with pytest.warns(HealthWarning, match="silence: 25 images in a row drew fewer than 5 spikes"):
-        features = STDPFeatures(4, epochs=1, protocol=QUICK).fit(np.zeros((30, 9)))
+        features = STDPFeatures(4, preset="paper", epochs=1, protocol=QUICK).fit(np.zeros((30, 9)))
     assert [finding["kind"] for finding in features.health_] == ["silence"]
 
 
