@@ -586,8 +586,9 @@ class STDPClassifier(ClassifierMixin, _Network):
         """Go on learning from further images, each shown once, in the order given.
 
         Learning rates stay where they are: at their beginning in a new network, since the end is not known, and where
-        `fit` let them fall to after it. So do the steps of the thresholds, which the preset ``"sharp"`` begins with large
-        ones: begin with `fit`, or choose ``"paper"``. The neurons' labels come from the latest images of each class, at most
+        `fit` let them fall to after it. So do the steps of the thresholds, which are large at the beginning of the
+        preset ``"sharp"``: begin with `fit`, or choose ``"paper"``. The neurons' labels come from the latest images of
+        each class, at most
         `label_examples` in all, as they were read right after they were learned from.
 
         Parameters
