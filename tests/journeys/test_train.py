@@ -230,8 +230,8 @@ def test_full_disk_is_told_and_leaves_the_last_checkpoint(engram, tmp_path, monk
 
 def test_forward_euler_warns_when_it_overshoots(engram, tmp_path):
     code, _, err = engram(
-        "train", "--preset", "paper", "--integrator", "euler", "--neurons", 60, "--examples", 5, "--set", "network.w_inh_exc=250",
-        "--out", tmp_path / "r", "--no-evaluate", "--no-figures",
+        "train", "--preset", "paper", "--integrator", "euler", "--neurons", 60, "--examples", 5,
+        "--set", "network.w_inh_exc=250", "--out", tmp_path / "r", "--no-evaluate", "--no-figures",
     )  # fmt: skip
     assert code == 0
     assert "forward Euler passed the bound beyond which it overshoots" in err
