@@ -21,7 +21,7 @@ from engram.training import TrainingSet
 from tiny import CONFIG, finished, tiny_dataset
 
 QUIET = RunOptions(evaluate=False, figures=False)
-RUNAWAY = TrainingConfig(neurons=60, examples=75, integrator="euler", network={"w_inh_exc": 250.0})
+RUNAWAY = TrainingConfig(preset="paper", neurons=60, examples=75, integrator="euler", network={"w_inh_exc": 250.0})
 
 
 @pytest.fixture
@@ -199,7 +199,18 @@ def test_strict_stops_with_the_state_saved(tmp_path):
 
 
 def test_strict_run_on_the_command_line_says_what_helps_and_exits_1(tmp_path, capsys):
-    options = ("--neurons", "60", "--integrator", "euler", "--set", "network.w_inh_exc=250", "--examples", "75")
+    options = (
+        "--preset",
+        "paper",
+        "--neurons",
+        "60",
+        "--integrator",
+        "euler",
+        "--set",
+        "network.w_inh_exc=250",
+        "--examples",
+        "75",
+    )
     with pytest.raises(SystemExit) as stop:
         main(["train", *options, "--strict", "--no-evaluate", "--no-figures", "--out", str(tmp_path / "run")])
     error = capsys.readouterr().err

@@ -84,7 +84,9 @@ def test_options_on_the_command_line_win_over_the_file(engram, tmp_path, trained
 
 
 def test_triplet_rule_normalizes_weights(engram, tmp_path):
-    code, _, _ = engram("train", "--rule", "triplet", *SMALL, "--out", tmp_path / "r", "--quiet", "--no-figures")
+    code, _, _ = engram(
+        "train", "--preset", "paper", "--rule", "triplet", *SMALL, "--out", tmp_path / "r", "--quiet", "--no-figures"
+    )
     assert code == 0
     norm = weights_of(tmp_path / "r").sum(axis=0)
     assert np.all(np.abs(norm - 78.4) < 4)
@@ -228,8 +230,8 @@ def test_full_disk_is_told_and_leaves_the_last_checkpoint(engram, tmp_path, monk
 
 def test_forward_euler_warns_when_it_overshoots(engram, tmp_path):
     code, _, err = engram(
-        "train", "--integrator", "euler", "--neurons", 60, "--examples", 5, "--set", "network.w_inh_exc=250",
-        "--out", tmp_path / "r", "--no-evaluate", "--no-figures",
+        "train", "--preset", "paper", "--integrator", "euler", "--neurons", 60, "--examples", 5,
+        "--set", "network.w_inh_exc=250", "--out", tmp_path / "r", "--no-evaluate", "--no-figures",
     )  # fmt: skip
     assert code == 0
     assert "forward Euler passed the bound beyond which it overshoots" in err

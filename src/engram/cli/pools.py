@@ -164,7 +164,9 @@ def _result(piece, error) -> str:
     name = plain(Path(piece.folder).name)
     if error is not None:
         return f"{name}: [red]failed:[/] {plain(error)}"
-    return f"{name}: [bold]{accuracies(piece.run.read_summary()['accuracy'])}"
+    from engram.presets import scheme_of
+
+    return f"{name}: [bold]{accuracies(piece.run.read_summary()['accuracy'], scheme_of(piece.run.read_options()))}"
 
 
 def _parameters(settings: list[str]) -> dict:
