@@ -137,7 +137,7 @@ def test_pipe_has_the_run_in_lines(tmp_path, monkeypatch):
         "labelling: 26 of 26",
         "learning what the neurons' spikes mean …",
         "testing: 6 of 6",
-        "drawing: 6 of 6",
+        "drawing: 7 of 7",
     ]
 
 

@@ -506,7 +506,7 @@ def test_saved_and_loaded_estimator_is_the_same(digits, tmp_path, kind):
         loaded.predict_proba(digits.test_images), classifier.predict_proba(digits.test_images)
     )
     np.testing.assert_array_equal(loaded.predict(digits.test_images), classifier.predict(digits.test_images))
-    found = {"preset": "sharp", "image_shape": (28, 28), "protocol": None}
+    found = {"image_shape": (28, 28), "protocol": None}
     assert loaded.get_params() == {**classifier.get_params(), **found}
     more = digits.train_images[:50], labels[kind][:50]
     loaded.partial_fit(*more)

@@ -113,7 +113,7 @@ SCALES = {
 def test_a_network_trained_on_any_scale_reads_pictures_and_arrays_of_any(engram, digits, tmp_path, monkeypatch, scale):
     monkeypatch.chdir(tmp_path)
     np.savez("set.npz", images=SCALES[scale](digits.train_images).reshape(-1, 28, 28), labels=digits.train_labels)
-    short = ("--neurons", 60, "--examples", 1500, "--no-evaluate", "--no-figures")
+    short = ("--preset", "paper", "--neurons", 60, "--examples", 1500, "--no-evaluate", "--no-figures")
     code, _, err = engram("train", "--dataset", "set.npz", *short, "--out", "run")
     assert code == 0, err
     labelled = datasets.load("set.npz")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from engram import load_model
+from engram import TrainingConfig, load_model
 from engram.datasets import load
 from engram.errors import DataError
 
@@ -141,7 +141,7 @@ def test_info_tells_the_network_its_rule_and_its_labels(engram, trained_run):
         assert part in out
     facts = json.loads(engram("info", trained_run, "--json")[1])
     assert facts["tensors"]["weights"] == [784, 16]
-    assert facts["rule"]["constants"]["eta"] == 0.02
+    assert facts["rule"]["constants"]["eta"] == TrainingConfig(neurons=16).make_rule().eta
 
 
 def test_what_is_no_model_is_told(engram, trained_run, tmp_path):

@@ -158,7 +158,7 @@ def test_fields_change_while_it_learns_and_a_paused_run_is_the_same_after_a_relo
         says(other, count)
         other.get_by_label("eta, as a number").fill("0.05")
         other.keyboard.press("Enter")
-        says(page, "eta from 0.02 to 0.05")
+        says(page, "to 0.05")
     studio.close()
 
 
