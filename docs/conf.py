@@ -26,9 +26,9 @@ html_theme = "pydata_sphinx_theme"
 html_title = "engram"
 html_static_path = ["_static"]
 html_css_files = ["engram.css"]
-html_favicon = "_static/mark.svg"
+html_favicon = html_logo = "_static/mark.svg"
 html_theme_options = {
-    "logo": {"image_light": "_static/mark.svg", "image_dark": "_static/mark.svg", "text": "engram"},
+    "logo": {"text": "engram"},
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 5,
