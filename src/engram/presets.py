@@ -2,7 +2,7 @@
 
 ``"paper"`` is the network and protocol of Diehl and Cook (2015) as published. ``"sharp"``, the default, changes what
 holds that network back, for a few points more accuracy with every rule; its constants were found on held-out training
-images, never on test images.
+images, never on test images; of ``"events"`` the first trials were not, see its page.
 
 - *Neurons compete by angle.* The membrane's time constant is 1,000 ms instead of 100, so that a neuron adds up most of
   an image instead of the last few milliseconds, and the first to reach its threshold is the one whose weights match
