@@ -25,6 +25,7 @@ import builtins
 import contextlib
 import errno
 import functools
+import gc
 import hashlib
 import io
 import json
@@ -276,7 +277,7 @@ class Laboratory:
     def __init__(self, folder: Path):
         self.folder = folder
         self.states = {name: folder / name for name in ("nothing", "stopped", "trained", "tested", "finished")}
-        self._alone = threadpool_limits(1)
+        threadpool_limits(1)
         self.states["nothing"].mkdir()
         _make_run(self.states["stopped"], stop_at=50)
         _make_run(self.states["trained"], evaluate=False, figures=False, as_done=False)
@@ -284,6 +285,7 @@ class Laboratory:
         _make_run(self.states["finished"])
         for left in (".model.safetensors.0123abcd.part", "checkpoints/.000000000075.safetensors.0123abcd.part"):
             (self.states["stopped"] / left).write_bytes(b"half")
+        threadpool_limits(1)  # of libraries loaded since too: their threads do not survive a fork
         whole = self.states["finished"]
         self.expected = {name: (whole / name).read_bytes() for name in COMPARED}
         self.summary = RunFolder(whole).read_summary()
@@ -378,11 +380,7 @@ def kill_at_random(laboratory: Laboratory, kills: int, seed: int) -> tuple[int, 
         path, runs = laboratory._copy("nothing"), runs + 1
         while done < kills:
             action = resume if (path / "config.toml").exists() else train
-            child = os.fork()
-            if child == 0:
-                with contextlib.suppress(BaseException):
-                    action(path)
-                os._exit(0)
+            child = forked(lambda action=action, path=path: action(path))
             time.sleep(dice.uniform(0, window))
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
@@ -407,8 +405,9 @@ def here(action: Callable[[], None]) -> str | None:
     def give_up(*_):
         raise Hung(f"hung for {MAX_SECONDS} s")
 
-    before = signal.signal(signal.SIGALRM, give_up)
+    before, waits = signal.signal(signal.SIGALRM, give_up), os.fsync
     signal.alarm(MAX_SECONDS)
+    os.fsync = lambda _: None  # nor does it wait for the disk, see `forked`
     try:
         action()
     except EngramError:
@@ -418,6 +417,7 @@ def here(action: Callable[[], None]) -> str | None:
     except Hung as hung:
         return str(hung)
     finally:
+        os.fsync = waits
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
 
@@ -425,19 +425,19 @@ def here(action: Callable[[], None]) -> str | None:
 def in_a_process(action: Callable[[], None]) -> str | None:
     """Run something in a process of its own; the report of what it raised, if that is no error of engram's."""
     reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
+
+    def reported() -> None:
         report = ""
         signal.alarm(MAX_SECONDS)
         try:
-            with threadpool_limits(1):  # the threads of numerical libraries do not survive a fork
-                action()
+            action()
         except EngramError:
             pass
         except BaseException:
             report = traceback.format_exc()
         os.write(writer, report.encode()[:60_000])
-        os._exit(0)
+
+    child = forked(reported)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         report = pipe.read().decode()
@@ -445,6 +445,23 @@ def in_a_process(action: Callable[[], None]) -> str | None:
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
         return f"hung for {MAX_SECONDS} s"
     return report or None
+
+
+def forked(action: Callable[[], None]) -> int:
+    """Begin something in a copy of this process; its number.
+
+    Its garbage collector leaves alone what its parent holds, all of which it would copy by looking at it. It does not
+    wait for the disk: the system keeps what a dead process wrote.
+    """
+    gc.freeze()
+    child = os.fork()
+    if child == 0:
+        os.fsync = lambda _: None
+        with contextlib.suppress(BaseException):
+            action()
+        os._exit(0)
+    gc.unfreeze()
+    return child
 
 
 def chain_of(seed: int, lengths: dict[str, int]) -> list[Fault]:
