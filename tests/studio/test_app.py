@@ -234,15 +234,15 @@ def test_unknown_names_are_told(client):
 def test_fields_of_a_page_are_the_neurons_of_the_figures_in_their_order():
     from engram.figures.fields import common_limit, drawn_neurons
     from engram.model_file import load_model
-    from engram.studio.moments import Moment, field_arrays
+    from engram.studio.moments import Moment
 
     model = load_model("mnist-100")
-    scale, arrays = field_arrays(Moment(model, 1), "label", 50)
-    np.testing.assert_array_equal(arrays["neurons"], drawn_neurons(model.weights, model.readout.assigned, 50))
-    assert np.all(np.diff(arrays["labels"]) >= 0)
-    assert scale["limit"] == pytest.approx(common_limit(model.weights))
-    expected = np.rint(np.clip(model.weights.T[arrays["neurons"]] / scale["limit"], 0, 1) * 255)
-    assert np.abs(arrays["fields"] - expected).max() <= 1
+    sheet = Moment(model, 1).sheet(by_label=True)
+    np.testing.assert_array_equal(sheet.neurons, drawn_neurons(model.weights, model.readout.assigned))
+    assert np.all(np.diff(sheet.labels) >= 0)
+    assert sheet.limit == pytest.approx(common_limit(model.weights))
+    expected = np.rint(np.clip(model.weights[:, sheet.neurons] / sheet.limit, 0, 1) * 255)
+    assert np.abs(sheet.fields - expected).max() <= 1
 
 
 def test_drawings_are_forgotten_in_time(reading_page):

@@ -11,7 +11,8 @@ from engram.errors import ConfigError
 from engram.evaluation import check_fits, count_images
 from engram.readout import UNASSIGNED
 from engram.studio.desk import Desk
-from engram.studio.moments import Moment, in_bytes
+from engram.studio.moments import Moment
+from engram.studio.sheets import in_bytes
 
 IMAGES = 500
 """So many test images are shown to the network, from the first on."""

@@ -15,7 +15,7 @@ from engram.model import Model
 from engram.reading import DigitReading, read_digit, tutorial_reader
 from engram.simulation import simulate
 from engram.studio.desk import Desk
-from engram.studio.moments import in_bytes
+from engram.studio.sheets import in_bytes
 from engram.validation import check_choice
 
 LEADERS = 10

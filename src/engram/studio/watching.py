@@ -49,6 +49,10 @@ class Still:
         """The network."""
         return self._kept
 
+    def glimpse(self) -> Moment:
+        """The network."""
+        return self._kept
+
     def thetas(self) -> tuple[list[int], np.ndarray]:
         """The thresholds at the end; no file keeps those on the way."""
         return [self.model.examples], self.model.theta[np.newaxis].astype(np.float32)
@@ -97,6 +101,10 @@ class Watched:
                 time.sleep(0.2)
 
     def moment(self, *, fresh: bool = False) -> Moment:
+        """The network as last read."""
+        return self._kept
+
+    def glimpse(self) -> Moment:
         """The network as last read."""
         return self._kept
 

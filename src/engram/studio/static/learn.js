@@ -1,11 +1,12 @@
 // Learn: a network learns in front of you.
 import { Curve } from "./curves.js";
-import { h, percent, shown } from "./dom.js";
+import { h, percent, say, shown } from "./dom.js";
 import { FieldGrid, picture } from "./fields.js";
 import { perform } from "./net.js";
 import { CONSTANTS, card, choice, downloads, number, slider } from "./parts.js";
 
 const SPEEDS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, null];
+const WORDS_MS = 250; // words and numbers change no more often than one can read them
 const PHASES = {
   ready: "Ready. The fields are noise: nothing has been learned yet.",
   compiling: "Getting ready: on first use engram compiles for this machine, some seconds.",
@@ -145,9 +146,13 @@ export class LearnView {
   take({ state, points, scale, arrays }) {
     if (state.kind === "none") return;
     if (arrays.fields) this.grid.set({ ...arrays, shape: scale.shape, signed: scale.signed, classes: state.classes });
+    const now = performance.now();
+    if (state.phase === "learning" && this.told === state.phase && now < this.nextWords) return;
+    this.told = state.phase;
+    this.nextWords = now + WORDS_MS;
     this.sayPhase(state);
     this.sayFacts(state);
-    this.showLast(state, scale, arrays);
+    this.showLast(state, arrays);
     this.showCurves(points);
     this.showConstants(state);
   }
@@ -158,14 +163,14 @@ export class LearnView {
     const [, done, all] = state.counted ?? ["", 0, 0];
     const counting = ["labelling", "testing"].includes(state.phase) && all ? ` ${shown(done)} of ${shown(all)}.` : "";
     const text = `${PHASES[state.phase] ?? ""}${counting} ${state.message ?? ""}`.trim();
-    if (this.phase.textContent !== text) this.phase.textContent = text;
+    say(this.phase, text);
     this.phase.classList.toggle("bad", state.phase === "failed");
-    this.go.textContent = this.goes ? "Pause" : state.examples ? "Go on" : "Start";
+    say(this.go, this.goes ? "Pause" : state.examples ? "Go on" : "Start");
     const ended = !learns || ["finished", "stopped", "failed", "labelling", "testing", "drawing"].includes(state.phase);
     for (const button of [this.go, this.one, this.speed]) button.disabled = ended;
     this.end.disabled = ended || !state.examples;
     this.bar.value = state.total ? state.examples / state.total : 0;
-    this.counted.textContent = `${shown(state.examples)} of ${shown(state.total)} images`;
+    say(this.counted, `${shown(state.examples)} of ${shown(state.total)} images`);
     if (document.activeElement !== this.speed && learns) {
       const place = SPEEDS.findIndex((speed) => speed === state.speed);
       this.speed.value = place < 0 ? SPEEDS.length - 1 : place;
@@ -183,17 +188,28 @@ export class LearnView {
       ["saved in", state.path ?? "nothing yet"],
     ];
     if (state.test_accuracy) facts[0] = ["test images read", percent(state.test_accuracy.proportion)];
-    this.facts.replaceChildren(...facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    this.showFacts(facts);
     const health = state.health ?? [];
     const text = health.map(({ what, advice }) => `${what}: ${advice}`).join("\n");
-    if (this.told === text) return;
-    this.told = text;
+    if (this.ailing === text) return;
+    this.ailing = text;
     this.health.replaceChildren(
       ...(health.length ? health.map(({ what, advice }) => h("p", { class: "bad" }, h("strong", {}, what), `. What helps: ${advice}.`)) : [h("p", { class: "good" }, "Healthy: it neither falls silent nor runs away.")]),
     );
   }
 
-  showLast(state, scale, arrays) {
+  /** Touch what has changed alone: all else stays laid out as it is. */
+  showFacts(facts) {
+    const names = facts.map(([name]) => name).join("\n");
+    if (this.named !== names) {
+      this.named = names;
+      this.values = facts.map(([, value]) => h("dd", {}, value));
+      this.facts.replaceChildren(...facts.map(([name], k) => h("div", {}, h("dt", {}, name), this.values[k])));
+    }
+    facts.forEach(([, value], k) => say(this.values[k], value));
+  }
+
+  showLast(state, arrays) {
     if (!arrays.image) {
       this.last.replaceChildren();
       return;
@@ -205,8 +221,9 @@ export class LearnView {
       spikes += count;
     });
     const name = state.label === null || state.label === undefined ? "" : ` (a ${state.label})`;
+    const label = `the last image${name}`;
     this.last.replaceChildren(
-      picture(arrays.image, scale.shape, { size: 64, label: `the last image${name}` }),
+      picture(arrays.image, state.shape, { size: 64, label }),
       h("p", { class: "hint" }, `The last image${name}. It made ${shown(fired)} neurons fire ${shown(spikes)} times: those framed in the grid.`),
     );
   }
