@@ -71,7 +71,8 @@ class Page:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self.socket = connect(self._debugging_address(), max_size=None)
+        self.open = contextlib.ExitStack()
+        self.socket = self.open.enter_context(connect(self._debugging_address(), max_size=None))
         self.asked = 0
 
     def _debugging_address(self) -> str:
@@ -101,7 +102,7 @@ class Page:
 
     def close(self) -> None:
         """End the browser."""
-        self.socket.close()
+        self.open.close()
         self.process.terminate()
         self.process.wait()
         with contextlib.suppress(OSError):
@@ -194,6 +195,7 @@ def measured(watching: Watching, minutes: float, seconds: float) -> dict:
         "cpu_ms_per_frame": 1000 * cost,
         "cpu_ms_per_image": 1000 * image,
         "images_a_frame_is_worth": cost / image,
+        "share_of_processor_time_that_is_training": watched["images"] * image / watched["cpu"],
         "browser_cpu_ms_per_frame": 1000 * watched["browser"] / max(watched["frames"], 1),
         "speed_watched_over_alone_by_the_wall_clock": (watched["images"] / watched["wall"])
         / (alone["images"] / alone["wall"]),

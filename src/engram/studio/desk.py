@@ -7,9 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from engram.config import TrainingConfig, merged, names_code
+from engram.config import TrainingConfig, names_code
 from engram.datasets import named_sources
-from engram.errors import ConfigError, DataError, EngramError
+from engram.errors import ConfigError, DataError
 from engram.model import Model
 from engram.model_file import load_model
 from engram.model_input import load_for
@@ -25,6 +25,9 @@ from engram.training import Training
 
 MOST_NEURONS = 6400
 """A page may ask for so many, which learn at some ten images a second; more on the command line."""
+
+MOST_PARTS = 1024
+"""Filters, or neurons of a first layer, that a page may ask for."""
 
 MOST_WEIGHTS = 1 << 26
 """Neurons times inputs that a page may ask for: 256 MiB in single precision."""
@@ -315,6 +318,7 @@ class Desk:
             raise ConfigError(f"The options of a network must be a table, got {type(options).__name__}.")
         if names_code(options) or "start" in options:
             raise ConfigError("Code of one's own is trained on the command line: engram train --rule file.py:Class.")
+        _check_parts(options.get("network", {}))
         neurons = options.get("neurons", 400)
         if not isinstance(neurons, int) or not 1 <= neurons <= MOST_NEURONS:
             raise ConfigError(f"neurons must be 1 to {MOST_NEURONS:,} in the studio, got {neurons!r}.")
@@ -329,6 +333,14 @@ class Desk:
 _OPEN = ("ready", "compiling", "learning", "paused", "labelling", "testing", "drawing")
 
 
+def _check_parts(network) -> None:
+    """Raise ConfigError where a page asks for more of a network's parts than are sensible for one."""
+    for name in ("maps", "hidden"):
+        value = network.get(name, 1) if isinstance(network, dict) else 1
+        if isinstance(value, (int, float)) and not 1 <= value <= MOST_PARTS:
+            raise ConfigError(f"network.{name} must be 1 to {MOST_PARTS:,} in the studio, got {value!r}.")
+
+
 def _state_of_model(moment: Moment) -> dict:
     model = moment.model
     return {
@@ -338,6 +350,7 @@ def _state_of_model(moment: Moment) -> dict:
         "rule": model.rule_record["rule"],
         "classes": moment.classes,
         "layers": moment.layers,
+        "network_name": model.config.get("network", {}).get("kind", DIEHL_COOK),
     }
 
 
@@ -367,53 +380,3 @@ def _state_of_learner(learner: Learner) -> dict:
 
 _CHANGED = ("theta_plus", "w_inh_exc")
 """Constants of the network that a page changes while it learns."""
-
-
-def about(desk: Desk) -> dict:
-    """What a page can choose from."""
-    from dataclasses import fields
-
-    from engram._version import __version__
-    from engram.plasticity import RULES
-    from engram.presets import PRESETS
-
-    rules = []
-    for name, kind in RULES.items():
-        rule = kind()
-        numbers = {f.name: getattr(rule, f.name) for f in fields(rule) if f.type in ("float", float)}
-        in_presets = {
-            preset: rule_record(TrainingConfig(rule=name, preset=preset).make_rule())["constants"] for preset in PRESETS
-        }
-        rules.append(
-            {
-                "name": name,
-                "equation": rule.equation,
-                "source": rule.source,
-                "constants": numbers,
-                "presets": in_presets,
-            }
-        )
-    return {
-        "version": __version__,
-        "folder": str(desk.folder),
-        "allow_code": desk.allow_code,
-        "rules": rules,
-        "presets": list(PRESETS),
-        "datasets": [
-            {"name": s.name, "description": s.description, "here": _is_here(s)} for s in named_sources().values()
-        ],
-        "models": [
-            {"name": m.name, "neurons": m.neurons, "dataset": m.dataset}
-            for m in shipped_models()
-            if m.network == DIEHL_COOK
-        ],
-        "runs": desk.runs(),
-        "defaults": merged(TrainingConfig().to_dict(), {"dataset": "digits"}),
-    }
-
-
-def _is_here(source) -> bool:
-    try:
-        return source.find() is not None
-    except (EngramError, OSError):
-        return False

@@ -172,7 +172,8 @@ class Learner(Callback):
         return caught if caught is not None and caught.examples > kept.examples else kept
 
     def thetas(self) -> tuple[list[int], np.ndarray]:
-        """Each neuron's threshold at the points of the learning curve that were seen here; (n_points, n_neurons)."""
+        """Each neuron's threshold at the points of the learning curve that were seen here, (n_points, n_neurons); of
+        several layers that of the one that is read, or else of the last."""
         kept = self._thetas
         return [0, *(record["examples"] for record in self.training.metrics)][-len(kept) :], np.array(kept, np.float32)
 
@@ -336,7 +337,7 @@ class Learner(Callback):
         if len(self._thetas) < 1 + len(self.training.metrics) and (
             not self._thetas or self.training.metrics[-1]["examples"] == self.training.examples
         ):
-            self._thetas.append(self.training.simulator.state.theta.astype(np.float32))
+            self._thetas.append(self.training.layer_state()[1].astype(np.float32))
 
     def _count_rate(self, training: Training) -> None:
         since, examples = self._rate_from
@@ -372,6 +373,7 @@ def _about(training: Training) -> dict:
         "rule": rule_record(training.rule)["rule"],
         "classes": [str(dataset.class_names.get(k, k)) for k in dataset.classes],
         "layers": layers_of(training.model()),
+        "network_name": training.config.network_name,
     }
 
 

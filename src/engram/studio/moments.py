@@ -101,14 +101,21 @@ class Moment:
             self._kept[name] = _layer(self, name)
         return self._kept[name]
 
+    def threshold_of(self, layer: Layer, j: int) -> float | None:
+        """Where a neuron fires, in the unit of its membrane; None where all places of a map share it."""
+        network = self.model.network
+        if layer.kind == "filters":
+            return None
+        neuron = network.excitatory if isinstance(network, DiehlCook) else network.populations[layer.name].neuron
+        return float(neuron.v_thresh + layer.theta[j])
+
     def sheet(self, layer: str = "", *, by_label: bool = False) -> Sheet:
         """A layer's fields in bytes."""
         found = self.layer(layer)
         key = (found.name, by_label and found.is_read)
         if key not in self._kept:
-            self._kept[key] = sheet_of(
-                found.fields, found.shape, found.assigned, found.theta, found.counts, by_label=key[1]
-            )
+            parts = (found.fields, found.shape, found.assigned, found.theta, found.counts)
+            self._kept[key] = sheet_of(*parts, kind=found.kind, by_label=key[1])
         return self._kept[key]
 
 

@@ -31,6 +31,8 @@ class Sheet:
     neurons, labels, counts : ndarray of shape (n_drawn,), int32
         Which they are, the position of each one's class, -1 for none, and the spikes that the last image drew.
     theta, norms : ndarray of shape (n_drawn,), float32
+    kind : str
+        See :class:`engram.studio.moments.Layer`.
     """
 
     shape: tuple[int, int]
@@ -42,11 +44,12 @@ class Sheet:
     counts: np.ndarray
     theta: np.ndarray
     norms: np.ndarray
+    kind: str = "weights"
 
     @property
     def scale(self) -> dict:
         """What a page has to know of the bytes."""
-        return {"limit": self.limit, "signed": self.signed, "shape": list(self.shape)}
+        return {"limit": self.limit, "signed": self.signed, "shape": list(self.shape), "kind": self.kind}
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -62,6 +65,7 @@ def sheet_of(
     theta: np.ndarray,
     counts: np.ndarray,
     *,
+    kind: str = "weights",
     by_label: bool = False,
     most: int = MOST_FIELDS,
 ) -> Sheet:
@@ -76,6 +80,7 @@ def sheet_of(
         Position of each neuron's class, -1 for none, and its threshold above rest, mV.
     counts : ndarray of shape (n_neurons,), or empty
         The spikes of the last image.
+    kind : str
     by_label : bool
         Whether neurons of a label stand together, instead of in the network's order.
     most : int
@@ -95,6 +100,7 @@ def sheet_of(
         counts=counts[drawn].astype(np.int32) if len(counts) else np.zeros(len(drawn), np.int32),
         theta=theta[drawn].astype(np.float32),
         norms=(np.abs(chosen) if signed else chosen).sum(axis=0, dtype=np.float32),
+        kind=kind,
     )
 
 

@@ -55,7 +55,7 @@ class Still:
 
     def thetas(self) -> tuple[list[int], np.ndarray]:
         """The thresholds at the end; no file keeps those on the way."""
-        return [self.model.examples], self.model.theta[np.newaxis].astype(np.float32)
+        return [self.model.examples], self._kept.layer().theta[np.newaxis].astype(np.float32)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -139,7 +139,7 @@ class Watched:
             return False  # it was replaced meanwhile; the next look finds another
         self._seen, self.metrics, self.total = newest, metrics, total
         self._kept = Moment(model=replace(model, readout=_readout_in(tensors, model)), examples=done)
-        self._thetas = [*self._thetas[-499:], (done, model.theta.astype(np.float32))]
+        self._thetas = [*self._thetas[-499:], (done, self._kept.layer().theta.astype(np.float32))]
         return True
 
     def _end(self) -> bool:

@@ -118,7 +118,7 @@ export class FieldGrid {
       const left = (k % columns) * (width + 1) * scale;
       const top = Math.floor(k / columns) * (height + 1) * scale;
       context.strokeStyle = k === this.place ? accent : warm;
-      context.lineWidth = Math.max(1.5 * ratio, (isChosen || k === this.place ? 1.6 : 1) * scale);
+      context.lineWidth = Math.min(5 * ratio, Math.max(1.5 * ratio, (isChosen || k === this.place ? 1.6 : 1) * scale));
       context.strokeRect(left + scale / 2, top + scale / 2, (width + 1) * scale, (height + 1) * scale);
     }
     if (height * scale > 22 * ratio) context.drawImage(this.marks(scale, ratio), 0, 0);
@@ -189,9 +189,10 @@ export class FieldGrid {
 
   describe(place) {
     const name = this.nameOf(place);
+    const kind = this.data.kind === "filters" ? "Filter" : "Neuron";
+    const means = name ? `, answers mostly to “${name}”` : this.data.isRead === false || kind === "Filter" ? "" : ", no label yet";
     return (
-      `Neuron ${this.data.neurons[place]}` +
-      (name ? `, answers mostly to “${name}”` : ", no label yet") +
+      `${kind} ${this.data.neurons[place]}${means}` +
       ` · weights add up to ${shown(this.data.norms[place])} · threshold +${shown(this.data.theta[place])} mV` +
       (this.framesFired && this.data.counts[place] ? ` · ${this.data.counts[place]} spikes for the last image` : "")
     );

@@ -47,7 +47,7 @@ class Studio {
     this.view = new View(this, asked);
     this.view.name = key;
     document.querySelector("main").replaceChildren(this.view.element);
-    this.stream.want({ fields: Boolean(this.view.wantsFields), order: this.view.order ?? "index" });
+    this.stream.want({ fields: Boolean(this.view.wantsFields), order: this.view.order ?? "index", layer: this.view.layers?.layer ?? "" });
     if (this.frame) this.view.take?.(this.frame);
     if (this.isLinked) this.reopen(asked);
   }
