@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
@@ -201,7 +202,8 @@ def _check_code_is_given(start, given: dict, model: Path) -> None:
         ("source", start.source_record["source"]),
     ):
         if ":" in name and what not in given:
-            raise ConfigError(f"{model} has the {what} {name}; name its file again, --{what} path/to/{name}.")
+            file = name if os.sep in name else f"path/to/{name}"
+            raise ConfigError(f"{model} has the {what} {name}; name its file again, --{what} {file}.")
 
 
 def _dataset_of(start, model: Path) -> str:

@@ -81,6 +81,11 @@ def freeze(model: Model, *, dt: float | None = None) -> FrozenNetwork:
         If it has neurons or delays that other tools do not have.
     """
     network = model.network
+    if not isinstance(network, DiehlCook):
+        raise ConfigError(
+            "Only the network of Diehl and Cook can be exported or certified, not one that was described as populations"
+            " and projections; take its numbers from load_model(path).weights and .theta."
+        )
     if dt is not None:
         check_positive("dt", dt, "ms")
     for name in ("excitatory", "inhibitory"):
