@@ -165,5 +165,5 @@ def test_kernels_agree_on_shared_weights(rule):
 
 def test_a_rule_tells_how_it_holds_its_numbers():
     assert described(Triplet()) == ""
-    assert described(Triplet(weight_bits=6)) == "6-bit weights, rounded to the nearest"
-    assert described(LEARNS_AT_BOTH) == "5-bit weights, 7-bit state, stochastic rounding"
+    assert described(Triplet(weight_bits=6)) == "6-bit weights, rounding nearest"
+    assert described(LEARNS_AT_BOTH) == "5-bit weights, 7-bit state, rounding stochastic"

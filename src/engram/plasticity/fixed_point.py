@@ -15,6 +15,7 @@ synapse (:mod:`engram.randomness`): threads, interruptions and kernels meet the 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -227,12 +228,13 @@ def bounds_of(rule: LearningRule, n_inputs: int) -> tuple[float, float]:
     return (rule.w_min, rule.w_max) if grid is None else (grid.low, grid.high)
 
 
-def described(rule: LearningRule) -> str:
-    """In what a rule holds its numbers, in a few words: ``"6-bit weights, stochastic rounding"``; empty in floating
-    point."""
-    if not is_fixed(rule):
+def described(rule: LearningRule | Mapping | None) -> str:
+    """In what a rule holds its numbers, in a few words: ``"6-bit weights, rounding stochastic"``; empty in floating
+    point. A rule's constants by name, as in its record, will do."""
+    constants = rule if isinstance(rule, Mapping) else {} if rule is None else vars(rule)
+    named = (("weights", "weight_bits"), ("state", "state_bits"))
+    parts = [f"{int(bits)}-bit {what}" for what, name in named
+             if math.isfinite(bits := float(constants.get(name, math.inf)))]  # fmt: skip
+    if not parts:
         return ""
-    parts = [f"{int(bits)}-bit {what}" for what, bits in (("weights", rule.weight_bits), ("state", rule.state_bits))
-             if math.isfinite(bits)]  # fmt: skip
-    how = "stochastic rounding" if rule.rounding == "stochastic" else "rounded to the nearest"
-    return f"{', '.join(parts)}, {how}"
+    return f"{', '.join(parts)}, rounding {constants.get('rounding', 'nearest')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 
 from engram import user_code
 from engram.errors import RuleError
@@ -54,6 +55,14 @@ def rule_from_record(record: Mapping, rule: type[LearningRule] | str | None = No
     if not isinstance(name, str) or not isinstance(constants, Mapping):
         raise RuleError("The record of the learning rule is damaged: it lacks a name or its constants.")
     return build_rule(_class_for(name, rule), dict(constants))
+
+
+def is_record_of(record: Mapping, rule: LearningRule) -> bool:
+    """Whether a record is of this rule; constants that came later have, where it lacks them, their usual values."""
+    ours = rule_record(rule)
+    usual = {field.name: field.default for field in fields(rule) if field.default is not MISSING}
+    absent = {name: usual.get(name) for name in ours["constants"] if name not in record.get("constants", {})}
+    return {**record, "constants": {**absent, **record.get("constants", {})}} == ours
 
 
 def recorded_name(rule: type) -> str:

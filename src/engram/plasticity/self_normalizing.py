@@ -112,10 +112,10 @@ class SelfNormalizing(LearningRule):
         return (Trace("x_pre", of="pre", tau=self.tau_pre),)
 
     def weight_range(self, n_inputs: int) -> tuple[float, float]:
-        """The bounds of patterns of a sixteenth of all inputs; weights of rarer, smaller ones are cut off."""
+        """The bounds for patterns of a tenth of all inputs; those of still fewer are cut off."""
         if self.variant == "smax":
-            return 0.0, 16.0 * self.a_tar
-        largest = 4.0 * self.a_tar * math.sqrt(n_inputs) if self.norm == "l2" else self.bound
+            return 0.0, 10.0 * self.a_tar
+        largest = 3.0 * self.a_tar * math.sqrt(n_inputs) if self.norm == "l2" else self.bound
         return -largest, largest
 
     def initial_state(self, n_inputs: int) -> dict[str, float]:
