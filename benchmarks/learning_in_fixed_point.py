@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,21 @@ import numpy as np
 from engram.config import TrainingConfig
 from engram.datasets import load
 from engram.evaluation import label_neurons, measure_accuracy
+from engram.figures.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    MUTED,
+    SMALL,
+    VERMILLION,
+    in_house_style,
+    new_figure,
+)
 from engram.files import write_atomically
+from engram.plasticity import make_rule
 from engram.plasticity.normalization import target_norm
+from engram.plasticity.operations import operations_of
 from engram.training import Training
 
 MEASURED = Path(__file__).parents[1] / "docs/measured"
@@ -43,6 +57,9 @@ BITS = (6, 4, 8, 16, 5, 12, 10)
 FEWER = (6, 4, 8, 16)
 ROUNDINGS = ("nearest", "stochastic")
 STATE_BITS = (4, 6, 8, 12)
+FLOAT = 20
+"""Where floating point stands among the bits."""
+
 N_LABEL, N_TEST = 1000, 1000
 N_INPUTS, N_ACTIVE = 784, 98
 
@@ -108,6 +125,55 @@ def measure(options) -> None:
                 write_atomically(file, (json.dumps(kept, indent=1) + "\n").encode())
 
 
+def draw(folder: Path) -> None:
+    """Accuracy and norm by bits, from what was measured."""
+    figure = picture(json.loads((folder / RESULT).read_text())["runs"])
+    figure.savefig(folder / PICTURE, metadata={"Date": None})
+
+
+def points(runs: dict, name: str, rounding: str, what: str) -> tuple[list[int], list[float], list[list[float]]]:
+    """Bits, the mean over seeds, and each seed's value, of one rule; floating point stands at `FLOAT`."""
+    found = {bits: runs.get(f"{name}, {bits} bits, {rounding}") for bits in sorted(BITS)} | {FLOAT: runs.get(name)}
+    each = {bits: [100 * seed[what] for seed in seeds.values()] for bits, seeds in found.items() if seeds}
+    return list(each), [float(np.mean(values)) for values in each.values()], list(each.values())
+
+
+@in_house_style
+def picture(runs: dict):
+    """Two panels over the same bits: what the network reads, and how far its weights' sums are from their target."""
+    figure = new_figure(8.5, 3.6)
+    left, right = figure.subplots(1, 2)
+    for name, colour in zip(RULES, (BLUE, VERMILLION, GREEN, MUTED), strict=True):
+        for axes, what in ((left, "accuracy"), (right, "drift")):
+            for rounding, line in (("stochastic", "-"), ("nearest", ":")):
+                bits, means, each = points(runs, name, rounding, what)
+                label = name if rounding == "stochastic" and what == "accuracy" else None
+                axes.plot(bits, means, line, color=colour, label=label, marker="o", markersize=3)
+                for place, values in zip(bits, each, strict=True):
+                    axes.plot([place] * len(values), values, "_", color=colour, markersize=4, markeredgewidth=0.8)
+    for axes in (left, right):
+        axes.set_xticks([4, 6, 8, 10, 12, 16, FLOAT], ["4", "6", "8", "10", "12", "16", "float"])
+        axes.set_xlabel("bits of a weight")
+    right.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
+    right.set_yscale("symlog", linthresh=10)
+    left.set_ylabel("test accuracy (%)")
+    right.set_ylabel("sum of weights beside its target (%)")
+    left.plot([], [], ":", color=INK, label="rounded to the nearest")
+    left.plot([], [], "-", color=INK, label="rounded by chance")
+    figure.legend(loc="outside lower center", ncols=6, frameon=False, fontsize=SMALL)
+    return figure
+
+
+def count(folder: Path) -> None:
+    """Put what the rules do into the file."""
+    kept = json.loads((folder / RESULT).read_text())
+    kept["operations"] = {"n_inputs": N_INPUTS, "n_active": N_ACTIVE, "rules": {}}
+    for name, (rule, constants) in ALL.items():
+        cost = operations_of(make_rule(rule, constants), n_inputs=N_INPUTS, n_active=N_ACTIVE)
+        kept["operations"]["rules"][name] = asdict(cost)
+    write_atomically(folder / RESULT, (json.dumps(kept, indent=1) + "\n").encode())
+
+
 def main() -> None:
     """Measure what is not yet measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -119,6 +185,8 @@ def main() -> None:
     options = parser.parse_args()
     if not options.draw:
         measure(options)
+    count(options.out)
+    draw(options.out)
 
 
 if __name__ == "__main__":

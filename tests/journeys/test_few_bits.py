@@ -88,7 +88,7 @@ def test_command_line_asks_for_it_and_tells_it(engram, tmp_path):
     assert "6-bit weights, 10-bit state, rounding stochastic" in out
     assert "weight_bits=6" in out.replace("\n", "")
     assert_on_grid(load_model(run))
-    np.save(tmp_path / "images.npy", np.zeros((28, 28), np.uint8))
+    np.save(tmp_path / "images.npy", np.pad(np.full((14, 4), 255, np.uint8), ((7, 7), (12, 12))))
     code, _, err = engram("predict", run, tmp_path / "images.npy", "--quiet")
     assert code == 0, err
 
