@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 
 # Okabe & Ito's palette, told apart with any colour vision.
@@ -60,15 +61,26 @@ RC = {
 }
 
 
+_in_style: ContextVar[bool] = ContextVar("in_style", default=False)
+"""Whether the house style holds already, further out."""
+
+
 @contextmanager
 def house_style():
     """Put matplotlib into the house style, whatever the user's own settings, and back afterwards."""
     import matplotlib
 
+    if _in_style.get():
+        yield
+        return
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(RC)
-        yield
+        entered = _in_style.set(True)
+        try:
+            yield
+        finally:
+            _in_style.reset(entered)
 
 
 def in_house_style(function):
