@@ -159,6 +159,22 @@ class Simulator:
         self._learning: dict[tuple[int, str], object] = {}
         self._frozen: queue.SimpleQueue = queue.SimpleQueue()
 
+    def begin_again(self, weights, theta) -> None:
+        """Be as a new simulator that is given weights and thresholds, as the constructor takes them."""
+        self.take(weights, theta)
+        self.state.begin_again(self.described)
+        self.presentations = 0
+        self.overshot = self.interrupted = False
+
+    def take(self, weights, theta) -> None:
+        """Go on by other weights and thresholds, of the same shapes."""
+        if isinstance(self.network, DiehlCook):
+            weights, theta = {"input_exc": weights}, {"exc": theta}
+        for name, values in weights.items():
+            self.state.projections[name].weights[...] = values
+        for name, values in theta.items():
+            self.state.populations[name].theta[...] = values
+
     @property
     def memory(self):
         """What the rule of the first plastic projection remembers; None if nothing learns."""
@@ -318,9 +334,9 @@ class Simulator:
             return done
 
         done = 0
-        pool = ThreadPoolExecutor(threads)
+        pool = ThreadPoolExecutor(threads) if n > 1 else None  # one image is done at once, and starts no thread
         try:
-            for n_done in pool.map(count, range(0, n, _IMAGES_PER_TASK)):
+            for n_done in (pool.map if pool else map)(count, range(0, n, _IMAGES_PER_TASK)):
                 done += n_done
                 if on_progress is not None:
                     on_progress(done)
@@ -329,7 +345,8 @@ class Simulator:
                 network.stop[0] = 1
             raise
         finally:
-            pool.shutdown(cancel_futures=True)
+            if pool:
+                pool.shutdown(cancel_futures=True)
             for network in workers:
                 network.stop[0] = 0
         return counts, attempts

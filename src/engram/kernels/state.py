@@ -165,6 +165,21 @@ class NetworkState:
             {p.name: self.projections[p.name] for p in network.projections},
         )
 
+    def begin_again(self, network: Network) -> None:
+        """Forget, in place, all but weights, thresholds and delays: the rest is as :func:`new_state` makes it."""
+        for name, population in network.populations.items():
+            state = self.populations[name]
+            start = np.array(list(population.neuron.variables().values()), state.values.dtype)
+            state.values[...], state.hold[...] = start[:, np.newaxis], 0
+        for p in network.projections:
+            state = self.projections[p.name]
+            state.pending[...], state.events[...], state.n_events[...] = 0, 0, 0
+            if p.rule is not None:
+                sizes = network.size_of(p.before), network.size_of(p.after)
+                fresh = new_memory(p.rule, *sizes, state.listing, network.dtype)
+                for name, values in state.memory.tensors().items():
+                    values[...] = fresh.tensors()[name]
+
     def own_dynamics(self) -> NetworkState:
         """A network with the same weights, thresholds and delays, whose dynamics are its own and which has no rule."""
         populations = {
