@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engram import datasets, load_model
+from engram import TrainingConfig, datasets, load_model
 from event_scenes import bar_events, write_bin, write_zips
 
 needs_data = pytest.mark.skipif(not os.environ.get("ENGRAM_DATA"), reason="ENGRAM_DATA is not set to a folder of data")
@@ -109,11 +109,14 @@ SCALES = {
 }
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_a_network_trained_on_any_scale_reads_pictures_and_arrays_of_any(engram, digits, tmp_path, monkeypatch, scale):
+@pytest.mark.parametrize(("scale", "preset"), [*((scale, "sharp") for scale in SCALES), ("dark on light", "paper")])
+def test_a_network_trained_on_any_scale_reads_pictures_and_arrays_of_any(
+    engram, digits, tmp_path, monkeypatch, scale, preset
+):
     monkeypatch.chdir(tmp_path)
     np.savez("set.npz", images=SCALES[scale](digits.train_images).reshape(-1, 28, 28), labels=digits.train_labels)
-    short = ("--preset", "paper", "--neurons", 60, "--examples", 1500, "--no-evaluate", "--no-figures")
+    short = ("--neurons", 60, "--examples", 1500, "--no-evaluate", "--no-figures")
+    short += () if preset == TrainingConfig().preset else ("--preset", preset)
     code, _, err = engram("train", "--dataset", "set.npz", *short, "--out", "run")
     assert code == 0, err
     labelled = datasets.load("set.npz")
@@ -123,7 +126,7 @@ def test_a_network_trained_on_any_scale_reads_pictures_and_arrays_of_any(engram,
 
     model, evaluation = evaluate(load_model("run"), labelled, label_examples=1000)
     images, labels = digits.test_images[:60].reshape(-1, 28, 28), digits.test_labels[:60]
-    found = {}
+    found, pixels = {}, {}
     for kind in ("png", "dark png", "npy", "floats"):
         paths = []
         for number, image in enumerate(images):
@@ -135,9 +138,12 @@ def test_a_network_trained_on_any_scale_reads_pictures_and_arrays_of_any(engram,
             paths.append(path)
         answers = read_pictures(model, paths)
         found[kind] = np.mean([answer.label == label for answer, label in zip(answers, labels, strict=True)])
+        pixels[kind] = np.array([answer.pixels for answer in answers])
     assert evaluation.accuracy["proportion"] > 0.75
-    assert min(found["png"], found["npy"], found["floats"]) > 0.75, found
-    assert found["dark png"] > 0.7, found
+    assert min(found.values()) > 0.75, found
+    assert np.array_equal(pixels["dark png"], pixels["png"])
+    assert np.abs(pixels["npy"].astype(int) - pixels["png"]).max() <= 1
+    assert np.abs(pixels["floats"].astype(int) - pixels["png"]).max() <= (3 if scale == "floats to 1.01" else 1)
 
 
 def test_folders_of_pictures_train_and_their_classes_are_called_by_name(engram, digits, tmp_path, monkeypatch):

@@ -85,7 +85,7 @@ def from_arrays(
     table : bool, optional
         Whether the columns are no pixels, whatever their number.
     framing : {"ink", "whole"}, optional
-        See :class:`engram.datasets.Dataset`; images without a plain ground are framed as photographs in any case.
+        See :class:`engram.datasets.Dataset`; images on no dark ground are framed as photographs in any case.
     description : str, optional
         Where the images come from.
 
@@ -137,7 +137,7 @@ def from_arrays(
         steps.append(f"values are taken as {describe_range(value_range)}, as asked for")
     ground = find_ground(images, shape, value_range)
     if ground == "light" and not asked:
-        value_range = value_range[::-1]
+        value_range, ground = value_range[::-1], "dark"
         steps.append("dark ink on light ground is inverted")
     _warn_of_test_scale(images, test_images, value_range, name)
     return Dataset(
@@ -150,7 +150,7 @@ def from_arrays(
         description=_sentence(steps),
         class_names=names or class_names or {},
         value_range=value_range,
-        framing="photo" if ground == "varied" else framing,
+        framing=framing if ground == "dark" else "photo",
     )
 
 
