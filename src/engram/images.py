@@ -14,7 +14,7 @@ from engram.datasets.pictures import (
     grey_from_channels,
     read_grey,
 )
-from engram.datasets.scale import PIXELS, ValueRange, range_for, to_pixels
+from engram.datasets.scale import PIXELS, ValueRange, describe_range, range_for, to_pixels
 from engram.errors import ConfigError, DataError
 from engram.sources import Source
 
@@ -196,7 +196,16 @@ def _read_grey(path, image_shape, value_range, steps):
         return _grey_from_array(read_npy(path, max_bytes=_MAX_ARRAY_BYTES), path, image_shape, value_range, steps)
     if path.suffix == ".npz" or magic.startswith(ZIP_MAGIC):
         return _grey_from_array(_only_array(path), path, image_shape, value_range, steps)
-    return read_grey(path, steps)
+    return _on_training_scale(read_grey(path, steps), value_range, steps)
+
+
+def _on_training_scale(grey, value_range, steps):
+    """A picture's values on 0–255, where they fill no more than the small scale that the training images had."""
+    white = max(value_range) if not isinstance(value_range[0], tuple) else 255.0
+    if min(value_range) != 0 or white >= 255 or not 0 < grey.max() <= white * (1 + 1e-6):
+        return grey
+    steps.append(f"values taken as {describe_range(value_range)}, as in training")
+    return to_pixels(grey, (0.0, white))
 
 
 def _only_array(path):

@@ -151,6 +151,10 @@ def find_source(source: str | Path) -> tuple[PathSource, Path]:
         found = _reader(path)
         if found is not None:
             return found, path
+    for path in filter(_exists, _candidates(source)):
+        missing = next(filter(None, (candidate.why_not(path) for candidate in path_sources())), "")
+        if missing:
+            raise DataError(f"{path} {missing}{'' if missing.endswith('?') else '.'}")
     names = ", ".join(f"'{name}'" for name in named_sources())
     what = (
         "is neither a file nor a folder of a known kind"

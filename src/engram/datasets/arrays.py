@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engram.datasets.base import Dataset, check_images
-from engram.datasets.labels import read_labels
+from engram.datasets.labels import read_labels, warn_of_labels
 from engram.datasets.npy import NPY_MAGIC, npz_keys, read_npy, read_npz
 from engram.datasets.options import DEFAULTS, Options
 from engram.datasets.registry import PathSource
@@ -127,6 +127,7 @@ def from_arrays(
     else:
         test_images, _ = as_rows(test_images, image_shape, "test_images", [], table=table)
         (labels, test_labels), names = read_labels(labels, test_labels)
+    warn_of_labels(labels, test_labels, names or class_names or {}, name)
     _check_finite(images, "images")
     _check_finite(test_images, "test_images")
     asked = value_range is not None
@@ -139,6 +140,7 @@ def from_arrays(
     if ground == "light" and not asked:
         value_range, ground = value_range[::-1], "dark"
         steps.append("dark ink on light ground is inverted")
+    _warn_of_one_value(images, name)
     _warn_of_test_scale(images, test_images, value_range, name)
     return Dataset(
         name=name,
@@ -259,6 +261,16 @@ def _warn_of_standardised(images, shape):
         warnings.warn(
             "images are standardised: every pixel has mean 0 and variance 1, which makes noise of the border as strong"
             " as ink; give them as they were before.",
+            DataWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_one_value(images, name):
+    if images.size and images.min() == images.max():
+        warnings.warn(
+            f"every pixel of the images of {name} is {images.flat[0]:g}, so that there is nothing to learn; look at how"
+            " they were made.",
             DataWarning,
             stacklevel=3,
         )

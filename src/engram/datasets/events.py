@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from engram.datasets.base import Dataset
-from engram.datasets.class_folders import TEST, TRAIN, find_parts, holds_classes
+from engram.datasets.class_folders import TEST, TRAIN, find_parts, holds_classes, left_aside, why_no_classes
 from engram.datasets.event_files import (
     MAX_BIN_BYTES,
     MAX_EVENTS,
@@ -17,7 +17,7 @@ from engram.datasets.event_files import (
     read_events,
 )
 from engram.datasets.files import check_unpacked, open_regular
-from engram.datasets.labels import read_labels
+from engram.datasets.labels import read_labels, warn_of_labels
 from engram.datasets.options import DEFAULTS, Options, Progress
 from engram.datasets.recordings import Events, Layout, Recordings
 from engram.datasets.registry import PathSource
@@ -30,6 +30,7 @@ TEST_FRACTION = 1 / 6
 MAX_EVENTS_IN_ALL = 2**30
 """No set of more events is read; the whole of N-MNIST has a quarter of that."""
 
+_ONLY_EVENTS = (".bin", ".aedat4")
 _DAMAGE = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
@@ -104,6 +105,7 @@ def from_recordings(
         test, test_labels = _taken(test_recordings, "test")
         (labels, test_labels), names = read_labels(labels, test_labels)
         told = ""
+    warn_of_labels(labels, test_labels, names, name)
     layout = Layout(tuple(sensor_shape or _reach(train + test)), channels, window, speed)
     parts = [Recordings.of(layout, part) for part in (train, test)]
     white = parts[0].white()
@@ -153,14 +155,14 @@ def load_event_folder(path: str | Path, options: Options = DEFAULTS, progress: P
         If a file is damaged; the message has its path.
     """
     path = Path(path)
-    archives = _archives(path)
+    archives, aside = _archives(path), []
     if archives is not None:
         readers = [_from_zip(archive, progress) for archive in archives]
         name = path.name.removesuffix(".zip")
     else:
         parts = [part for part in find_parts(path, is_recording) if part is not None]
         readers = [_from_files(part, path.name, progress) for part in parts]
-        name = path.resolve().name
+        name, aside = path.resolve().name, left_aside(path)
     train, test = (list(readers[0]), list(readers[1]) if len(readers) == 2 else None)
     sensor_shape = options.sensor_shape
     if sensor_shape is None:
@@ -174,7 +176,9 @@ def load_event_folder(path: str | Path, options: Options = DEFAULTS, progress: P
         window=options.window,
         speed=options.speed or 1.0,
         channels=options.channels or "both",
-        description=f"recordings in {path}",
+        description="; ".join(
+            [f"recordings in {path}", *(f"the folder {name!r} beside the test part is left aside" for name in aside)]
+        ),
     )
 
 
@@ -301,9 +305,15 @@ def _recognises(path):
     return _archives(path) is not None
 
 
+def _why_not(path):
+    """Of files that may be nothing else than recordings."""
+    return why_no_classes(path, lambda name: name.lower().endswith(_ONLY_EVENTS), "recordings") if path.is_dir() else ""
+
+
 SOURCE = PathSource(
     description="a folder of event recordings (.bin, .aedat4, .npy), or Train.zip and Test.zip of N-MNIST",
     recognises=_recognises,
     load=load_event_folder,
     options=("window", "speed", "channels", "sensor_shape"),
+    why_not=_why_not,
 )
