@@ -1,5 +1,6 @@
 """Data sets of event recordings: from folders and zip files of classes, and from anything that yields recordings."""
 
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -16,13 +17,13 @@ from engram.datasets.event_files import (
     parse_nmnist,
     read_events,
 )
-from engram.datasets.files import check_unpacked, open_regular
+from engram.datasets.files import MAX_BYTES, check_unpacked, open_regular
 from engram.datasets.labels import read_labels, warn_of_labels
 from engram.datasets.options import DEFAULTS, Options, Progress
-from engram.datasets.recordings import Events, Layout, Recordings
+from engram.datasets.recordings import Events, Layout, Recordings, from_start
 from engram.datasets.registry import PathSource
 from engram.datasets.splits import stratified_split
-from engram.errors import DataError
+from engram.errors import DataError, DataWarning
 
 TEST_FRACTION = 1 / 6
 """Share of the recordings that is held out where there is no test part."""
@@ -30,6 +31,10 @@ TEST_FRACTION = 1 / 6
 MAX_EVENTS_IN_ALL = 2**30
 """No set of more events is read; the whole of N-MNIST has a quarter of that."""
 
+LARGEST_SENSOR = 4096
+"""Pixels of a side that is taken as far as events reach; cameras of today have up to 1,280."""
+
+_SHORTEST = 1000  # µs; a set of shorter recordings has its times in another unit
 _ONLY_EVENTS = (".bin", ".aedat4")
 _DAMAGE = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
@@ -58,7 +63,7 @@ def from_recordings(
     name : str, optional
         What to call the set.
     sensor_shape : tuple of int, optional
-        Height and width, pixels; as far as the events reach by default.
+        Height and width, pixels; as far as the events reach by default, up to 4,096.
     window : tuple of float, optional
         Begin and end, ms, of what is shown of each recording; all of it by default.
     speed : float, optional
@@ -107,6 +112,12 @@ def from_recordings(
         told = ""
     warn_of_labels(labels, test_labels, names, name)
     layout = Layout(tuple(sensor_shape or _reach(train + test)), channels, window, speed)
+    if (len(train) + len(test)) * layout.n_inputs > MAX_BYTES:
+        raise DataError(
+            f"frames of {len(train) + len(test):,} recordings with {layout.n_inputs:,} inputs need more than"
+            f" {MAX_BYTES:,} bytes; give the sensor_shape that it is, fewer recordings, or channels='merged'."
+        )
+    _warn_of_unit(train + test, name)
     parts = [Recordings.of(layout, part) for part in (train, test)]
     white = parts[0].white()
     shown = "all" if window is None else f"{window[0]:g} to {window[1]:g} ms"
@@ -115,6 +126,7 @@ def from_recordings(
         f"events of a sensor of {layout.sensor_shape[1]}×{layout.sensor_shape[0]} pixels,"
         f" {'off and on side by side' if channels == 'both' else 'off and on together'}",
         f"{shown} of each recording is shown, at speed {speed:g}",
+        "times count from the first event" if any(from_start(one.t) is not one.t for one in train) else "",
         told,
     ]
     text = "; ".join(part for part in sentence if part)
@@ -214,7 +226,24 @@ def _reach(recordings: list[Events]):
     inhabited = [events for events in recordings if len(events.t)]
     if not inhabited:
         raise DataError("the recordings hold no events; give some, or their sensor_shape.")
-    return tuple(1 + max(int(getattr(events, axis).max()) for events in inhabited) for axis in ("y", "x"))
+    height, width = (1 + max(int(getattr(events, axis).max()) for events in inhabited) for axis in ("y", "x"))
+    if max(height, width) > LARGEST_SENSOR:
+        raise DataError(
+            f"events reach to column {width - 1:,} and row {height - 1:,}, farther than on any sensor; give them in the"
+            " order t, x, y, polarity, or the sensor_shape (height, width) if that is right."
+        )
+    return height, width
+
+
+def _warn_of_unit(recordings, name):
+    longest = max((int(events.t[-1] - events.t[0]) for events in recordings if len(events.t)), default=_SHORTEST)
+    if longest < _SHORTEST:
+        warnings.warn(
+            f"the longest recording of {name} lasts {longest:,} µs; times are µs: multiply seconds by a million,"
+            " milliseconds by a thousand.",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 def _is_nmnist(path):
