@@ -191,6 +191,42 @@ def test_check_says_what_data_are_read_as_and_draws_them(engram, tmp_path, monke
     assert "pictures/b/1.png cannot be read as a picture" in err
 
 
+def test_names_of_classes_may_be_anything_and_stay_on_their_line(engram, digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("two\nlines\x1b[31m", "[red]$新_{$")
+    for number, (image, label) in enumerate(zip(digits.train_images, digits.train_labels, strict=True)):
+        if label < 2 and number < 120:
+            folder = Path("any", names[label])
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.rint(image).astype(np.uint8).reshape(28, 28)).save(folder / f"{number} ü.png")
+    picture = next(Path("any", names[0]).iterdir())
+    for words in (
+        ("data", "check", "any"),
+        ("train", "--dataset", "any", "--neurons", 6, "--epochs", 2, "--out", "run"),
+        ("evaluate", "run"), ("info", "run"), ("predict", "run", picture), ("read", picture, "--model", "run"),
+    ):  # fmt: skip
+        code, out, err = engram(*words)
+        assert code == 0, err
+        assert "\x1b[31m" not in out + err
+        assert "Glyph" not in out + err
+        if words[0] != "train":
+            assert "two\\nlines\\x1b[31m: " in out or words[0] == "read"
+            assert "[red]$新_{$" in out or words[0] == "read"
+        assert "two\nlines" not in out + err
+
+
+@pytest.mark.parametrize("place", ["nowhere", "file"])
+def test_a_data_folder_that_is_none_is_told(engram, tmp_path, monkeypatch, place):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ENGRAM_DATA", str(tmp_path / place))
+    monkeypatch.setattr("engram.datasets.places.cache_folder", lambda: tmp_path / "cache")
+    told = f"$ENGRAM_DATA names {tmp_path / place}, which is {'not there' if place == 'nowhere' else 'no folder'}"
+    code, _, err = engram("data", "list")
+    assert (code, told in err) == (0, True)
+    code, _, err = engram("data", "check", "nothing-like-this")
+    assert (code, told in err) == (1, True)
+
+
 def test_check_warns_of_what_is_doubtful(engram, tmp_path):
     images = np.random.default_rng(0).random((12, 8, 8))
     np.savez(

@@ -15,7 +15,7 @@ from engram.datasets.idx import read_idx, write_idx
 from engram.datasets.idx_folder import write_idx_folder
 from engram.datasets.mnist import MNIST
 from engram.datasets.options import Options, Progress
-from engram.datasets.places import data_folder, in_data_folder
+from engram.datasets.places import data_folder, in_data_folder, trouble
 from engram.datasets.registry import CheckedItem, PathSource, named_sources, path_sources
 from engram.datasets.splits import stratified_split
 from engram.errors import ConfigError, DataError
@@ -162,7 +162,9 @@ def find_source(source: str | Path) -> tuple[PathSource, Path]:
         else "is neither a data set nor an existing path"
     )
     kinds = "; or ".join(candidate.description for candidate in path_sources())
-    raise DataError(f"'{source}' {what}{did_you_mean(str(source), named_sources())}; give {names}; or {kinds}.")
+    meant = did_you_mean(str(source), named_sources())
+    wrong = f"; {trouble()}" if trouble() else ""
+    raise DataError(f"'{source}' {what}{meant}{wrong}; give {names}; or {kinds}.")
 
 
 def _candidates(source):
