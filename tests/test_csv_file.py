@@ -112,6 +112,8 @@ def test_numbers_may_have_a_decimal_comma_between_semicolons(tmp_path):
     table = read_csv(tmp_path / "a.csv")
     assert table.values[:2].tolist() == [[0.5, 2], [-1.25, 3]]
     assert table.labels[:2].tolist() == ["dog", "cat"]
+    (tmp_path / "b.csv").write_text("0,5;2,0;1\n-1,25;3,5;0\n")
+    assert read_csv(tmp_path / "b.csv", 2).values.tolist() == [[0.5, 2], [-1.25, 3.5]]
 
 
 @pytest.mark.parametrize("content", ["label pixel0\n1 2\n0 3\n", "label\n0\n1\n"])

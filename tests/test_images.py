@@ -137,6 +137,15 @@ def test_the_negative_of_an_image_framed_as_in_training_gives_the_same_bits(save
     assert read_image(save(Image.fromarray(grey_paper)), fill=fill).steps[-1] == "centred by mass"
 
 
+def test_values_of_8_bits_in_a_picture_of_16_are_not_black(save):
+    image = np.zeros((28, 28), np.uint16)
+    image[3:9, 20:25] = 30 + 15 * np.arange(5)
+    prepared = read_image(save(Image.fromarray(image)))
+    np.testing.assert_array_equal(prepared.pixels, image.ravel())
+    assert prepared.steps[0] == "values of 8 bits in a picture of 16"
+    assert read_image(save(Image.fromarray(image * np.uint16(257)))).steps[0] == "scaled from 16 to 8 bits"
+
+
 def test_an_image_of_the_right_shape_on_paper_is_prepared(save):
     image = np.full((28, 28), 255, np.uint8)
     image[3:9, 20:25] = 0

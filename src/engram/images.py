@@ -8,6 +8,7 @@ import numpy as np
 from engram.datasets.files import open_regular
 from engram.datasets.npy import NPY_MAGIC, ZIP_MAGIC, npz_keys, read_npy, read_npz
 from engram.datasets.pictures import (
+    DEEP,
     MAX_PIXELS,
     border_brightness,
     frame_whole,
@@ -37,6 +38,7 @@ more do.
 INK_FLOOR = 0.2
 """Pixels with less than this share of the strongest ink are background: paper grain, shadows, JPEG noise."""
 
+_EIGHT_OF_16 = 255 / 257 + 1e-6
 _MAX_ARRAY_BYTES = 8 * MAX_PIXELS
 
 
@@ -200,12 +202,18 @@ def _read_grey(path, image_shape, value_range, steps):
 
 
 def _on_training_scale(grey, value_range, steps):
-    """A picture's values on 0–255, where they fill no more than the small scale that the training images had."""
+    """A picture's values on 0–255, where they fill no more than the small scale that the training images had.
+
+    Nor are values of 8 bits in a picture of 16 nearly black: programs that keep whole numbers write such.
+    """
     white = max(value_range) if not isinstance(value_range[0], tuple) else 255.0
-    if min(value_range) != 0 or white >= 255 or not 0 < grey.max() <= white * (1 + 1e-6):
-        return grey
-    steps.append(f"values taken as {describe_range(value_range)}, as in training")
-    return to_pixels(grey, (0.0, white))
+    if min(value_range) == 0 and white < 255 and 0 < grey.max() <= white * (1 + 1e-6):
+        steps.append(f"values taken as {describe_range(value_range)}, as in training")
+        return to_pixels(grey, (0.0, white))
+    if DEEP in steps and 0 < grey.max() <= _EIGHT_OF_16:
+        steps[steps.index(DEEP)] = "values of 8 bits in a picture of 16"
+        return grey * np.float32(255 / _EIGHT_OF_16)
+    return grey
 
 
 def _only_array(path):

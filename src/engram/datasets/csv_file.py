@@ -31,6 +31,7 @@ _MAX_LINE_BYTES = 16 * 2**20
 _MAX_COLUMNS = 2**20
 _CELLS_AT_ONCE = 2**21
 _SEPARATORS = ",;\t|"
+_BETWEEN_DIGITS = re.compile(r"(?<=\d),(?=\d)")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
@@ -175,7 +176,7 @@ class _Layout:
     def of(cls, path, label_column, n_inputs):
         """Look at the first lines."""
         lines = _first_lines(path)
-        separator = max(_SEPARATORS, key=lines[0].count)
+        separator = max(_SEPARATORS, key=_BETWEEN_DIGITS.sub("", lines[0]).count if ";" in lines[0] else lines[0].count)
         first, second = (next(csv.reader([line], delimiter=separator), []) for line in (lines * 2)[:2])
         decimal = "," if separator != "," and any(map(_DECIMAL_COMMA.fullmatch, second)) else "."
         second = [cell.replace(decimal, ".") for cell in second]
