@@ -284,6 +284,9 @@ def fetch(name: str, progress: Progress | None = None) -> Path | None:
     """
     names = named_sources()
     if name not in names:
-        raise DataError(f"there is no data set '{name}' to fetch; choose from {', '.join(names)}.")
+        raise DataError(
+            f"there is no data set '{name}' to fetch; choose from {', '.join(names)}, or"
+            " download it yourself and name its folder wherever a dataset is named."
+        )
     source = names[name]
     return source.fetch(progress) if source.fetch is not None else None

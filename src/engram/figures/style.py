@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, wraps
 
 # Okabe & Ito's palette, told apart with any colour vision.
@@ -68,17 +69,27 @@ FURTHER_FONTS = (
 )  # fmt: skip
 """Fonts with scripts that matplotlib's own lacks, used where installed: names of classes are in any language."""
 
+_in_style: ContextVar[bool] = ContextVar("in_style", default=False)
+"""Whether the house style holds already, further out."""
+
 
 @contextmanager
 def house_style():
     """Put matplotlib into the house style, whatever the user's own settings, and back afterwards."""
     import matplotlib
 
+    if _in_style.get():
+        yield
+        return
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(RC | {"font.family": ["sans-serif", *_further_fonts()]})
-        yield
+        entered = _in_style.set(True)
+        try:
+            yield
+        finally:
+            _in_style.reset(entered)
 
 
 @cache

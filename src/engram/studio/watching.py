@@ -49,9 +49,13 @@ class Still:
         """The network."""
         return self._kept
 
+    def glimpse(self) -> Moment:
+        """The network."""
+        return self._kept
+
     def thetas(self) -> tuple[list[int], np.ndarray]:
         """The thresholds at the end; no file keeps those on the way."""
-        return [self.model.examples], self.model.theta[np.newaxis].astype(np.float32)
+        return [self.model.examples], self._kept.layer().theta[np.newaxis].astype(np.float32)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -100,6 +104,10 @@ class Watched:
         """The network as last read."""
         return self._kept
 
+    def glimpse(self) -> Moment:
+        """The network as last read."""
+        return self._kept
+
     def thetas(self) -> tuple[list[int], np.ndarray]:
         """The thresholds of each checkpoint that was seen."""
         return [n for n, _ in self._thetas], np.array([theta for _, theta in self._thetas], np.float32)
@@ -131,7 +139,7 @@ class Watched:
             return False  # it was replaced meanwhile; the next look finds another
         self._seen, self.metrics, self.total = newest, metrics, total
         self._kept = Moment(model=replace(model, readout=_readout_in(tensors, model)), examples=done)
-        self._thetas = [*self._thetas[-499:], (done, model.theta.astype(np.float32))]
+        self._thetas = [*self._thetas[-499:], (done, self._kept.layer().theta.astype(np.float32))]
         return True
 
     def _end(self) -> bool:

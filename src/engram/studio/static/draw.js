@@ -8,13 +8,15 @@ import { SpikePlayer } from "./spikes.js";
 
 const SIDE = 280;
 const BRUSH = 22;
+const PATTERNS = "The neurons that fired most, the first to fire first. Each picture is what that neuron looks for, and the digit below it what it has come to stand for.";
+const STROKES = "The neurons that fired most, the first to fire first. Here no neuron knows a digit: each looks for one stroke at one place, and all of them together tell the digit.";
 const COLOURS = ["warm", "accent", "green", "violet"];
 
 export class DrawView {
   constructor(studio, asked) {
     this.studio = studio;
     this.of = asked.get("of") ?? this.preferred();
-    this.network = asked.get("network") === "tutorial" ? "tutorial" : "diehl-cook";
+    this.network = asked.get("network") === "tutorial" ? "tutorial" : "own";
     this.build();
     const sample = asked.get("sample");
     if (sample !== null) this.sample(Number(sample));
@@ -23,24 +25,37 @@ export class DrawView {
   /** The network that is open if it can read, else the larger one that comes with engram. */
   preferred() {
     const { state, about } = this.studio;
-    return state.is_labelled ? "current" : about.models[about.models.length - 1].name;
+    if (state.is_labelled) return "current";
+    return about.models.findLast(({ network }) => network === "diehl-cook").name;
+  }
+
+  /** Whether the weights that read are of one layer that sees the image, and so fit into the tutorial's network. */
+  fitsTutorial() {
+    const { state, about } = this.studio;
+    return (this.of === "current" ? state.network_name : about.models.find(({ name }) => name === this.of)?.network) === "diehl-cook";
   }
 
   build() {
     this.pad = new Pad(() => this.read());
     this.answer = h("p", { class: "answer", role: "status", "aria-live": "polite" });
     this.scores = h("ol", { class: "scores" });
+    this.who = h("p", { class: "hint" });
+    this.saves = h("div");
     this.leaders = h("ol", { class: "leaders" });
     this.seen = h("div", { class: "seen" });
     this.player = new SpikePlayer({ onTime: (time) => this.showTime(time) });
     this.membranes = h("div", { class: "membranes" });
+    this.layers = h("div", { class: "layers" });
+    this.layersCard = card("Through the layers", "Where each map spiked, darkest where most; beside it the filter that it looks for. The maps that spiked most come first.", this.layers);
+    this.membranesCard = card("What the leaders felt", "The potential of a neuron climbs with every spike that it hears. When it reaches its dashed threshold, the neuron fires and starts again.", this.membranes);
     this.result = h(
       "div",
       { class: "result", hidden: true },
-      card("Who recognised it", "The neurons that fired most, the first to fire first. Each picture is what that neuron looks for.", this.leaders),
+      (this.whoCard = card("Who recognised it", null, this.who, this.leaders)),
+      this.layersCard,
       card("How it went, slowly", null, this.player.element),
-      card("What the leaders felt", "The potential of a neuron climbs with every spike that it hears. When it reaches its dashed threshold, the neuron fires and starts again.", this.membranes),
-      downloads(this.studio, [["reading", "Picture"]], [["scores", "Scores"], ["spikes", "Spikes"], ["membranes", "Potentials"]], () => `?key=${this.key}`),
+      this.membranesCard,
+      this.saves,
     );
     this.element = h(
       "div",
@@ -73,18 +88,27 @@ export class DrawView {
     const { about } = this.studio;
     const models = [
       ["current", "the network that is open"],
-      ...about.models.map(({ name, neurons, dataset }) => [name, `${shown(neurons)} neurons, learned ${dataset}`]),
+      ...about.models.map(({ name, neurons, dataset, network }) => [name, `${name}: ${network === "diehl-cook" ? `${shown(neurons)} neurons` : "filters for patches"}, learned ${dataset}`]),
     ];
     const again = (change) => (value) => {
       change(value);
+      this.limit();
       this.studio.remember({ of: this.of, network: this.network });
       if (!this.pad.isBlank) this.read();
       else if (this.shown) this.read(this.shown);
     };
     this.model = choice("Who reads", models, this.of, again((value) => (this.of = value)));
-    const networks = [["diehl-cook", "Diehl & Cook's network"], ["tutorial", "the tutorial's reader, louder and louder"]];
-    const network = choice("How", networks, this.network, again((value) => (this.network = value)));
-    return h("div", { class: "form" }, this.model.element, network.element);
+    const networks = [["own", "as it learned"], ["tutorial", "in the tutorial's reader: louder and louder"]];
+    this.how = choice("How", networks, this.network, again((value) => (this.network = value)));
+    this.limit();
+    return h("div", { class: "form" }, this.model.element, this.how.element);
+  }
+
+  /** The tutorial's reader takes one layer of weights; for others it is no choice. */
+  limit() {
+    const fits = this.fitsTutorial();
+    if (!fits) this.network = this.how.select.value = "own";
+    this.how.element.hidden = !fits;
   }
 
   say(sentence) {
@@ -111,8 +135,7 @@ export class DrawView {
     if (!found) return;
     this.studio.remember({ sample: number });
     const pixels = bytes(found.pixels);
-    const side = Math.round(Math.sqrt(pixels.length));
-    await this.pad.show(pixels, [side, side]);
+    await this.pad.show(pixels, found.shape);
     this.studio.say(`Test image ${found.number} of ${found.dataset}, a ${found.label}. The network has never seen it.`);
     await this.read();
   }
@@ -150,9 +173,11 @@ export class DrawView {
     this.result.hidden = false;
     this.showLeaders(found);
     this.showSeen(found);
+    this.showSaves(found);
+    this.showLayers(found);
     this.showMembranes(found);
     this.player.set({
-      input: whole(found.input_spikes), neurons: whole(found.exc_spikes), rows: whole(found.rows), groups: found.groups, dt: found.dt, shown: found.shown,
+      input: whole(found.input_spikes), neurons: whole(found.exc_spikes), rows: whole(found.rows), groups: found.groups, dt: found.dt, shown: found.shown, source: found.source,
       total: found.total, nInputs: found.n_inputs, nNeurons: found.n_neurons, leader: this.most(found),
     });
   }
@@ -178,25 +203,34 @@ export class DrawView {
 
   showLeaders({ leaders, shape }) {
     this.counts = new Map();
+    const address = this.addressOfNeurons();
+    this.whoCard.hidden = !leaders.length;
+    this.who.textContent = leaders.some(({ place }) => place) ? STROKES : PATTERNS;
     this.leaders.replaceChildren(
       ...leaders.map((one) => {
         const count = h("span", { class: "numbers" }, spikes(one.spikes));
         this.counts.set(one.neuron, count);
         const says = one.label === null ? "no label" : `means ${one.label}`;
-        return h(
-          "li",
-          {},
-          h(
-            "a",
-            { href: `#/inside?neuron=${one.neuron}&of=${encodeURIComponent(this.of)}`, "aria-label": `Neuron ${one.neuron}, ${says}, ${spikes(one.spikes)}, first after ${Math.round(one.first)} ms: look inside` },
-            picture(bytes(one.field), shape, { kind: one.signed ? "signed" : "hot", size: 72, label: `field of neuron ${one.neuron}` }),
-            h("strong", {}, one.label ?? "?"),
-            count,
-            h("span", { class: "hint" }, `neuron ${one.neuron}`),
-          ),
-        );
+        const [map, row, column] = one.place ?? [];
+        const where = one.place ? `map ${map} at ${row}, ${column}` : `neuron ${one.neuron}`;
+        const parts = [
+          picture(bytes(one.field), shape, { kind: one.signed ? "signed" : "hot", size: 72, label: `field of neuron ${one.neuron}` }),
+          h("strong", {}, one.label ?? "?"),
+          count,
+          h("span", { class: "hint" }, where),
+        ];
+        const label = `Neuron ${one.neuron}, ${says}, ${spikes(one.spikes)}, first after ${Math.round(one.first)} ms`;
+        return h("li", {}, address && !one.place ? h("a", { href: `${address}&neuron=${one.neuron}`, "aria-label": `${label}: look inside` }, ...parts) : h("div", { class: "leader", role: "group", "aria-label": label }, ...parts));
       }),
     );
+  }
+
+  /** Where to look inside the network that read: it is open, or can be opened without closing one that learns. */
+  addressOfNeurons() {
+    if (this.of === "current") return "#/inside?of=current";
+    const { kind, phase } = this.studio.state;
+    const learns = kind === "training" && !["finished", "stopped", "failed"].includes(phase);
+    return learns ? null : `#/inside?open=${encodeURIComponent(this.of)}`;
   }
 
   showSeen({ pixels, shape, steps }) {
@@ -205,7 +239,45 @@ export class DrawView {
     );
   }
 
+  /** What can be saved of this reading. */
+  showSaves({ layers, membranes }) {
+    const pictures = [["reading", "Picture"], ...(layers.length ? [["layers", "Layers"]] : [])];
+    const tables = [["scores", "Scores"], ["spikes", "Spikes"], ...(membranes.neurons.length ? [["membranes", "Potentials"]] : [])];
+    this.saves.replaceChildren(downloads(this.studio, pictures, tables, () => `?key=${this.key}`));
+  }
+
+  showLayers({ layers }) {
+    this.layersCard.hidden = !layers.length;
+    this.layers.replaceChildren(
+      ...layers.map(({ name, shape, spikes: all, maps, side, signed }) =>
+        h(
+          "section",
+          { "aria-label": name },
+          h("h3", {}, `${name}: ${shown(all)} spikes in ${shown(shape[0])} maps of ${shape[1]} × ${shape[2]}`),
+          h(
+            "ul",
+            { class: "row maps" },
+            maps.map(({ map, spikes: count, where, filter }) =>
+              h(
+                "li",
+                {},
+                picture(bytes(where), shape.slice(1), { size: 72, label: `where map ${map} spiked` }),
+                filter ? picture(bytes(filter), [side, side], { kind: signed ? "signed" : "amount", size: 36, label: `filter of map ${map}` }) : null,
+                h("span", { class: "hint" }, `map ${map}, ${spikes(count)}`),
+              ),
+            ),
+          ),
+        ),
+      ),
+    );
+  }
+
   showMembranes({ membranes, dt }) {
+    this.membranesCard.hidden = !membranes.neurons.length;
+    if (this.membranesCard.hidden) {
+      this.curve = null;
+      return;
+    }
     this.curve = new Curve({
       title: membranes.unit === "mV" ? "Potential (mV)" : "Potential, in units of the plain threshold",
       x: "ms",
