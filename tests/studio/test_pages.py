@@ -132,6 +132,8 @@ def test_picture_that_is_chosen_is_read(page, studio):
     assert page.inner_text(".answer .digit") == "1"
     page.set_input_files("input[type=file]", {**one, "buffer": b"no picture"})
     says(page, "drawing.png")
+    page.evaluate("window.studio.view.readFile({name: 'one.png', size: 9e6})")
+    says(page, "one.png is larger than 8 MiB")
 
 
 def test_fields_change_while_it_learns_and_a_paused_run_is_the_same_after_a_reload(page, browser, tmp_path):
