@@ -177,10 +177,8 @@ def _prepared(model, rows, path, steps):
     if not np.isfinite([rows.min(), rows.max()]).all():
         raise DataError(f"{path} holds values that are not finite; replace or remove them.")
     value_range = range_for(rows, model.value_range, path.name, steps)
-    if value_range != model.value_range and model.framing != "photo":
-        ground = find_ground(rows, model.image_shape, value_range)
-        if ground == "light":
-            steps.append("inverted: dark ink on light paper")
-            value_range = value_range[::-1]
+    if model.framing != "photo" and find_ground(rows, model.image_shape, value_range) == "light":
+        steps.append("inverted: dark ink on light paper")
+        value_range = value_range[::-1]
     pixels = np.rint(to_pixels(rows, value_range)).astype(np.uint8)
     return [PreparedImage(row, model.image_shape, tuple(steps)) for row in pixels]

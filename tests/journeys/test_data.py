@@ -227,6 +227,25 @@ def test_a_data_folder_that_is_none_is_told(engram, tmp_path, monkeypatch, place
     assert (code, told in err) == (1, True)
 
 
+def test_rows_of_negatives_are_read_as_the_images_are(tmp_path, digits):
+    from engram.model_input import samples
+
+    images = digits.test_images[:12]
+    for scale, shown in {"%d": images, "%.4f": images / 255}.items():
+        white = shown.max()
+        for name, values in {"light": shown, "dark": white - shown}.items():
+            np.savetxt(tmp_path / f"{name}.csv", values, scale, ",")
+        light, dark = (
+            [sample for _, sample in samples(load_model("mnist-100"), tmp_path / f"{name}.csv")]
+            for name in ("light", "dark")
+        )
+        assert "inverted: dark ink on light paper" in dark[0].steps
+        assert light[0].steps == ()
+        for first, second, image in zip(light, dark, images, strict=True):
+            assert np.abs(first.pixels - np.rint(image)).max() <= 1
+            assert np.abs(second.pixels.astype(int) - first.pixels).max() <= 1
+
+
 def test_check_warns_of_what_is_doubtful(engram, tmp_path):
     images = np.random.default_rng(0).random((12, 8, 8))
     np.savez(
