@@ -49,7 +49,17 @@ def load_for(model: Model, source: str | Path | None = None, progress: Progress 
         return load_with(source)
     known = find_source(source)[0].options
     options = {name: value for name, value in _of_model(model).items() if name in known and value is not None}
-    return renumbered(load_with(source, Options(**options), progress), model)
+    return renumbered(_not_inverted(load_with(source, Options(**options), progress), model), model)
+
+
+def _not_inverted(dataset: Dataset, model: Model) -> Dataset:
+    """The data set with its light ground left light, where the model's training images were left as they are."""
+    black, white = dataset.value_range
+    if model.framing != "photo" or isinstance(black, tuple) or black <= white:
+        return dataset
+    negatives = {part: 255 - getattr(dataset, part) for part in ("train_images", "test_images")}
+    told = f"{dataset.description} Light ground is left light, as in training."
+    return replace(dataset, **negatives, value_range=(white, black), framing="photo", description=told)
 
 
 def renumbered(dataset: Dataset, model: Model) -> Dataset:

@@ -227,6 +227,24 @@ def test_a_data_folder_that_is_none_is_told(engram, tmp_path, monkeypatch, place
     assert (code, told in err) == (1, True)
 
 
+def test_light_ground_that_was_asked_for_stays_light_in_what_is_read(engram, digits, tmp_path, monkeypatch):
+    from engram.model_input import load_for
+    from engram.prediction import read_pictures
+
+    monkeypatch.chdir(tmp_path)
+    light = 255 - np.rint(digits.train_images[:200]).astype(np.uint8).reshape(-1, 28, 28)
+    for name in ("set", "other"):
+        np.savez(f"{name}.npz", images=light, labels=digits.train_labels[:200])
+    Image.fromarray(light[0]).save("light.png")
+    asked = ("--set", "data.value_range=0,255", "--neurons", 5, "--no-figures", "--quiet", "--examples", 50)
+    code, _, err = engram("train", "--dataset", "set.npz", *asked, "--out", "run")
+    assert code == 0, err
+    model = load_model("run")
+    assert np.array_equal(read_pictures(model, [Path("light.png")])[0].pixels, light[0].ravel())
+    assert np.array_equal(load_for(model, "other.npz").train_images, load_for(model).train_images)
+    assert load_for(model).train_images.mean() > 128
+
+
 def test_rows_of_negatives_are_read_as_the_images_are(tmp_path, digits):
     from engram.model_input import samples
 
