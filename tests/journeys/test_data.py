@@ -109,18 +109,29 @@ SCALES = {
 }
 
 
+def written(digits, scale):
+    """The digits on that scale as files: of floats to 1 in MNIST's form, of others as arrays."""
+    scaled = [SCALES[scale](images).reshape(-1, 28, 28) for images in (digits.train_images, digits.test_images)]
+    if scale != "floats to 1":
+        np.savez("set.npz", images=scaled[0], labels=digits.train_labels)
+        return "./set.npz"
+    for part, images, labels in (("train", scaled[0], digits.train_labels), ("t10k", scaled[1], digits.test_labels)):
+        datasets.write_idx(Path(f"set/{part}-images-idx3-ubyte"), images)
+        datasets.write_idx(Path(f"set/{part}-labels-idx1-ubyte"), labels.astype(np.uint8))
+    return "./set"
+
+
 @pytest.mark.parametrize(("scale", "preset"), [*((scale, "sharp") for scale in SCALES), ("dark on light", "paper")])
 def test_a_network_trained_on_any_scale_reads_pictures_and_arrays_of_any(
     engram, digits, tmp_path, monkeypatch, scale, preset
 ):
     monkeypatch.chdir(tmp_path)
-    np.savez("set.npz", images=SCALES[scale](digits.train_images).reshape(-1, 28, 28), labels=digits.train_labels)
+    dataset = written(digits, scale)
     short = ("--neurons", 60, "--examples", 1500, "--no-evaluate", "--no-figures")
     short += () if preset == TrainingConfig().preset else ("--preset", preset)
-    code, _, err = engram("train", "--dataset", "set.npz", *short, "--out", "run")
+    code, _, err = engram("train", "--dataset", dataset, *short, "--out", "run")
     assert code == 0, err
-    labelled = datasets.load("set.npz")
-    from engram import load_model
+    labelled = datasets.load(dataset)
     from engram.evaluation import evaluate
     from engram.prediction import read_pictures
 
