@@ -419,7 +419,9 @@ class _Projection:
 
 
 class Learner:
-    """Applies a rule's equations as they are written, synapse by synapse.
+    """Applies a rule's equations as they are written.
+
+    One without branches is applied to all synapses of a neuron at once, any other synapse by synapse.
 
     Parameters
     ----------
@@ -464,9 +466,9 @@ class Learner:
             pre = self._after_pre(i, t)
             if self.on_pre is not None:
                 after, where = self._synapses_of(i)
-                for j, s in zip(after, where, strict=True):
-                    if self.everywhere or np.any(post[self.asked, j] != 0):
-                        self._change(self.on_pre, s, j, t, pre, post[:, j], self.parameters["n_inputs"])
+                moving = self.everywhere | np.any(post[self.asked][:, after] != 0, axis=0)
+                after, where = after[moving], where[..., moving]
+                self._change(self.on_pre, where, after, t, pre, post[:, after], self.parameters["n_inputs"])
 
     def _after_pre(self, i, t):
         memory = self.memory
@@ -488,8 +490,7 @@ class Learner:
         memory.changed[c] = True
         self._hook(self.before_post, j, where, x_pre, x_post, n_inputs)
         if self.on_post is not None:
-            for k, s in enumerate(where):
-                self._change(self.on_post, s, j, t, x_pre[:, k], x_post, n_inputs)
+            self._change(self.on_post, where, j, t, x_pre, x_post, n_inputs)
         self._hook(self.after_post, j, where, x_pre, x_post, n_inputs)
         for k, name in enumerate(self.names["post"]):
             memory.x_post[k, j] = 1.0 if self.added[name] is None else x_post[k] + self.real(self.added[name])
@@ -525,55 +526,64 @@ class Learner:
                 target = self.real(target_norm(self.rule.normalization, int(last - first)))
                 scale_to_norm(w, first, 1, last - first, kind, target)
 
-    # Dense synapses are numbered by (before, after), listed ones by their weight.
+    # Dense synapses are numbered by before and after, listed ones by their weight: columns of an array of numbers.
 
     def _synapses_of(self, i):
         """The neurons that neuron i sends to, and the numbers of the synapses' weights."""
         listing = self.state.listing
         if listing is None:
-            n = self.state.weights.shape[1]
-            return np.arange(n), [(i, j) for j in range(n)]
+            everybody = np.arange(self.state.weights.shape[1])
+            return everybody, np.array([np.full_like(everybody, i), everybody])
         part = slice(listing.starts[i], listing.starts[i + 1])
-        return listing.who[part], listing.where[part]
+        return listing.who[part], listing.where[np.newaxis, part]
 
     def _column_of(self, j):
         """The neurons that send to neuron j, and the numbers of the synapses' weights."""
         listing = self.state.listing
         if listing is None:
-            n = self.state.weights.shape[0]
-            return np.arange(n), [(i, j) for i in range(n)]
+            everybody = np.arange(self.state.weights.shape[0])
+            return everybody, np.array([everybody, np.full_like(everybody, j)])
         part = slice(listing.column_starts[j], listing.column_starts[j + 1])
-        return listing.column_before[part], listing.column_where[part]
+        return listing.column_before[part], listing.column_where[np.newaxis, part]
 
     def _columns_of(self, j):
         return j if self.state.listing is None else self.state.listing.column_of[j]
 
-    def _number(self, s):
-        """The number of a synapse in the rule's memory."""
-        return s[0] * self.state.weights.shape[1] + s[1] if isinstance(s, tuple) else s
+    def _change(self, equation, where, j, t, x_pre, x_post, n_inputs):
+        """Synapses of a neuron: all at once, or one by one where an equation has branches or weights are shared."""
+        shares = self.state.listing is not None and len(np.unique(where)) < where.shape[1]
+        if not (shares or has_branches(equation[0])):
+            self._change_these(equation, tuple(where), j, t, x_pre, x_post, n_inputs)
+            return
+        for k, s in enumerate(zip(*where, strict=True)):
+            before, after = (x[:, k] if x.ndim > 1 else x for x in (x_pre, x_post))
+            self._change_these(equation, s, j if np.ndim(j) == 0 else j[k], t, before, after, n_inputs)
 
-    def _change(self, equation, s, j, t, x_pre, x_post, n_inputs):
-        """One synapse."""
+    def _change_these(self, equation, s, j, t, x_pre, x_post, n_inputs):
+        """One synapse, or some with weights of their own."""
         memory, traces = self.memory, self.names["synapse"]
         known = {"w": self.state.weights[s], **self.parameters, "n_inputs": n_inputs, **self._state(j)}
         known |= zip(self.names["pre"], x_pre, strict=True)
         known |= zip(self.names["post"], x_post, strict=True)
         if traces:
-            k = self._number(s)
-            now = self._decayed(memory.synapse[:, k], self.rates["synapse"], memory.synapse_step[k], t)
-            known |= zip(traces, now, strict=True)
+            k = np.ravel_multi_index(s, self.state.weights.shape)
+            rates = self.rates["synapse"] if np.ndim(k) == 0 else self.rates["synapse"][:, np.newaxis]
+            known |= zip(traces, self._decayed(memory.synapse[:, k], rates, memory.synapse_step[k], t), strict=True)
         function, run = equation
         result = run(*(known[name] for name in arguments_of(function)))
         if traces:
-            result, *memory.synapse[:, k] = result
+            result, *changed = result
+            for trace, values in zip(memory.synapse, changed, strict=True):
+                trace[k] = values
             memory.synapse_step[k] = t
-        self.state.weights[s] = clip_weight(self.real(result), self.real(self.rule.w_min), self.real(self.rule.w_max))
+        changed = np.asarray(result, self.real)[()]
+        self.state.weights[s] = clip_weight(changed, self.real(self.rule.w_min), self.real(self.rule.w_max))
 
     def _hook(self, equation, j, where, x_pre, x_post, n_inputs):
         """A hook over a neuron's whole column; what it returns is the neuron's state."""
         if equation is None:
             return
-        chosen = tuple(np.array(where).T) if self.state.listing is None else where
+        chosen = tuple(where)
         column = self.state.weights[chosen]
         known = {"w": column, **self.parameters, "n_inputs": n_inputs, **self._state(j)}
         known |= zip(self.names["pre"], x_pre, strict=True)
