@@ -180,7 +180,7 @@ def test_what_another_process_compiles_meanwhile_is_waited_for(cache, monkeypatc
     kept(cache)[0].unlink()
     machine._ADDRESSES.clear()
     monkeypatch.setattr(workers, "compiled", lambda left, _: ((each, None) for each in left))  # which nothing can load
-    with code_store.alone():
+    with code_store.alone(routine):
         waiting = threading.Thread(target=machine.prepare, args=([routine], lambda *news: told.append(news)))
         waiting.start()
         while not told:
@@ -192,8 +192,9 @@ def test_what_another_process_compiles_meanwhile_is_waited_for(cache, monkeypatc
 
 def test_nobody_waits_for_ever_for_another_process(cache, monkeypatch):
     monkeypatch.setattr(code_store, "_PATIENCE_SECONDS", 0.0)
-    with code_store.alone(), code_store.alone():
-        machine.prepare([Routine(outer)])
+    routine = Routine(outer)
+    with code_store.alone(routine):
+        machine.prepare([routine])
     assert len(kept(cache)) == 1
 
 

@@ -69,15 +69,17 @@ def keep(routine, target: tuple[str, str], code: bytes) -> None:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """While one process compiles, another waits, and finds the code that it wanted; for a minute at most, and not where
-    files cannot be locked."""
+def alone(routine) -> Iterator[None]:
+    """While one process compiles a routine and others after it, another that wants it first waits, and finds it then.
+
+    It waits for a minute at most, and not where files cannot be locked.
+    """
     folder, held = _folder(), contextlib.ExitStack()
     if folder is not None:
         from filelock import FileLock
 
         with contextlib.suppress(OSError, NotImplementedError):  # a time-out is one
-            held.enter_context(FileLock(folder / ".lock", timeout=_PATIENCE_SECONDS))
+            held.enter_context(FileLock(folder / f".lock-{routine.digest[:1]}", timeout=_PATIENCE_SECONDS))
     with held:
         yield
 

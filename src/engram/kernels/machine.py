@@ -117,7 +117,7 @@ def prepare(routines: Iterable[Routine], watch: Watcher | None = None) -> None:
         absent = missing(routines)  # another thread may have been at it
         if absent:
             tell(0, len(absent), absent[0].label)
-            with code_store.alone():
+            with code_store.alone(absent[0]):
                 _compile_all(absent, tell)
 
 
