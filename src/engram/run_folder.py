@@ -49,6 +49,8 @@ from engram.run_records import check_changes, check_metrics, check_summary, eval
 CHECKPOINTS_KEPT = 2
 MAX_BYTES = 1 << 26
 """No summary and no learning curve is larger (64 MiB)."""
+_GLANCE = 0.2
+"""So long another process may hold a folder that only looks whether it is held, s."""
 
 WATCHED_SECONDS = 5.0
 """So long after somebody said that they watch a run, it saves its state often enough to be watched."""
@@ -122,7 +124,7 @@ class RunFolder:
             if not stat.S_ISREG(mode_of(lock) or stat.S_IFREG):
                 raise RunFolderError(f"{lock} is no regular file; remove it, it may have been put there to do harm.")
             self._lock = FileLock(lock)
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=_GLANCE, poll_interval=_GLANCE / 10)
             self._identity = _identity(self.path)
         except Timeout:
             self._lock = None
