@@ -165,7 +165,9 @@ def test_folders_of_pictures_train_and_their_classes_are_called_by_name(engram, 
             folder.mkdir(parents=True, exist_ok=True)
             picture = Image.fromarray(255 - np.rint(image).astype(np.uint8).reshape(28, 28))
             picture.resize((90, 120)).convert("RGB").save(folder / f"{number}.jpg")
-    code, _, err = engram("train", "--dataset", "pictures", "--neurons", 10, "--epochs", 5, "--out", "run")
+    code, _, err = engram(
+        "train", "--dataset", "pictures", "--neurons", 10, "--epochs", 5, "--out", "run", "--no-figures"
+    )
     assert code == 0, err
     assert "all brought to one size as a whole" in err
     assert "dark ink on light ground is inverted" in err
