@@ -22,9 +22,9 @@ from engram.figures.style import (
     colour_bar,
     in_house_style,
     new_figure,
-    plural,
 )
 from engram.validation import check_choice, check_count
+from engram.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,8 +9,9 @@ import numpy as np
 from engram.errors import DataError
 from engram.figures.checks import check_image_shape
 from engram.figures.spikes import check_spikes
-from engram.figures.style import AMOUNTS, SMALL, in_house_style, new_figure, picture_frame, plural
+from engram.figures.style import AMOUNTS, SMALL, in_house_style, new_figure, picture_frame
 from engram.validation import check_count, check_positive
+from engram.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
