@@ -37,6 +37,9 @@ class Bars:
         self._tasks[number].update(known)
         self._moved(number, self._tasks[number], before)
 
+    def drop(self, number: int) -> None:
+        """A task is no more to be shown, done or not."""
+
     def wait(self, what: str) -> None:
         """Say what is done now, where it cannot be told how far it is; the next task or step ends it."""
 
@@ -66,6 +69,11 @@ class TerminalBars(Bars):
         self._live.start()
         self._shown: dict[int, int] = {}
         self._waiting = None
+
+    def drop(self, number: int) -> None:
+        """Take a bar away."""
+        if number in self._shown:
+            self._live.remove_task(self._shown.pop(number))
 
     def wait(self, what: str) -> None:
         """A bar that only moves."""
