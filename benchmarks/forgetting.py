@@ -54,9 +54,9 @@ def in_two_stages(
 ) -> dict:
     """Accuracies after the first five classes, and after the others."""
     before = trained(base(seed, neurons, preset, IMAGES), only(data, FIRST))
-    rule = before.config["constants"] | {}
-    eta = TrainingConfig.from_model(before).make_rule().eta
-    config = TrainingConfig.from_model(before, examples=IMAGES, constants={**rule, "eta": slower * eta}, seed=seed + 1)
+    config = TrainingConfig.from_model(before, examples=IMAGES, seed=seed + 1)
+    eta = config.make_rule().eta
+    config = config.replace(constants={**config.constants, "eta": slower * eta})
     after = trained(config, mixed(data, rehearsed, seed), before)
     found = {"before": accuracies(before, data, FIRST), "after": accuracies(after, data, range(10))}
     print(neurons, preset, slower, rehearsed, found, flush=True)

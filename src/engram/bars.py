@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 STEP = 0.05
@@ -187,7 +187,7 @@ def bars_on(console=None, *, quiet: bool = False) -> Bars:
 
 
 @contextmanager
-def shown_bars(console=None, *, quiet: bool = False) -> Iterator[Bars]:
+def shown_bars(console=None, *, quiet: bool = False) -> Generator[Bars]:
     """Bars that are closed in the end, see :func:`bars_on`."""
     bars = bars_on(console, quiet=quiet)
     try:
