@@ -13,7 +13,16 @@ import engram
 from engram import DiehlCook, Protocol
 from engram.networks import AdaptiveThreshold, TutorialNetwork
 from engram.neurons import ALIF, EXCITATORY, IF, INHIBITORY, LIF, AdEx, adex, conductance_lif, lif
-from engram.plasticity import exponential, normalization, pair, power_law, self_normalizing, symmetric, triplet
+from engram.plasticity import (
+    exponential,
+    fixed_point,
+    normalization,
+    pair,
+    power_law,
+    self_normalizing,
+    symmetric,
+    triplet,
+)
 from engram.plasticity.registry import RULES
 from engram.presentation import present
 from engram.sources import Latency, Poisson, Ramp, Regular, StoredEvents
@@ -205,6 +214,9 @@ NETWORKS = {
 }
 
 
+_INF = float("inf")
+
+
 def _rule(kind, decay: float, w_min: float, w_max: float, norm: str, *own: Constant) -> tuple:
     """A rule's own constants, and those that every rule has."""
     shared = [
@@ -214,13 +226,15 @@ def _rule(kind, decay: float, w_min: float, w_max: float, norm: str, *own: Const
         Constant("w_max", w_max, "the same", OURS if kind is self_normalizing.SelfNormalizing else CODE, kind),
         Constant("normalization", norm, "of a neuron's weights before each image", CODE, normalization.scale_to_norm),
         Constant("eta_decay", decay, "learning rates end at this share of themselves", OURS, kind),
+        Constant("weight_bits", _INF, "of a weight, in fixed point", OURS, fixed_point.weight_grid),
+        Constant("state_bits", _INF, "of traces and state, in fixed point", OURS, fixed_point.state_grids),
+        Constant("rounding", "nearest", "of a change between two numbers of fixed point", OURS, fixed_point.nearest),
     ]
     return kind(), [*own, *shared]
 
 
 _TRACE = r"$\tau \dot x = -x$, set to 1 by a spike"
 _POWER = r"$w \leftarrow w + \eta (x_{pre} - x_{tar})(w_{max} - w)^\mu$"
-_INF = float("inf")
 SELF, TOWARDS = self_normalizing.SelfNormalizing, self_normalizing.towards_bounds
 LEARNING = {
     "self_normalizing": _rule(
@@ -232,6 +246,7 @@ LEARNING = {
         Constant("variant", "smax", "which bound is constant", SPIKES, SELF.equations),
         Constant("count", "previous", "which spike's $L_0$ sets the bounds", SPIKES, SELF.equations),
         Constant("norm", "l1", "which norm is kept", SPIKES, SELF.equations),
+        Constant("division", "exact", "how bounds are divided", OURS, SELF.equations),
         Constant("tau_pre", 20.0, _TRACE, OURS, SELF.traces),
     ),
     "triplet": _rule(

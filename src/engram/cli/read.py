@@ -60,7 +60,7 @@ def read(
         winners = "  ".join(
             f"#{n} ({name_of(label)}): {plural(spikes, 'spike')}" for n, label, spikes in reading.winners
         )
-        out.print(f"  neurons:  {winners or 'none fired'}", markup=False)
+        out.print(f"  neurons:  {plain(winners or 'none fired')}")
         out.print(f"  figure:   {plain(figure)}")
         for drawn in layers:
             out.print(f"  layers:   {plain(drawn)}")
