@@ -199,12 +199,6 @@ def test_folders_that_were_looked_at_are_closed(tmp_path):
     gc.collect()
 
 
-def test_pictures_that_lie_in_no_folder_of_a_class_are_told_where_to_put_them(tmp_path):
-    folder = write(tmp_path / "mine", classes=("a",)) / "a"
-    with pytest.raises(DataError, match=r"a holds pictures that are in no folder of a class; move .* 'engram predict"):
-        datasets.load(folder)
-
-
 def test_only_one_picture_is_decoded_at_a_time_and_progress_is_told(tmp_path):
     folder = write(tmp_path / "mine", size=(300, 400), n=40)
     told = []

@@ -161,12 +161,6 @@ def find_source(source: str | Path) -> tuple[PathSource, Path]:
         if any(_exists(path) for path in _candidates(source))
         else "is neither a data set nor an existing path"
     )
-    loose = next((path for path in _candidates(source) if _holds_pictures(path)), None)
-    if loose is not None:
-        raise DataError(
-            f"{loose} holds pictures that are in no folder of a class; move those of each class into one"
-            f" of its own to learn from them, or read them with 'engram predict mnist-400 {loose}'."
-        )
     kinds = "; or ".join(candidate.description for candidate in path_sources())
     meant = did_you_mean(str(source), named_sources())
     wrong = f"; {trouble()}" if trouble() else ""
@@ -180,13 +174,6 @@ def _candidates(source):
         path = Path(source)
     kept = in_data_folder(str(source))
     return [path] if kept is None or not _exists(kept) else [path, kept]
-
-
-def _holds_pictures(path):
-    """Whether pictures lie in a folder itself."""
-    from engram.datasets.pictures import is_picture
-
-    return _exists(path) and path.is_dir() and any(is_picture(file.name) for file in path.iterdir())
 
 
 def _exists(path):
