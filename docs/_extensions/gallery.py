@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from sphinx.util.logging import getLogger
+
+logger = getLogger(__name__)
 
 
 class Placeholder(nodes.General, nodes.Element):
@@ -29,13 +32,13 @@ def setup(app):
 
 
 def fill(app, doctree, page):
-    """Put the pictures in; a page without any is a mistake, so the build ends."""
+    """Put the pictures in; a page without any is a mistake, of which is warned."""
     for place in list(doctree.findall(Placeholder)):
         shown = []
         for name in place["pages"]:
             pictures = list(pictures_of(app.env.get_doctree(name)))
             if not pictures:
-                raise ValueError(f"The gallery names {name}, which shows no figure.")
+                logger.warning("the gallery names %s, which shows no figure", name, location=page)
             shown += [card(app, page, name, *picture) for picture in pictures]
         place.replace_self(nodes.container("", *shown, classes=["gallery"]))
 
