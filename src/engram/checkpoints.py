@@ -16,7 +16,7 @@ from engram.errors import ConfigError, EngramError, ModelFileError
 from engram.model_file import model_content
 from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.networks.record import part_name, parts_of
-from engram.plasticity.records import rule_record
+from engram.plasticity.records import is_record_of
 from engram.readout import RunningAccuracy
 from engram.sources.records import POISSON, source_record
 from engram.user_code import digest_of
@@ -106,7 +106,7 @@ def _check_same_run(training: Training, tensors: dict[str, np.ndarray], metadata
     same_config = TrainingConfig.from_dict(metadata["config"]) == training.config
     if same_config and not _is_same_network(training, tensors, metadata):
         raise ConfigError(_other_network(training, name))
-    same_rule = metadata["rule"] == rule_record(training.rule)
+    same_rule = is_record_of(metadata["rule"], training.rule)
     if not (same_config and same_rule and metadata.get("source", POISSON) == source_record(training.simulator.source)):
         raise ConfigError(f"{name} is of another configuration; resume with the options of that run.")
     kept, now = metadata["checkpoint"]["digests"], _digests(training)

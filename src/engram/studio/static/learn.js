@@ -135,7 +135,7 @@ export class LearnView {
         seed: Number(seed.input.value), examples: Number(images.input.value),
       };
       this.studio.remember({ open: null });
-      this.studio.attempt(() => perform("new", { options: asked }));
+      this.meanwhile("Making the new network …", () => perform("new", { options: asked }));
     };
     const parts = [dataset, network, rule, preset, { element: sizes }, images, seed].map(({ element }) => element);
     const open = this.opening();
@@ -152,7 +152,7 @@ export class LearnView {
     const { runs, models } = this.studio.about;
     const options = [...models.map(({ name }) => [name, `${name} (comes with engram)`]), ...runs.map((run) => [run, run])];
     const { element, select } = choice("Run or model", options, options[0]?.[0]);
-    const open = () => this.studio.attempt(() => perform("open", { path: select.value }));
+    const open = () => this.meanwhile(`Opening ${select.value} …`, () => perform("open", { path: select.value }));
     return h("div", { class: "form" }, element, h("button", { onclick: open }, "Open"));
   }
 
@@ -179,9 +179,18 @@ export class LearnView {
     this.nextWords = now + WORDS_MS;
     this.sayPhase(state);
     this.sayFacts(state);
-    this.showLast(state, arrays);
+    this.showLast(state, scale, arrays);
     this.showCurves(points, state);
     this.showConstants(state);
+  }
+
+  /** Say what goes on while something takes its time, and let nothing be started that it would meet. */
+  async meanwhile(words, work) {
+    this.words = words;
+    this.sayPhase(this.studio.state);
+    await this.studio.attempt(work);
+    this.words = null;
+    this.sayPhase(this.studio.state);
   }
 
   /** What the pointer is at, or what the squares are. */
@@ -200,12 +209,12 @@ export class LearnView {
     const compiles = what === "compiling" && done < all && ["ready", "compiling"].includes(state.phase);
     const compiled = compiles ? ` On first use engram compiles for this machine: ${done} of ${all} parts.` : "";
     const text = `${PHASES[state.phase] ?? ""}${counting}${compiled} ${state.message ?? ""}`.trim();
-    say(this.phase, text);
+    say(this.phase, this.words ?? text);
     this.phase.classList.toggle("bad", state.phase === "failed");
     say(this.go, this.goes ? "Pause" : state.examples ? "Go on" : "Start");
-    const ended = !learns || ["finished", "stopped", "failed", "labelling", "testing", "drawing"].includes(state.phase);
-    for (const button of [this.go, this.one, this.speed]) button.disabled = ended;
-    this.end.disabled = ended || !state.examples;
+    const ended = this.words || !learns || ["finished", "stopped", "failed", "labelling", "testing", "drawing"].includes(state.phase);
+    for (const button of [this.go, this.one, this.speed]) button.disabled = Boolean(ended);
+    this.end.disabled = Boolean(ended || !state.examples);
     this.bar.value = state.total ? state.examples / state.total : 0;
     say(this.counted, `${shown(state.examples)} of ${shown(state.total)} images`);
     if (document.activeElement !== this.speed && learns) {
@@ -248,7 +257,7 @@ export class LearnView {
     facts.forEach(([, value], k) => say(this.values[k], value));
   }
 
-  showLast(state, arrays) {
+  showLast(state, scale, arrays) {
     if (!arrays.image) {
       this.last.replaceChildren();
       return;
@@ -262,7 +271,8 @@ export class LearnView {
     const name = state.label === null || state.label === undefined ? "" : ` (a ${state.label})`;
     const label = `the last image${name}`;
     const times = spikes === 1 ? "once" : `${shown(spikes)} times`;
-    const answered = fired === 0 ? "No neuron fired for it." : `It made ${shown(fired)} ${fired === 1 ? "neuron" : "neurons"} fire ${times}: framed in the grid.`;
+    const isCounted = scale.kind !== "filters" && this.layers.isLast(state); // spikes are those of the layer that is read
+    const answered = !isCounted ? "" : fired === 0 ? "No neuron fired for it." : `It made ${shown(fired)} ${fired === 1 ? "neuron" : "neurons"} fire ${times}: framed in the grid.`;
     this.last.replaceChildren(
       picture(arrays.image, state.shape, { size: 64, label }),
       h("p", { class: "hint" }, `The last image${name}. ${answered}`),
