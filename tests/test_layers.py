@@ -214,7 +214,7 @@ def test_network_s_file_that_says_something_else_now_is_refused(tmp_path):
     file.write_text(textwrap.dedent(FILE.format(gain=4.0)))
     folder = stopped_run(tmp_path / "run", config_of(f"{file}:stacked"), 25)
     file.write_text(textwrap.dedent(FILE.format(gain=4.5)))
-    with pytest.raises(ConfigError, match="is of another configuration"):
+    with pytest.raises(ConfigError, match="describes another network now than"):
         resumed(folder.path, network=f"{file}:stacked")
     file.write_text("# a word more\n" + textwrap.dedent(FILE.format(gain=4.0)))
     resumed(folder.path, network=f"{file}:stacked")
@@ -239,7 +239,7 @@ def test_network_described_in_code_is_resumed_with_it(tmp_path):
     folder.release()
     with pytest.raises(ConfigError, match="was described in code; resume it there"):
         resumed(folder.path)
-    with pytest.raises(ConfigError, match="is of another configuration"):
+    with pytest.raises(ConfigError, match="has another network than the one given"):
         resumed(folder.path, network=own_network(rule=Triplet()))
     going_on = resume_run(folder, dataset=tiny_dataset(), kernel="reference", network=network)
     assert going_on.examples == 25

@@ -14,7 +14,7 @@ from engram.errors import ConfigError, DataError
 from engram.evaluation import Evaluation, OnProgress
 from engram.files import exists, make_folder
 from engram.model import Model
-from engram.model_file import load_model
+from engram.model_file import Parts, load_model
 from engram.model_input import load_for
 from engram.networks import DiehlCook
 from engram.neurons import ConductanceLIF
@@ -36,7 +36,7 @@ def draw_again(
     on_progress: OnProgress | None = None,
     *,
     source: str | None = None,
-    parts: str | None = None,
+    parts: Parts | None = None,
 ) -> list[Path]:
     """Draw a run's figures from what it left, be it finished or not; return the files.
 
@@ -45,8 +45,8 @@ def draw_again(
     folder : RunFolder
     source : str, optional
         ``file.py:Class``, for a run whose source of spikes is the user's own.
-    parts : str, optional
-        ``file.py:function``, for a run whose network has parts of the user's own.
+    parts : str, or iterable of type or str, optional
+        ``file.py:function``, for a run whose network has parts of the user's own; see :func:`engram.load_model`.
 
     Raises
     ------

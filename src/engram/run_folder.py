@@ -36,6 +36,7 @@ from engram.model import Model
 from engram.model_file import (
     CHECKPOINTS,
     MODEL_NAME,
+    Parts,
     checkpoint_files,
     decode,
     encode,
@@ -311,7 +312,7 @@ class RunFolder:
             raise ModelFileError(f"{error}{offer}") from None
 
     def read_unfinished(
-        self, *, source: str | None = None, parts: str | None = None
+        self, *, source: str | None = None, parts: Parts | None = None
     ) -> tuple[Model, list[dict], int, int]:
         """The network as the last good checkpoint has it, its learning curve, and how many images of how many are done.
 

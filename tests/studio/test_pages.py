@@ -184,6 +184,10 @@ def test_new_network_is_announced_while_it_is_made_and_nothing_can_be_started_be
     monkeypatch.setattr(Desk, "new", lambda desk, options: (made.wait(20), make(desk, options)))
     go(page, studio, "learn")
     says(page, "Ready.")
+    studio.desk.subject._count_compiled(3, 38, "the engine")
+    says(page, "3 of 38 parts compiled")
+    studio.desk.subject._count_compiled(38, 38, "")
+    says(page, "0 of 2,000 images")
     page.get_by_text("Another network").click()
     page.get_by_label("Network").select_option("two-layers")
     assert page.get_by_label("Constants").all_inner_texts() == ["as published"]

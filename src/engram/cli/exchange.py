@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from engram.cli.console import out, plain, print_json, progress_bar
-from engram.cli.opening import open_model
+from engram.cli.opening import open_diehl_cook
 from engram.wording import plural
 
 
@@ -27,7 +27,7 @@ def export(
     from engram.exchange import export_model, format_named
 
     format_named(to)
-    trained = open_model(model, quiet=quiet or json)
+    trained = open_diehl_cook(model, quiet=quiet or json)
     folder = folder or Path(f"{model.name.removesuffix('.safetensors')}-{to}")
     with progress_bar(quiet=quiet or json) as bar:
         task = bar.add_task("showing images", total=images)

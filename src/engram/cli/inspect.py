@@ -16,7 +16,7 @@ def figures(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     source: Annotated[Optional[str], typer.Option(help="The run's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
     animate: Annotated[bool, typer.Option("--animate", help="Also draw how the fields grew, as a GIF: the run is computed once more, for as long as it took.")] = False,
-    rule: Annotated[Optional[str], typer.Option(help="For --animate, of a run whose rule is a file of your own: my_rule.py:MyRule.")] = None,
+    rule: Annotated[Optional[str], typer.Option(help="The run's learning rule, where it is a file of your own: my_rule.py:MyRule; for --animate, or a network of several layers.")] = None,
     network: Annotated[Optional[str], typer.Option(help="The file that described the network, where it is your own: my_network.py:describe.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the paths as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
@@ -27,14 +27,15 @@ def figures(
     from engram.interrupts import immediate_interrupt
     from engram.run_figures import draw_again
     from engram.run_folder import RunFolder
+    from engram.user_code import own_names
 
     folder = RunFolder(run)
     if not folder.holds_run:
         raise RunFolderError(f"{run} is not the folder of a run; give one that 'engram train' made.")
-    open_model(run, source=source, network=network, quiet=quiet or json)
+    open_model(run, source=source, network=network, rule=rule, quiet=quiet or json)
     try:
         with immediate_interrupt(), told_counts(quiet=quiet or json) as told:
-            paths = draw_again(folder, told, source=source, parts=network)
+            paths = draw_again(folder, told, source=source, parts=own_names(network, rule))
             if animate:
                 paths.append(grow(folder, rule=rule, source=source, network=network, on_progress=told))
     except KeyboardInterrupt:
@@ -54,6 +55,10 @@ def info(
         Optional[str],
         typer.Option(help="The file that described the network, where parts of it are your own."),
     ] = None,
+    rule: Annotated[
+        Optional[str],
+        typer.Option(help="Its learning rule, where it is a file of your own apart from the network's."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Say what a model is: its network, rule and constants, what it has seen, its labels."""
@@ -62,7 +67,7 @@ def info(
     from engram.run_folder import RunFolder
     from engram.training import norm_and_theta
 
-    trained = open_model(model, network=network, quiet=json)
+    trained = open_model(model, network=network, rule=rule, quiet=json)
     tensors, metadata = model_content(trained)
     layers = {layer.projection: norm_and_theta(layer.norms, layer.theta) for layer in trained.layers}
     facts = {

@@ -152,11 +152,12 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
     from engram.run_folder import RunFolder
     from engram.runs import next_folder, start_run
     from engram.training import Training
+    from engram.user_code import own_names
 
     if file is not None and model is not None:
         raise ConfigError("Give --config FILE or --from RUN|MODEL, not both; a model brings its options with it.")
     if model is not None:
-        start = load_model(model)
+        start = load_model(model, parts=own_names(given.get("network"), given.get("rule")))
         _check_code_is_given(start, given, model)
         changes = {name: value for name, value in given.items() if name != "dataset"} | {"start": str(model)}
         if "network" in given:
@@ -170,7 +171,7 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
             given = {**given, "network": renamed_network(options.get("network", {}), given["network"])}
         options = _with_given(options, given)
         chosen = TrainingConfig.from_dict(with_settings(options, settings))
-        start = None if chosen.start is None else load_model(chosen.start)
+        start = None if chosen.start is None else load_model(chosen.start, parts=chosen.own_files())
     chosen.make_source()  # what is wrong with it is told before anything is loaded
     training = Training(chosen, load(chosen), start=start, threads=threads)
     if evaluate:
