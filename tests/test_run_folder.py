@@ -2,18 +2,31 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
+import threading
 
 import pytest
+from filelock import FileLock
 
 from engram.errors import ModelFileError, RunFolderError
 from engram.files import read_regular
+from engram.model_file import load_model
 from engram.run_folder import RunFolder
 from engram.runs import run_training, start_run
 from tiny import CONFIG, QUIET, tiny_dataset, tiny_run, tiny_training
+
+
+def test_a_folder_of_runs_names_some_of_them(tmp_path):
+    for name in "abcd":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.toml").write_text("neurons = 5\n")
+    for read, error in ((load_model, ModelFileError), (lambda path: RunFolder(path).read_options(), RunFolderError)):
+        with pytest.raises(error, match=rf"give one of its runs: {re.escape(str(tmp_path / 'a'))}, .*c, …\."):
+            read(tmp_path)
 
 
 def test_link_in_place_of_the_lock_is_refused_and_its_target_kept(tmp_path):
@@ -138,6 +151,22 @@ def test_names_that_are_too_long_are_told(tmp_path, length):
 
     with pytest.raises(ModelFileError, match="File name too long"):
         load_model(folder.path)
+
+
+def test_who_only_looks_whether_a_folder_is_held_keeps_nobody_from_it(tmp_path):
+    looking, looked = threading.Event(), threading.Event()
+
+    def look():
+        with FileLock(tmp_path / ".lock"):
+            looking.set()
+            looked.wait(0.05)
+
+    threading.Thread(target=look).start()
+    looking.wait()
+    folder = RunFolder(tmp_path)
+    folder.acquire()
+    assert folder.is_held
+    folder.release()
 
 
 def test_holder_says_where_it_runs_without_the_system_s_uname(tmp_path, monkeypatch):

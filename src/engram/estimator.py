@@ -45,7 +45,7 @@ from engram.evaluation import check_label_images, count_images, images_to_label_
 from engram.health import HealthWarning
 from engram.kernels.progress import shown_if
 from engram.model import Model
-from engram.model_file import model_from, read_model_file, save_model
+from engram.model_file import Parts, model_from, read_model_file, save_model
 from engram.nested import PARTS, part_params, with_part_params
 from engram.networks import DiehlCook, Network, Protocol
 from engram.networks.catalogue import DESCRIBED_IN_CODE
@@ -193,7 +193,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return view
 
     @classmethod
-    def load(cls, path: str | Path, *, rule=None, source=None) -> Self:
+    def load(cls, path: str | Path, *, rule=None, parts: Parts | None = None, source=None) -> Self:
         """Read a fitted estimator from a model file or a run folder, whether an estimator or the command line wrote it.
 
         Parameters
@@ -201,6 +201,9 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         path : str or Path
         rule : type or str, optional
             The class, or ``file.py:Class``, of the user's rule that made the model; only needed to go on learning.
+        parts : str, or iterable of type or str, optional
+            For a network with parts of the user's own, their classes, or the file that described it; see
+            :func:`engram.load_model`.
         source : type or str, optional
             The class, or ``file.py:Class``, of the user's source of spikes that the model learned by; needed to read.
 
@@ -210,7 +213,9 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             If there is no model, or it is damaged, of another version, or lacks what the estimator needs.
         """
         tensors, metadata, name = read_model_file(path)
-        return cls.from_model(model_from(tensors, metadata, name, rule=rule, source=source), tensors, name=name)
+        return cls.from_model(
+            model_from(tensors, metadata, name, rule=rule, parts=parts, source=source), tensors, name=name
+        )
 
     @classmethod
     def from_model(cls, model: Model, tensors: dict[str, np.ndarray] | None = None, *, name: str = "the model") -> Self:
@@ -328,7 +333,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         self.image_shape_ = None if shape is None else (int(shape[0]), int(shape[1]))
         self.value_range_ = self._value_range(X, self.image_shape_)
         ground = find_ground(X, self.image_shape_, self.value_range_)
-        self._framing = "photo" if ground == "varied" else "ink"
+        self._framing = "ink" if ground == "dark" else "photo"
 
     def _value_range(self, X: np.ndarray, image_shape: tuple[int, int] | None) -> ValueRange:
         """The values that become black and white; warns of such as are no pixels any more."""
@@ -363,8 +368,14 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             return  # who gives a range wants what lies outside clipped
         if trouble:
             _warn(
-                f"X goes up to {float(X.max()):g}, too {trouble} for the scale {describe_range(self.value_range_)} of"
-                " the images learned from first; bring X to that scale, or give value_range when fitting."
+                f"X goes from {float(X.min()):g} to {float(X.max()):g}, too {trouble} for the scale"
+                f" {describe_range(self.value_range_)} of the images learned from first; bring X to that scale, or give"
+                " value_range when fitting."
+            )
+        elif self.model_.framing != "photo" and find_ground(X, self.image_shape_, self.value_range_) == "light":
+            _warn(
+                "X is a negative of the images learned from first, whose ground has the other brightness; give"
+                f" {sum(self.value_range_):g} - X."
             )
 
     def _warn_of_ink(self, X: np.ndarray) -> None:

@@ -8,13 +8,14 @@ import numpy as np
 from engram.datasets.files import open_regular
 from engram.datasets.npy import NPY_MAGIC, ZIP_MAGIC, npz_keys, read_npy, read_npz
 from engram.datasets.pictures import (
+    DEEP,
     MAX_PIXELS,
     border_brightness,
     frame_whole,
     grey_from_channels,
     read_grey,
 )
-from engram.datasets.scale import PIXELS, ValueRange, range_for, to_pixels
+from engram.datasets.scale import PIXELS, ValueRange, describe_range, range_for, to_pixels
 from engram.errors import ConfigError, DataError
 from engram.sources import Source
 
@@ -27,9 +28,17 @@ MIN_CONTRAST = 20
 DARK = 32
 """A background up to this brightness, 1/8 of the scale, counts as dark."""
 
+LIKE_FILL = 1 / 14
+"""A picture counts as framed already if its ink spans `fill` of the frame but for this: two pixels of 28.
+
+Own drawings of that size seldom do; of 5,000 images each of MNIST, Fashion-MNIST and scikit-learn's digits, 98.9 % and
+more do.
+"""
+
 INK_FLOOR = 0.2
 """Pixels with less than this share of the strongest ink are background: paper grain, shadows, JPEG noise."""
 
+_EIGHT_OF_16 = 255 / 257 + 1e-6
 _MAX_ARRAY_BYTES = 8 * MAX_PIXELS
 
 
@@ -81,9 +90,10 @@ def read_image(
 ) -> PreparedImage:
     """Read a picture and make it look like those that a network learned from, MNIST's [1]_ by default.
 
-    A picture that has exactly `image_shape` and a dark background is left as it is. Any other becomes grey,
-    is inverted if its ink is darker than its border, cropped to its ink, fitted with its aspect into `fill`
-    of the frame's sides, stretched to full contrast, and placed with its centre of mass in the middle.
+    A picture that has exactly `image_shape` and a dark background is left as it is; and so, once inverted, is its
+    negative, if its ink spans about `fill` of the frame as in training images. Any other becomes grey, is inverted if
+    its ink is darker than its border, cropped to its ink, fitted with its aspect into `fill` of the frame's sides,
+    stretched to full contrast, and placed with its centre of mass in the middle.
 
     Parameters
     ----------
@@ -135,7 +145,7 @@ def read_image(
     contrast = float(grey.max() - grey.min())
     if contrast < MIN_CONTRAST:
         raise DataError(
-            f"{path.name} is blank: its darkest and brightest pixels differ by {contrast:.0f} of 255; "
+            f"{path} is blank: its darkest and brightest pixels differ by {contrast:.0f} of 255; "
             "give a picture with visible ink."
         )
     if framing == "photo":
@@ -151,6 +161,9 @@ def read_image(
         steps.append(f"left as it is: {_size(grey)} on a dark background already")
         return _prepared(grey, steps)
     ink = _ink(grey, background, dark_ink, steps)
+    if grey.shape == image_shape and dark_ink and background >= 255 - DARK and _is_framed(ink, fill):
+        steps.append(f"otherwise left as it is: its ink spans as much of {_size(grey)} as in training images")
+        return _prepared(255 - grey, steps)
     ink = _crop(ink, steps)
     ink = _fit(ink, image_shape, fill, steps)
     return _prepared(_centre(ink, image_shape, steps), steps)
@@ -185,14 +198,29 @@ def _read_grey(path, image_shape, value_range, steps):
         return _grey_from_array(read_npy(path, max_bytes=_MAX_ARRAY_BYTES), path, image_shape, value_range, steps)
     if path.suffix == ".npz" or magic.startswith(ZIP_MAGIC):
         return _grey_from_array(_only_array(path), path, image_shape, value_range, steps)
-    return read_grey(path, steps)
+    return _on_training_scale(read_grey(path, steps), value_range, steps)
+
+
+def _on_training_scale(grey, value_range, steps):
+    """A picture's values on 0–255, where they fill no more than the small scale that the training images had.
+
+    Nor are values of 8 bits in a picture of 16 nearly black: programs that keep whole numbers write such.
+    """
+    white = max(value_range) if not isinstance(value_range[0], tuple) else 255.0
+    if min(value_range) == 0 and white < 255 and 0 < grey.max() <= white * (1 + 1e-6):
+        steps.append(f"values taken as {describe_range(value_range)}, as in training")
+        return to_pixels(grey, (0.0, white))
+    if DEEP in steps and 0 < grey.max() <= _EIGHT_OF_16:
+        steps[steps.index(DEEP)] = "values of 8 bits in a picture of 16"
+        return grey * np.float32(255 / _EIGHT_OF_16)
+    return grey
 
 
 def _only_array(path):
     keys = npz_keys(path)
     key = "image" if "image" in keys else keys[0] if len(keys) == 1 else None
     if key is None:
-        raise DataError(f"{path.name} holds {len(keys)} arrays; give one image, alone or under the key 'image'.")
+        raise DataError(f"{path} holds {len(keys)} arrays; give one image, alone or under the key 'image'.")
     return read_npz(path, (key,), max_bytes=_MAX_ARRAY_BYTES)[key]
 
 
@@ -201,24 +229,22 @@ def _grey_from_array(array, path, image_shape, value_range, steps):
     shape = array.shape
     height, width = image_shape
     if array.dtype.kind not in "buif" or array.size == 0:
-        raise DataError(
-            f"{path.name} holds {array.dtype} values of shape {shape}; give an image as an array of numbers."
-        )
+        raise DataError(f"{path} holds {array.dtype} values of shape {shape}; give an image as an array of numbers.")
     # NaN passes through min and max
     low, high = float(array.min()), float(array.max())
     if not np.isfinite([low, high]).all():
-        raise DataError(f"{path.name} holds values from {low:g} to {high:g}; give finite pixels.")
+        raise DataError(f"{path} holds values from {low:g} to {high:g}; give finite pixels.")
     if array.ndim > 0 and len(array) == 1 and (array.ndim == 3 or shape == (1, height * width)):
         array = array[0]
     if array.shape == (height * width,):
         array = array.reshape(image_shape)
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 2, 3, 4))):
         raise DataError(
-            f"{path.name} holds an array of shape {shape}; give one image of shape (height, width), with "
+            f"{path} holds an array of shape {shape}; give one image of shape (height, width), with "
             f"colours as a third dimension, or {height * width:,} pixels in a row."
         )
     if array.size > 4 * MAX_PIXELS:
-        raise DataError(f"{path.name} has more pixels than the limit of {MAX_PIXELS:,}; give a smaller picture.")
+        raise DataError(f"{path} has more pixels than the limit of {MAX_PIXELS:,}; give a smaller picture.")
     array = to_pixels(array, range_for(array, value_range, path.name, steps)).astype(np.float32)
     return grey_from_channels(array, steps) if array.ndim == 3 else array
 
@@ -233,10 +259,19 @@ def _ink(grey, background, dark_ink, steps):
     return ink
 
 
-def _crop(ink, steps):
+def _is_framed(ink, fill):
+    """Whether ink spans about that share of the frame's longer side."""
+    return abs(max(_box(ink).shape) / max(ink.shape) - fill) <= LIKE_FILL
+
+
+def _box(ink):
     """The smallest rectangle with all ink."""
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _crop(ink, steps):
+    cropped = _box(ink)
     if cropped.shape != ink.shape:
         steps.append(f"cropped {_size(ink)} to the ink's {_size(cropped)}")
     return cropped

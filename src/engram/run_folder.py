@@ -31,11 +31,12 @@ import numpy as np
 from engram.config import TrainingConfig, read_options
 from engram.errors import ConfigError, ModelFileError, RunFolderError
 from engram.evaluation import Evaluation
-from engram.files import PART, exists, make_folder, mode_of, read_regular, to_json, write_atomically
+from engram.files import PART, exists, make_folder, mode_of, read_regular, runs_in, to_json, write_atomically
 from engram.model import Model
 from engram.model_file import (
     CHECKPOINTS,
     MODEL_NAME,
+    Parts,
     checkpoint_files,
     decode,
     encode,
@@ -49,6 +50,8 @@ from engram.run_records import check_changes, check_metrics, check_summary, eval
 CHECKPOINTS_KEPT = 2
 MAX_BYTES = 1 << 26
 """No summary and no learning curve is larger (64 MiB)."""
+_GLANCE = 0.2
+"""So long another process may hold a folder that only looks whether it is held, s."""
 
 WATCHED_SECONDS = 5.0
 """So long after somebody said that they watch a run, it saves its state often enough to be watched."""
@@ -122,7 +125,7 @@ class RunFolder:
             if not stat.S_ISREG(mode_of(lock) or stat.S_IFREG):
                 raise RunFolderError(f"{lock} is no regular file; remove it, it may have been put there to do harm.")
             self._lock = FileLock(lock)
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=_GLANCE, poll_interval=_GLANCE / 10)
             self._identity = _identity(self.path)
         except Timeout:
             self._lock = None
@@ -198,9 +201,10 @@ class RunFolder:
     def read_options(self) -> dict:
         """The options of the run that was started here, by name, not yet checked."""
         if not exists(self.config_file):
-            raise RunFolderError(
-                f"{self.path} holds no run to resume; start one with 'engram train --out {self.path}'."
-            )
+            inside = runs_in(self.path)
+            advice = f"give one of its runs: {', '.join(inside)}" if inside else None
+            advice = advice or f"start one with 'engram train --out {self.path}'"
+            raise RunFolderError(f"{self.path} holds no run to resume; {advice}.")
         options = read_options(self.config_file)
         if not options:
             raise RunFolderError(f"{self.config_file} is empty; start again with 'engram train --overwrite'.")
@@ -308,7 +312,7 @@ class RunFolder:
             raise ModelFileError(f"{error}{offer}") from None
 
     def read_unfinished(
-        self, *, source: str | None = None, parts: str | None = None
+        self, *, source: str | None = None, parts: Parts | None = None
     ) -> tuple[Model, list[dict], int, int]:
         """The network as the last good checkpoint has it, its learning curve, and how many images of how many are done.
 

@@ -101,7 +101,7 @@ def test_export_replaces_nothing_unless_told_to(tmp_path):
             replace(small_model().network, inhibitory=AdEx()),
             "Only networks of ConductanceLIF",
         ),
-        (small_model().network.describe(SelfNormalizing()), "Only the network of Diehl and Cook can be exported or"),
+        (small_model().network.describe(SelfNormalizing()), "Only the network of Diehl and Cook can be exported"),
     ],
 )
 def test_networks_that_others_do_not_have_are_refused(network: DiehlCook, message):

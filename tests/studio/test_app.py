@@ -272,7 +272,8 @@ def test_every_picture_of_a_run_is_drawn(learned):
 def test_unknown_names_are_told(client):
     assert "there are" in client.get("/api/picture/nothing.png").json()["error"]
     assert "there are" in client.get("/api/table/nothing.csv").json()["error"]
-    assert "nothing called" in client.do("explode").json()["error"]
+    for deed in ("explode", None, {}, ["start"], 5, True):
+        assert "nothing called" in client.do(deed).json()["error"]
     assert client.post("/api/do", content=b"[1]").status_code == 400
     assert client.get("/nowhere").status_code == 404
 

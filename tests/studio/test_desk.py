@@ -93,10 +93,17 @@ def test_run_of_another_process_is_watched_until_its_end(client, folder, monkeyp
     np.testing.assert_array_equal(watched.moment().model.weights, training.simulator.state.weights)
     np.testing.assert_array_equal(watched.moment().assigned, training.running.assigned)
     assert watched.thetas()[0] == [25, 50]
+    held.release()  # interrupted
+    assert watched.refresh()
+    assert not watched.refresh()
+    assert client.get("/api/state").json()["phase"] == "left"
+    held.acquire()  # and resumed
+    assert watched.refresh()
+    assert client.get("/api/state").json()["phase"] == "watched"
     run_training(held, training, RunOptions(figures=False))
     held.release()
-    assert watched.refresh()
-    assert watched.refresh()
+    while watched.refresh():
+        pass
     assert client.get("/api/state").json()["phase"] == "finished"
     assert watched.evaluation.n_test == 6
 

@@ -170,6 +170,8 @@ def test_speed_must_be_one(learner):
 def test_page_steers_it_by_its_commands(client):
     assert client.do("start").status_code == 400
     assert client.do("new", options=OPTIONS).json()["phase"] == "ready"
+    for speed in (True, "5", [5]):
+        assert "number of images a second" in client.do("speed", speed=speed).json()["error"]
     client.do("step")
     assert wait_for(client, "paused")["examples"] == 1
     assert client.do("speed", speed=500).json()["speed"] == 500

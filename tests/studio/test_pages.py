@@ -132,6 +132,8 @@ def test_picture_that_is_chosen_is_read(page, studio):
     assert page.inner_text(".answer .digit") == "1"
     page.set_input_files("input[type=file]", {**one, "buffer": b"no picture"})
     says(page, "drawing.png")
+    page.evaluate("window.studio.view.readFile({name: 'one.png', size: 9e6})")
+    says(page, "one.png is larger than 8 MiB")
 
 
 def test_fields_change_while_it_learns_and_a_paused_run_is_the_same_after_a_reload(page, browser, tmp_path):
@@ -173,6 +175,34 @@ def test_network_of_filters_shows_where_they_answered(page, studio):
     says(page, "64 maps of 24 × 24")
     assert page.locator(".maps canvas").count() == 3 * 12  # two layers of twelve maps, the first with their filters
     assert page.evaluate("document.querySelector('option[value=tutorial]').closest('label').hidden")
+
+
+def test_new_network_is_announced_while_it_is_made_and_nothing_can_be_started_before(
+    page, browser, tmp_path, monkeypatch
+):
+    studio, make, made = ready_studio(tmp_path), Desk.new, threading.Event()
+    monkeypatch.setattr(Desk, "new", lambda desk, options: (made.wait(20), make(desk, options)))
+    go(page, studio, "learn")
+    says(page, "Ready.")
+    studio.desk.subject._count_compiled(3, 38, "the engine")
+    says(page, "3 of 38 parts compiled")
+    studio.desk.subject._count_compiled(38, 38, "")
+    says(page, "0 of 2,000 images")
+    page.get_by_text("Another network").click()
+    page.get_by_label("Network").select_option("two-layers")
+    assert page.get_by_label("Constants").all_inner_texts() == ["as published"]
+    page.get_by_label("Neurons", exact=True).fill("9")
+    page.get_by_role("button", name="New network").click()
+    says(page, "Making the new network")
+    assert page.get_by_role("button", name="Start").is_disabled()
+    made.set()
+    until(page, "window.studio.state.network_name === 'two-layers'")
+    says(page, "Ready.")
+    until(page, "!document.querySelector('button.primary').disabled")
+    page.locator("label:has-text('Layer') > select:has(option[value=first])").select_option("first")
+    until(page, "document.querySelector('canvas.fields') && window.studio.frame.arrays.neurons.length === 100")
+    assert "layer=first" in page.url
+    studio.close()
 
 
 def test_neuron_and_pixel_are_found_by_their_address_and_by_the_keyboard(page, studio):

@@ -12,6 +12,7 @@ import typer
 
 from engram.callbacks import ProgressBar
 from engram.cli.console import accuracies, err, out, plain, print_json
+from engram.wording import plural
 
 _Config = "What is computed"
 _Keeping = "The run folder"
@@ -26,6 +27,9 @@ def train(
     network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
     layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="together")] = None,
     set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME, source.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
+    weight_bits: Annotated[Optional[int], typer.Option(metavar="BITS", help="Let weights learn in fixed point of so many bits, 1 to 24.", rich_help_panel=_Config, show_default="floating point")] = None,
+    state_bits: Annotated[Optional[int], typer.Option(metavar="BITS", help="The same for the rule's traces and state.", rich_help_panel=_Config, show_default="floating point")] = None,
+    rounding: Annotated[Optional[str], typer.Option(help="How fixed point rounds: nearest, or stochastic, by which small changes are not lost.", rich_help_panel=_Config, show_default="nearest")] = None,
     neurons: Annotated[Optional[int], typer.Option(help="Excitatory neurons.", rich_help_panel=_Config, show_default="400")] = None,
     epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Config, show_default="as many as show 10,000 images, at most 10")] = None,
     examples: Annotated[Optional[int], typer.Option(help="Training images, instead of whole passes.", rich_help_panel=_Config)] = None,
@@ -73,6 +77,8 @@ def train(
         "input_gain": _gain(input_gain),
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
+    held = {"weight_bits": weight_bits, "state_bits": state_bits, "rounding": rounding}
+    set_ = [*(set_ or []), *(f"{name}={value}" for name, value in held.items() if value is not None)]
     if checkpoint is not None and resume is None:
         raise ConfigError("--checkpoint is for resuming; give --resume RUN with it.")
     load = partial(_load_told, quiet=quiet or json)
@@ -93,7 +99,7 @@ def train(
             given,
             config,
             from_,
-            set_ or [],
+            set_,
             out_,
             overwrite=overwrite,
             threads=threads,
@@ -115,13 +121,13 @@ def train(
     try:
         _, summary = run_training(folder, training, options, [display])
     except Interrupted:
-        stopped = f"Stopped after {training.examples:,} of {training.total:,} images; everything is saved."
+        stopped = f"Stopped after {training.examples:,} of {plural(training.total, 'image')}; everything is saved."
         if training.done:
             stopped = "Stopped after training, before all was labelled, tested and drawn; everything learned is saved."
         raise Interrupted(f"{stopped} Continue with\n  {again}") from None
     except HealthError as error:
         raise HealthError(
-            f"Stopped after {training.examples:,} of {training.total:,} images: {error}. Everything is saved; to go on"
+            f"Stopped after {training.examples:,} of {plural(training.total, 'image')}: {error}. Everything is saved; to go on"
             f" all the same:\n  {again}"
         ) from None
     finally:
@@ -147,11 +153,12 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
     from engram.run_folder import RunFolder
     from engram.runs import next_folder, start_run
     from engram.training import Training
+    from engram.user_code import own_names
 
     if file is not None and model is not None:
         raise ConfigError("Give --config FILE or --from RUN|MODEL, not both; a model brings its options with it.")
     if model is not None:
-        start = load_model(model)
+        start = load_model(model, parts=own_names(given.get("network"), given.get("rule")))
         _check_code_is_given(start, given, model)
         changes = {name: value for name, value in given.items() if name != "dataset"} | {"start": str(model)}
         if "network" in given:
@@ -165,7 +172,7 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
             given = {**given, "network": renamed_network(options.get("network", {}), given["network"])}
         options = _with_given(options, given)
         chosen = TrainingConfig.from_dict(with_settings(options, settings))
-        start = None if chosen.start is None else load_model(chosen.start)
+        start = None if chosen.start is None else load_model(chosen.start, parts=chosen.own_files())
     chosen.make_source()  # what is wrong with it is told before anything is loaded
     training = Training(chosen, load(chosen), start=start, threads=threads)
     if evaluate:
@@ -233,7 +240,7 @@ def _what_learns(training) -> str:
     described = training.simulator.described
     layers = [(layer, described.size_of(layer)) for layer in described.layers]
     if len(layers) == 1:
-        return f"{layers[0][1]:,} neurons"
+        return plural(layers[0][1], "neuron")
     named = ", ".join(f"{plain(layer)} {n:,}" for layer, n in layers)
     return f"{sum(n for _, n in layers):,} neurons in {len(layers)} layers ({named}; {'in turn' if training.layers else 'together'})"
 
@@ -278,8 +285,9 @@ class Display(ProgressBar):
         if not self.silent:
             done = f", {training.examples:,} of them done" if training.examples else ""
             err.print(
-                f"Training {_what_learns(training)} on {training.total:,} images of"
-                f" {plain(training.dataset.name)}{_passes(training)}{done}, rule {plain(rule.name)}, dt {network.dt:g} ms"
+                f"Training {_what_learns(training)} on {plural(training.total, 'image')} of"
+                f" {plain(training.dataset.name)}{_passes(training)}{done}, rule {plain(rule.name)}{_held(rule)},"
+                f" dt {network.dt:g} ms"
             )
             missing = _classes_without_labels(training) if self.evaluate else ""
             if missing:
@@ -291,12 +299,19 @@ class Display(ProgressBar):
         self.figures = paths
 
 
+def _held(rule) -> str:
+    """In what the rule holds its numbers, where that is not floating point."""
+    from engram.plasticity.fixed_point import described
+
+    return f" ({described(rule)})" if described(rule) else ""
+
+
 def _print_summary(folder, summary: dict, display: Display) -> None:
     from engram.presets import scheme_of
 
     norm = summary["l1_norm"]
     out.print(
-        f"trained on {summary['examples']:,} images in {summary['seconds']:.1f} s"
+        f"trained on {plural(summary['examples'], 'image')} in {summary['seconds']:.1f} s"
         f" ({summary['ms_per_example']:.2f} ms each), L1 norm {norm['mean']:.1f} ± {norm['sd']:.1f},"
         f" {summary['silent_images']} silent"
     )
@@ -308,10 +323,10 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
         )
         out.print(
             f"labels from {evaluation['n_label']:,} training images,"
-            f" {evaluation['unassigned_neurons']} neurons without one"
+            f" {plural(evaluation['unassigned_neurons'], 'neuron')} without one"
         )
         if evaluation["unanswered_images"]:
-            out.print(f"{evaluation['unanswered_images']:,} test images drew no answer, and count as wrong")
+            out.print(f"{plural(evaluation['unanswered_images'], 'test image')} drew no answer, counted as wrong")
     if summary["euler_overshot"]:
         err.print(
             "[yellow]Warning:[/] forward Euler passed the bound beyond which it overshoots; use --integrator"
@@ -319,7 +334,7 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
         )
     for finding in summary["health"]:
         err.print(
-            f"[yellow]Warning:[/] {plain(finding['what'])} (first after {finding['first']:,} images);"
+            f"[yellow]Warning:[/] {plain(finding['what'])} (first after {plural(finding['first'], 'image')});"
             f" {plain(finding['advice'])}."
         )
     for path in display.figures:

@@ -96,7 +96,7 @@ def _do(desk: Desk, asked: dict) -> dict:
         desk.new(asked.get("options", {}))
     elif what == "open":
         desk.open(str(asked.get("path", "")))
-    elif what in _DEEDS:
+    elif isinstance(what, str) and what in _DEEDS:
         if not isinstance(desk.subject, Learner):
             raise ConfigError("What is open does not learn here; start a new network.")
         _DEEDS[what](desk.subject, asked)
@@ -107,7 +107,7 @@ def _do(desk: Desk, asked: dict) -> dict:
 
 def _speed(learner: Learner, asked: dict) -> None:
     speed = asked.get("speed")
-    if speed is not None and not isinstance(speed, (int, float)):
+    if speed is not None and (isinstance(speed, bool) or not isinstance(speed, (int, float))):
         raise ConfigError(f"speed must be a number of images a second, got {speed!r}.")
     learner.set_speed(speed)
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from engram.callbacks import Callback
 from engram.errors import ConfigError, EngramError, Interrupted
+from engram.kernels.progress import watched_too
 from engram.model import Model
 from engram.plasticity.records import rule_record
 from engram.retuning import retune
@@ -103,7 +104,7 @@ class Learner(Callback):
 
     def prepare_ahead(self) -> None:
         """Have machine code made while a person still looks at the page."""
-        self._ahead = threading.Thread(target=_prepare, args=(self.training,), daemon=True)
+        self._ahead = threading.Thread(target=self._prepare, daemon=True)
         self._ahead.start()
 
     # what a person does
@@ -211,6 +212,15 @@ class Learner(Callback):
         if self._closing:
             raise Interrupted
         self._show_now_and_then()
+
+    def _prepare(self) -> None:
+        """What goes wrong here goes wrong again, and is told, when it starts."""
+        with contextlib.suppress(Exception), watched_too(self._count_compiled):
+            self.training.prepare()
+
+    def _count_compiled(self, done: int, total: int, label: str) -> None:
+        self.counted = ("compiling", done, total)
+        self.on_change()
 
     def _run(self) -> None:
         phase, message = self._to_the_end()
@@ -375,9 +385,3 @@ def _about(training: Training) -> dict:
         "layers": layers_of(training.model()),
         "network_name": training.config.network_name,
     }
-
-
-def _prepare(training: Training) -> None:
-    """What goes wrong here goes wrong again, and is told, when it starts."""
-    with contextlib.suppress(Exception):
-        training.prepare()

@@ -64,7 +64,8 @@ class Still:
 class Watched:
     """A run that another process is doing, as its last checkpoint has it.
 
-    While somebody looks, the run is told so and saves its state more often, see :meth:`RunFolder.watch`.
+    While somebody looks, the run is told so and saves its state more often, see :meth:`RunFolder.watch`. Its phase is
+    ``watched``, ``left`` where the other process has stopped before the end, or ``finished``.
 
     Parameters
     ----------
@@ -117,14 +118,15 @@ class Watched:
         if self.phase == "finished":
             return False
         self.folder.watch()
+        before, self.phase = self.phase, "watched" if self.folder.is_held else "left"
         files = self.folder.checkpoint_files()
-        if files and files[-1] != self._seen:
-            return self._read(files[-1])
+        if files and files[-1] != self._seen and self._read(files[-1]):
+            return True
         if exists(self.folder.model_file) and self.folder.is_finished:
             return self._end()
         if self._kept is None:
             raise EngramError(f"{self.path} has nothing to show yet: its first images are being learned from.")
-        return False
+        return self.phase != before
 
     def close(self) -> None:
         """Nothing is held."""

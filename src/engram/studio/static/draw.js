@@ -8,6 +8,8 @@ import { SpikePlayer } from "./spikes.js";
 
 const SIDE = 280;
 const BRUSH = 22;
+const LARGEST = 8 * 2 ** 20; // no request may be larger; the server hangs up on those that are
+const VOTES = "A neuron that finds in the drawing what it looks for fires: it sends spikes, short pulses. Each is a vote for the digits that this neuron has answered to so far.";
 const PATTERNS = "The neurons that fired most, the first to fire first. Each picture is what that neuron looks for, and the digit below it what it has come to stand for.";
 const STROKES = "The neurons that fired most, the first to fire first. Here no neuron knows a digit: each looks for one stroke at one place, and all of them together tell the digit.";
 const COLOURS = ["warm", "accent", "green", "violet"];
@@ -40,6 +42,7 @@ export class DrawView {
     this.answer = h("p", { class: "answer", role: "status", "aria-live": "polite" });
     this.scores = h("ol", { class: "scores" });
     this.who = h("p", { class: "hint" });
+    this.votes = h("p", { class: "hint", hidden: true }, VOTES);
     this.saves = h("div");
     this.leaders = h("ol", { class: "leaders" });
     this.seen = h("div", { class: "seen" });
@@ -63,11 +66,11 @@ export class DrawView {
       h(
         "div",
         { class: "side" },
-        card("Draw a digit", "With the mouse, a pen or a finger, as large as the field. Or drop a picture on it.", this.pad.element, this.buttons()),
-        h("div", { class: "who" }, card("Which network", null, this.choices())),
+        card("Draw a digit", "With the mouse, a pen or a finger, as large as the field; with the keyboard, arrow keys move the pen, Space puts it down and lifts it. Or drop a picture on it.", this.pad.element, this.buttons()),
+        h("div", { class: "who" }, card("Which network", "Those of MNIST come with engram; they learned from its handwritten digits.", this.choices())),
         this.seen,
       ),
-      h("div", { class: "wide" }, card("The network's answer", null, this.answer, this.scores), this.result),
+      h("div", { class: "wide" }, card("The network's answer", null, this.answer, this.scores, this.votes), this.result),
     );
     this.say("Draw a digit, and the network reads it as soon as you lift the pen.");
   }
@@ -87,8 +90,8 @@ export class DrawView {
   choices() {
     const { about } = this.studio;
     const models = [
-      ["current", "the network that is open"],
-      ...about.models.map(({ name, neurons, dataset, network }) => [name, `${name}: ${network === "diehl-cook" ? `${shown(neurons)} neurons` : "filters for patches"}, learned ${dataset}`]),
+      ["current", "the network that is open under Learn"],
+      ...about.models.map(({ name, neurons, dataset, network }) => [name, `${name}: ${network === "diehl-cook" ? `${shown(neurons)} neurons` : "filters for patches"} (${dataset.toUpperCase()})`]),
     ];
     const again = (change) => (value) => {
       change(value);
@@ -118,7 +121,7 @@ export class DrawView {
   clear() {
     this.pad.clear();
     this.shown = null;
-    this.result.hidden = true;
+    this.result.hidden = this.votes.hidden = true;
     this.scores.replaceChildren();
     this.seen.replaceChildren();
     this.say("Draw a digit, and the network reads it as soon as you lift the pen.");
@@ -126,6 +129,7 @@ export class DrawView {
 
   readFile(file) {
     this.pad.clear();
+    if (file.size > LARGEST) return this.attempt(() => Promise.reject(new Error(`${file.name} is larger than 8 MiB; give a smaller picture.`)));
     this.shown = file;
     return this.read(file);
   }
@@ -153,7 +157,7 @@ export class DrawView {
       return await work();
     } catch (error) {
       this.say(error.message);
-      this.result.hidden = true;
+      this.result.hidden = this.votes.hidden = true;
       this.scores.replaceChildren();
       return null;
     } finally {
@@ -170,7 +174,7 @@ export class DrawView {
         : ["This is a ", h("strong", { class: "digit" }, found.answer), h("span", { class: "hint" }, ` ${shown(found.n_fired)} of ${shown(found.n_neurons)} neurons fired in ${shown(found.shown)} ms.`)]),
     );
     this.showScores(found);
-    this.result.hidden = false;
+    this.result.hidden = this.votes.hidden = false;
     this.showLeaders(found);
     this.showSeen(found);
     this.showSaves(found);
@@ -229,13 +233,13 @@ export class DrawView {
   addressOfNeurons() {
     if (this.of === "current") return "#/inside?of=current";
     const { kind, phase } = this.studio.state;
-    const learns = kind === "training" && !["finished", "stopped", "failed"].includes(phase);
+    const learns = kind === "training" && !["ready", "finished", "stopped", "failed"].includes(phase);
     return learns ? null : `#/inside?open=${encodeURIComponent(this.of)}`;
   }
 
   showSeen({ pixels, shape, steps }) {
     this.seen.replaceChildren(
-      card("What the network saw", null, h("div", { class: "last" }, picture(bytes(pixels), shape, { size: 96, label: "the picture as the network met it" }), h("p", { class: "hint" }, steps.join("; ") + "."))),
+      card("What the network saw", "The drawing, brought to the size and the place of the images that it learned from.", h("div", { class: "last" }, picture(bytes(pixels), shape, { size: 96, label: "the picture as the network met it" }), h("p", { class: "hint" }, steps.join("; ") + "."))),
     );
   }
 
@@ -344,6 +348,8 @@ class Pad {
       onpointerup: () => this.up(),
       onpointercancel: () => this.up(),
       onkeydown: (event) => this.key(event),
+      onfocus: () => this.point(this.canvas.matches(":focus-visible")),
+      onblur: () => this.point(false),
       ondragover: (event) => event.preventDefault(),
       ondrop: (event) => this.drop(event),
     });
@@ -427,7 +433,12 @@ class Pad {
     else if (event.key === "Backspace") this.clear();
     else return;
     event.preventDefault();
-    this.cursor.hidden = false;
+    this.point(true);
+  }
+
+  /** Show where the pen is, to whom moves it by keys. */
+  point(isShown) {
+    this.cursor.hidden = !isShown;
     this.cursor.classList.toggle("down", this.penIsDown);
     Object.assign(this.cursor.style, { left: `${(100 * this.at[0]) / SIDE}%`, top: `${(100 * this.at[1]) / SIDE}%` });
   }

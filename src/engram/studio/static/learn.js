@@ -8,6 +8,8 @@ import { CONSTANTS, LayerChoice, NETWORKS, card, choice, downloads, number, opti
 const SPEEDS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, null];
 const PRESETS = { paper: "as published", sharp: "sharp: one neuron wins", events: "for event cameras", conv: "made for it" };
 const SIZES = { neurons: "Neurons", maps: "Filters", hidden: "Neurons of the first layer" };
+const INTRODUCTION = "A network of artificial neurons looks at images, one after the other. Nobody tells it what they show: each neuron comes to look for something that it has often seen.";
+const COUNTED = { compiling: "parts compiled", labelling: "images answered, for the labels", testing: "test images read", drawing: "figures drawn" };
 const STANDING = {
   weights: "Each square is one neuron and shows the pixels that it listens to: dark where it listens closely. When a neuron fires, it comes to look more like the image that made it fire.",
   filters: "Each square is a filter: a small pattern that is looked for at every place of the image, red where there has to be ink, blue where there must be none.",
@@ -15,17 +17,18 @@ const STANDING = {
 };
 const WORDS_MS = 250; // words and numbers change no more often than one can read them
 const PHASES = {
-  ready: "Ready. The fields are noise: nothing has been learned yet.",
-  compiling: "Getting ready: on first use engram compiles for this machine, some seconds.",
+  ready: "Ready. Nothing has been learned yet, so the squares are noise. Press Start, and watch what becomes of them.",
+  compiling: "Getting ready.",
   learning: "Learning.",
   paused: "Paused. Everything is saved.",
-  labelling: "Finding out which digit each neuron answers to.",
+  labelling: "Finding out what each neuron answers to.",
   testing: "Reading test images that it has never seen.",
   drawing: "Drawing the figures of the run.",
   finished: "Finished.",
   stopped: "Stopped. Everything is saved.",
   failed: "Stopped by an error.",
   watched: "Watching a run that another program is doing.",
+  left: "The program that was doing this run has stopped. Go on with it here, or resume it there and watch again.",
 };
 
 export class LearnView {
@@ -46,13 +49,14 @@ export class LearnView {
 
   build() {
     this.phase = h("p", { class: "phase", role: "status", "aria-live": "polite" });
+    this.adopt = h("button", { hidden: true, onclick: () => this.studio.attempt(() => perform("open", { path: this.studio.state.path })) }, "Go on here");
     this.bar = h("progress", { max: 1, value: 0, "aria-label": "Images learned from" });
     this.counted = h("span", { class: "numbers" });
     this.facts = h("dl", { class: "facts" });
     this.last = h("div", { class: "last" });
     this.health = h("div", { class: "health", role: "status", "aria-live": "polite" });
     this.curves = {
-      accuracy: new Curve({ title: "Digits recognised before learning from them", lines: [{ label: "accuracy", colour: "warm" }], format: (v) => percent(v, 0), range: [0, 1] }),
+      accuracy: new Curve({ title: "New images that it recognised, before learning from them", lines: [{ label: "accuracy", colour: "warm" }], format: (v) => percent(v, 0), range: [0, 1] }),
       norm: new Curve({ title: "Sum of a neuron's weights, mean ± sd", lines: band("accent"), band: true }),
       theta: new Curve({ title: "Thresholds above rest, mean ± sd (mV)", lines: band("green"), band: true }),
       spikes: new Curve({ title: "Spikes for an image", lines: [{ label: "spikes", colour: "ink" }] }),
@@ -65,13 +69,13 @@ export class LearnView {
       h(
         "div",
         { class: "wide" },
-        card("What each neuron has learned to see", null, this.controls(), this.grid.canvas, this.pointed, h("div", { class: "controls" }, this.orders(), this.layers.element)),
+        card("What each neuron has learned to see", INTRODUCTION, this.controls(), this.grid.canvas, this.pointed, h("div", { class: "controls" }, this.orders(), this.layers.element)),
         downloads(this.studio, [["fields", "Fields"], ["curve", "Curve"], ["weights-and-theta", "Norms"]], [["curve", "Curve"], ["neurons", "Neurons"], ["fields", "Weights"], ["theta", "Thresholds"]]),
       ),
       h(
         "div",
         { class: "side" },
-        card("How it goes", null, this.phase, h("div", { class: "progress" }, this.bar, this.counted), this.last, this.facts, this.health),
+        card("How it goes", null, this.phase, this.adopt, h("div", { class: "progress" }, this.bar, this.counted), this.last, this.facts, this.health),
         (this.history = card("Over time", null, ...Object.values(this.curves).map((curve) => curve.element))),
         (this.tuning = card("Change the rule while it learns", "See what happens; the run remembers what was changed and when.", this.constants, this.changes)),
         this.setUp(),
@@ -83,7 +87,7 @@ export class LearnView {
     const attempt = (deed, more) => () => this.studio.attempt(() => perform(deed, more));
     this.go = h("button", { class: "primary", onclick: () => this.toggle() }, "Start");
     this.one = h("button", { onclick: attempt("step") }, "One image");
-    this.end = h("button", { onclick: attempt("finish"), title: "Label the neurons, test them, and save the run" }, "Finish");
+    this.end = h("button", { onclick: attempt("finish"), title: "Learn no more: find out what each neuron answers to, test the network, and save it" }, "Finish");
     this.speed = h("input", {
       type: "range", min: 0, max: SPEEDS.length - 1, step: 1, value: SPEEDS.length - 1, "aria-label": "Speed",
       oninput: () => this.saySpeed(SPEEDS[this.speed.value]),
@@ -132,7 +136,7 @@ export class LearnView {
         seed: Number(seed.input.value), examples: Number(images.input.value),
       };
       this.studio.remember({ open: null });
-      this.studio.attempt(() => perform("new", { options: asked }));
+      this.meanwhile("Making the new network …", () => perform("new", { options: asked }));
     };
     const parts = [dataset, network, rule, preset, { element: sizes }, images, seed].map(({ element }) => element);
     const open = this.opening();
@@ -149,7 +153,7 @@ export class LearnView {
     const { runs, models } = this.studio.about;
     const options = [...models.map(({ name }) => [name, `${name} (comes with engram)`]), ...runs.map((run) => [run, run])];
     const { element, select } = choice("Run or model", options, options[0]?.[0]);
-    const open = () => this.studio.attempt(() => perform("open", { path: select.value }));
+    const open = () => this.meanwhile(`Opening ${select.value} …`, () => perform("open", { path: select.value }));
     return h("div", { class: "form" }, element, h("button", { onclick: open }, "Open"));
   }
 
@@ -176,9 +180,18 @@ export class LearnView {
     this.nextWords = now + WORDS_MS;
     this.sayPhase(state);
     this.sayFacts(state);
-    this.showLast(state, arrays);
+    this.showLast(state, scale, arrays);
     this.showCurves(points, state);
     this.showConstants(state);
+  }
+
+  /** Say what goes on while something takes its time, and let nothing be started that it would meet. */
+  async meanwhile(words, work) {
+    this.words = words;
+    this.sayPhase(this.studio.state);
+    await this.studio.attempt(work);
+    this.words = null;
+    this.sayPhase(this.studio.state);
   }
 
   /** What the pointer is at, or what the squares are. */
@@ -189,18 +202,20 @@ export class LearnView {
   sayPhase(state) {
     const learns = state.kind === "training";
     this.steering.hidden = !learns;
+    this.adopt.hidden = state.phase !== "left";
     this.goes = state.phase === "learning" || state.phase === "compiling";
-    const [, done, all] = state.counted ?? ["", 0, 0];
-    const counting = ["labelling", "testing"].includes(state.phase) && all ? ` ${shown(done)} of ${shown(all)}.` : "";
-    const text = `${PHASES[state.phase] ?? ""}${counting} ${state.message ?? ""}`.trim();
-    say(this.phase, text);
+    const counts = this.words ? null : countsOf(state);
+    const compiles = counts?.what === "compiling" ? " On first use engram compiles for this machine." : "";
+    const text = `${PHASES[state.phase] ?? ""}${compiles} ${state.message ?? ""}`.trim();
+    say(this.phase, this.words ?? text);
     this.phase.classList.toggle("bad", state.phase === "failed");
     say(this.go, this.goes ? "Pause" : state.examples ? "Go on" : "Start");
-    const ended = !learns || ["finished", "stopped", "failed", "labelling", "testing", "drawing"].includes(state.phase);
-    for (const button of [this.go, this.one, this.speed]) button.disabled = ended;
-    this.end.disabled = ended || !state.examples;
-    this.bar.value = state.total ? state.examples / state.total : 0;
-    say(this.counted, `${shown(state.examples)} of ${shown(state.total)} images`);
+    const ended = this.words || !learns || ["finished", "stopped", "failed", "labelling", "testing", "drawing"].includes(state.phase);
+    for (const button of [this.go, this.one, this.speed]) button.disabled = Boolean(ended);
+    this.end.disabled = Boolean(ended || !state.examples);
+    const [done, all] = counts ? [counts.done, counts.all] : [state.examples, state.total];
+    this.bar.value = all ? done / all : 0;
+    say(this.counted, `${shown(done)} of ${shown(all)} ${counts ? COUNTED[counts.what] : "images"}`);
     if (document.activeElement !== this.speed && learns) {
       const place = SPEEDS.findIndex((speed) => speed === state.speed);
       this.speed.value = place < 0 ? SPEEDS.length - 1 : place;
@@ -216,11 +231,11 @@ export class LearnView {
       ["images of", state.dataset],
       ["network", NETWORKS[state.network_name] ?? state.network_name],
       ["rule", state.rule.replaceAll("_", " ")],
-      [state.kind === "model" ? "opened" : "saved in", state.path ?? "nothing yet"],
+      [state.kind === "model" ? "opened" : "saved in", state.path ?? "not saved yet"],
     ].filter(Boolean);
     if (state.test_accuracy) facts[0] = ["test images read", percent(state.test_accuracy.proportion)];
     this.showFacts(facts);
-    this.health.hidden = !state.health; // only who learns here is watched for it
+    this.health.hidden = !state.health || !state.examples; // only who learns here is watched for it
     const health = state.health ?? [];
     const text = health.map(({ what, advice }) => `${what}: ${advice}`).join("\n");
     if (this.ailing === text) return;
@@ -241,7 +256,7 @@ export class LearnView {
     facts.forEach(([, value], k) => say(this.values[k], value));
   }
 
-  showLast(state, arrays) {
+  showLast(state, scale, arrays) {
     if (!arrays.image) {
       this.last.replaceChildren();
       return;
@@ -255,7 +270,8 @@ export class LearnView {
     const name = state.label === null || state.label === undefined ? "" : ` (a ${state.label})`;
     const label = `the last image${name}`;
     const times = spikes === 1 ? "once" : `${shown(spikes)} times`;
-    const answered = fired === 0 ? "No neuron fired for it." : `It made ${shown(fired)} ${fired === 1 ? "neuron" : "neurons"} fire ${times}: framed in the grid.`;
+    const isCounted = scale.kind !== "filters" && this.layers.isLast(state); // spikes are those of the layer that is read
+    const answered = !isCounted ? "" : fired === 0 ? "No neuron fired for it." : `It made ${shown(fired)} ${fired === 1 ? "neuron" : "neurons"} fire ${times}: framed in the grid.`;
     this.last.replaceChildren(
       picture(arrays.image, state.shape, { size: 64, label }),
       h("p", { class: "hint" }, `The last image${name}. ${answered}`),
@@ -263,7 +279,7 @@ export class LearnView {
   }
 
   showCurves(points, state) {
-    this.history.hidden = state.kind === "model" && !points.length;
+    this.history.hidden = !points.length;
     const along = points.map((point) => point.examples);
     const spread = (name) => [
       along,
@@ -314,6 +330,12 @@ export class LearnView {
     if (this.grid.data) this.grid.set(this.grid.data);
     this.last.querySelectorAll("canvas").forEach((canvas) => canvas.redraw());
   }
+}
+
+/** What is counted besides the images that are learned from; it moves, so it is told where no screen reader reads along. */
+function countsOf({ phase, counted: [what, done, all] = ["", 0, 0] }) {
+  const goes = what === "compiling" ? done < all && ["ready", "compiling"].includes(phase) : what === phase && all > 0;
+  return goes && what in COUNTED ? { what, done, all } : null;
 }
 
 function band(name) {
