@@ -251,7 +251,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "integrator": model.network.integrator,
             "dtype": model.network.dtype,
             "network": model.network if config.network_name == DESCRIBED_IN_CODE else config.network or None,
-            "layers": config.layers,
+            "layers": None if config.layers == PRESETS[config.preset].layers else config.layers,
             "protocol": config.protocol or None,
             "random_state": model.seed,
         }
@@ -467,7 +467,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if label is not None and not online:
             check_label_images(training)
         if not online and self.epochs is None:
-            passes = training.total // max(1, len(training.layers)) // len(pixels)
+            passes = config.total_examples(len(pixels)) // len(pixels)
             _LOG.info("fit makes %d passes over %s images; epochs=... for more or fewer", passes, f"{len(pixels):,}")
         callbacks = Callbacks([*_as_list(self.callbacks), *([ProgressBar()] if self.verbose else [])])
         try:
@@ -569,8 +569,9 @@ class STDPClassifier(ClassifierMixin, _Network):
     network : dict, DiehlCook, str or Network, optional
         Further fields of :class:`engram.networks.DiehlCook`, or one that has them all; or another network: its name or
         ``file.py:function``, with options of its own as ``{"kind": NAME, ...}``, or the description itself.
-    layers : {"together", "in_turn"}
-        Whether the layers of a network learn at once, or one after another, each for so many epochs.
+    layers : {"together", "in_turn"}, optional
+        Whether the layers of a network learn at once, or one after another, each for so many epochs; by default what
+        suits the network.
     protocol : dict or Protocol, optional
         Further fields of :class:`engram.networks.Protocol`, or one that has them all.
     random_state : int, RandomState instance or None
@@ -641,7 +642,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         integrator: str = "exponential_euler",
         dtype: str = "float32",
         network: dict | str | DiehlCook | Network | None = None,
-        layers: str = "together",
+        layers: str | None = None,
         protocol: dict | Protocol | None = None,
         random_state=0,
         threads: int | None = None,
@@ -998,7 +999,7 @@ protocol, random_state, threads, warm_start, callbacks, verbose
         integrator: str = "exponential_euler",
         dtype: str = "float32",
         network: dict | str | DiehlCook | Network | None = None,
-        layers: str = "together",
+        layers: str | None = None,
         protocol: dict | Protocol | None = None,
         random_state=0,
         threads: int | None = None,

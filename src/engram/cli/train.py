@@ -348,7 +348,7 @@ def _with_given(options: dict, given: dict) -> dict:
     return {**options, **given}
 
 
-_TABLES = ("network", "protocol", "source", "data")
+_TABLES = ("network", "protocol", "source", "data", "layer_examples")
 
 
 def with_settings(options: dict, settings: list[str]) -> dict:
@@ -365,7 +365,8 @@ def with_settings(options: dict, settings: list[str]) -> dict:
         if table not in ("constants", *_TABLES):
             near = did_you_mean(table, _TABLES)
             raise ConfigError(
-                f"--set knows network.NAME, protocol.NAME, source.NAME and data.NAME, got {name!r}{near}."
+                "--set knows network.NAME, protocol.NAME, source.NAME, data.NAME and layer_examples.NAME, got"
+                f" {name!r}{near}."
             )
         table = {"source": "source_constants"}.get(table, table)
         value = option_value(text)
