@@ -537,7 +537,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         What makes spikes of images: a source, a source's name, or ``file.py:Class`` for one's own; see
         :mod:`engram.sources`. Its constants are parameters of the estimator as ``source__order`` and so on, and its
         gain is `input_gain`.
-    preset : {"paper", "sharp", "events", "conv"}, optional
+    preset : {"paper", "sharp", "events", "conv", "conv-prototypes"}, optional
         The constants of network and protocol, and of a rule given by its name, and the source where none is given; see
         :mod:`engram.presets`. By default that of the network.
     epochs : int, optional
