@@ -1,12 +1,15 @@
 """Let the file operations of a run fail, write by half, or be the last: nothing may be lost, and resuming must end
 with the same bytes as if nothing had happened.
 
-Every operation on a file in the run's folder is counted: open, read, write, fsync, rename, unlink, mkdir, rmdir and
-listing. A case names a stage of a run, the number of the operation and what befalls it; the stage runs in a process
-of its own, then the run is brought to its end, and its files are compared with those of an undisturbed one.
+Every operation on a file in the run's folder is counted: open, read, write, fsync, close, stat, rename, unlink, mkdir,
+rmdir and listing. A case names a stage of a run, the number of the operation and what befalls it; then the run is
+brought to its end, and its files are compared with those of an undisturbed one. What is killed is a process of its own;
+what fails goes on in the same process, as it would in a notebook.
 
     python benchmarks/faults.py                          every operation of every stage, every fault
     python benchmarks/faults.py --stages train resume    of some stages
+    python benchmarks/faults.py --sample 500 7           of all these cases 500, drawn by seed 7
+    python benchmarks/faults.py --part 2/8               of all these cases the second eighth
     python benchmarks/faults.py --seeds 0 200            chains of random faults, one chain for each seed
     python benchmarks/faults.py --kills 100              kills at random moments, over as many runs as that takes
     python benchmarks/faults.py --replay train:17:ENOSPC resume:4:kill      one chain again, with its report
@@ -18,9 +21,13 @@ drawn, so that thousands of cases take minutes.
 from __future__ import annotations
 
 import argparse
+import builtins
 import contextlib
 import errno
+import functools
+import gc
 import hashlib
+import io
 import json
 import os
 import random
@@ -49,8 +56,13 @@ from engram.runs import RunOptions, resume_run, run_training, start_run
 from engram.simulator import Simulator
 
 ERRORS = ("ENOSPC", "EIO", "ESTALE", "EACCES")
-FAULTS = (*ERRORS, "half", "kill", "half-kill", "kill-after")
-"""What can befall an operation; the halves only a write."""
+KILLS = ("kill", "half-kill", "kill-after")
+FAULTS = (*ERRORS, "half", "short", *KILLS)
+"""What can befall an operation; the halves only a write, of which one that is short tells no error."""
+
+OF_WRITES = ("half", "short", "half-kill")
+OF_DESCRIPTORS = ("write", "fsync", "fdopen", "close")
+OF_PATHS = ("replace", "unlink", "mkdir", "rmdir", "scandir", "listdir", "stat", "lstat", "access", "utime")
 
 MAX_SECONDS = 60
 COMPARED = ("model.safetensors", "metrics.jsonl", "config.toml")
@@ -107,40 +119,52 @@ class Injector:
     @contextlib.contextmanager
     def watching(self) -> Iterator[Injector]:
         """Stand between Python and the system for a while."""
-        names = ("open", "write", "fsync", "replace", "unlink", "mkdir", "rmdir", "scandir", "listdir", "fdopen")
-        before = {name: getattr(os, name) for name in names}
+        before = {name: getattr(os, name) for name in ("open", *OF_DESCRIPTORS, *OF_PATHS)}
+        opened = io.open
         for name, original in before.items():
             setattr(os, name, self._wrapped(name, original))
+        io.open = builtins.open = self._wrapped_io(opened)
         try:
             yield self
         finally:
+            io.open = builtins.open = opened
             for name, original in before.items():
                 setattr(os, name, original)
 
-    def _wrapped(self, name: str, original: Callable):
+    def _wrapped(self, name: str, original: Callable) -> Callable:
         def open_(path, flags, *args, **options):
-            ours = self._is_ours(path)
-            descriptor = self._befallen(name, original, path, flags, *args, **options) if ours else original(
-                path, flags, *args, **options
-            )  # fmt: skip
+            ours = self._is_ours(path, options)
+            call = functools.partial(self._befallen, name, original) if ours else original
+            descriptor = call(path, flags, *args, **options)
             (self._descriptors.add if ours else self._descriptors.discard)(descriptor)
             return descriptor
 
         def on_descriptor(descriptor, *args, **options):
-            if descriptor in self._descriptors:
-                return self._befallen(name, original, descriptor, *args, **options)
-            return original(descriptor, *args, **options)
+            if descriptor not in self._descriptors:
+                return original(descriptor, *args, **options)
+            if name == "close":
+                self._descriptors.discard(descriptor)
+            found = self._befallen(name, original, descriptor, *args, **options)
+            return Opened(found, self) if name == "fdopen" else found
 
         def on_path(path=".", *args, **options):
-            if self._is_ours(path):
+            if self._is_ours(path, options):
                 return self._befallen(name, original, path, *args, **options)
             return original(path, *args, **options)
 
-        if name == "open":
-            return open_
-        return on_descriptor if name in ("write", "fsync", "fdopen") else on_path
+        return open_ if name == "open" else on_descriptor if name in OF_DESCRIPTORS else on_path
 
-    def _is_ours(self, path) -> bool:
+    def _wrapped_io(self, original: Callable) -> Callable:
+        def open_(path, *args, **options):
+            if self._is_ours(path, options):
+                return Opened(self._befallen("open", original, path, *args, **options), self)
+            return original(path, *args, **options)
+
+        return open_
+
+    def _is_ours(self, path, options: dict) -> bool:
+        if isinstance(path, int) or options.get("dir_fd") is not None:
+            return bool({path, options.get("dir_fd")} & self._descriptors)
         return isinstance(path, (str, os.PathLike)) and os.fspath(path).startswith(self.folder)
 
     def _befallen(self, name: str, original: Callable, *args, **options):
@@ -149,15 +173,45 @@ class Injector:
         if self.fault is None or self.count != self.fault.number:
             return original(*args, **options)
         kind = self.fault.kind
-        if kind.startswith("half") and name == "write":
-            original(args[0], args[1][: len(args[1]) // 2])
+        if kind in OF_WRITES and name == "write":
+            half = original(args[0], args[1][: -(-len(args[1]) // 2)])
+            if kind == "short":
+                return half
         if kind in ("kill", "half-kill"):
             os.kill(os.getpid(), signal.SIGKILL)
-        if kind == "kill-after":
+        if kind == "kill-after" or name == "close":  # a descriptor is closed even where closing it tells an error
             original(*args, **options)
+        if kind == "kill-after":
             os.kill(os.getpid(), signal.SIGKILL)
         number = getattr(errno, kind, errno.ENOSPC)
         raise OSError(number, os.strerror(number), args[0] if isinstance(args[0], (str, os.PathLike)) else None)
+
+
+class Opened:
+    """An open file whose reading is counted too."""
+
+    def __init__(self, file, injector: Injector):
+        self._file, self._injector = file, injector
+
+    def read(self, *args):
+        """Read, if nothing befalls it."""
+        return self._injector._befallen("read", self._file.read, *args)
+
+    def __getattr__(self, name):
+        """Everything else is the file's."""
+        return getattr(self._file, name)
+
+    def __iter__(self):
+        """Lines are read unwatched."""
+        return iter(self._file)
+
+    def __enter__(self):
+        """As a file's."""
+        return self
+
+    def __exit__(self, *_):
+        """As a file's."""
+        self._file.close()
 
 
 # The stages of a run; each begins with what the one before left
@@ -178,6 +232,11 @@ def resume(path: Path) -> None:
     _go_on(folder, resume_run(folder, dataset=tiny_dataset(), kernel="reference", threads=1), OPTIONS)
 
 
+def replace(path: Path) -> None:
+    """Another run in the place of one that is there."""
+    train(path)
+
+
 def read(path: Path) -> None:
     """Test a run's network, as ``engram evaluate`` does, and read what else it left."""
     model = load_model(path)
@@ -193,6 +252,7 @@ def draw(path: Path) -> None:
 
 STAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "train": (train, "nothing"),
+    "replace": (replace, "finished"),
     "resume": (resume, "stopped"),
     "label": (resume, "trained"),
     "figures": (resume, "tested"),
@@ -217,7 +277,7 @@ class Laboratory:
     def __init__(self, folder: Path):
         self.folder = folder
         self.states = {name: folder / name for name in ("nothing", "stopped", "trained", "tested", "finished")}
-        self._alone = threadpool_limits(1)
+        threadpool_limits(1)
         self.states["nothing"].mkdir()
         _make_run(self.states["stopped"], stop_at=50)
         _make_run(self.states["trained"], evaluate=False, figures=False, as_done=False)
@@ -225,6 +285,7 @@ class Laboratory:
         _make_run(self.states["finished"])
         for left in (".model.safetensors.0123abcd.part", "checkpoints/.000000000075.safetensors.0123abcd.part"):
             (self.states["stopped"] / left).write_bytes(b"half")
+        threadpool_limits(1)  # of libraries loaded since too: their threads do not survive a fork
         whole = self.states["finished"]
         self.expected = {name: (whole / name).read_bytes() for name in COMPARED}
         self.summary = RunFolder(whole).read_summary()
@@ -243,14 +304,17 @@ class Laboratory:
         path = self._copy(STAGES[chain[0].stage][1])
         try:
             for fault in chain:
-                action = STAGES[fault.stage][0]
+                action, before = STAGES[fault.stage][0], _worth(path)
                 if action in (resume, read, draw) and not (path / "config.toml").exists():
                     action = train
-                wrong = in_a_process(lambda action=action, fault=fault: _disturbed(action, path, fault))
+                where = in_a_process if fault.kind in KILLS else here
+                wrong = where(lambda action=action, fault=fault: _disturbed(action, path, fault))
                 wrong = wrong or self._what_is_lost(path)
+                if not wrong and fault.stage != "replace" and not _worth(path) >= before:
+                    wrong = f"made worse: {before} before, {_worth(path)} after"
                 if wrong:
                     return wrong
-            return in_a_process(lambda: self._brought_to_its_end(path, redrawn=chain[-1].stage == "draw"))
+            return here(lambda: self._brought_to_its_end(path, chain[-1].stage))
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
@@ -276,20 +340,29 @@ class Laboratory:
             return f"damaged: {error}"
         return None
 
-    def _brought_to_its_end(self, path: Path, *, redrawn: bool) -> None:
+    def _brought_to_its_end(self, path: Path, stage: str) -> None:
         """Resume, or begin again what never began; fail unless all is as in the run that was never disturbed."""
-        if not (path / "config.toml").exists():
+        if not (path / "config.toml").exists() or (stage == "replace" and RunFolder(path).is_finished):
             train(path)
         resume(path)
-        if redrawn:
+        if stage == "draw":
             draw(path)
         for name, content in self.expected.items():
             assert (path / name).read_bytes() == content, f"{name} is another one"
+        assert not RunFolder(path).is_held, "it is held after its end"
         summary = RunFolder(path).read_summary()
         assert summary["finished"] and summary["accuracy"] == self.summary["accuracy"], "the summary is another one"
         assert len(list((path / "figures").iterdir())) == 14, "figures are missing"
         left = [file.name for file in path.rglob("*.part")]
         assert not left, f"left behind: {left}"
+
+
+def _worth(path: Path) -> tuple[bool, int]:
+    """Whether the run's model can read images, and how far it is kept; neither may ever become less."""
+    file = path / "model.safetensors"
+    labelled = file.exists() and load_model(file).readout is not None
+    kept = sorted(file.name for file in (path / "checkpoints").glob("0*.safetensors"))
+    return labelled, int(kept[-1][:12]) if kept else 0
 
 
 def _seconds_undisturbed(laboratory: Laboratory) -> float:
@@ -307,11 +380,7 @@ def kill_at_random(laboratory: Laboratory, kills: int, seed: int) -> tuple[int, 
         path, runs = laboratory._copy("nothing"), runs + 1
         while done < kills:
             action = resume if (path / "config.toml").exists() else train
-            child = os.fork()
-            if child == 0:
-                with contextlib.suppress(BaseException):
-                    action(path)
-                os._exit(0)
+            child = forked(lambda action=action, path=path: action(path))
             time.sleep(dice.uniform(0, window))
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
@@ -320,28 +389,55 @@ def kill_at_random(laboratory: Laboratory, kills: int, seed: int) -> tuple[int, 
             done += 1
             report = laboratory._what_is_lost(path)
             wrong += [f"run {runs}, kill {done}: {report}"] if report else []
-        report = in_a_process(lambda path=path: laboratory._brought_to_its_end(path, redrawn=False))
+        report = in_a_process(lambda path=path: laboratory._brought_to_its_end(path, "resume"))
         wrong += [f"run {runs} after kill {done}: {report}"] if report else []
         shutil.rmtree(path)
     return runs, wrong
 
 
+class Hung(BaseException):
+    """Something that did not come to its end in time; no error that code would catch."""
+
+
+def here(action: Callable[[], None]) -> str | None:
+    """Run something in this process; the report of what it raised, if that is no error of engram's."""
+
+    def give_up(*_):
+        raise Hung(f"hung for {MAX_SECONDS} s")
+
+    before, waits = signal.signal(signal.SIGALRM, give_up), os.fsync
+    signal.alarm(MAX_SECONDS)
+    os.fsync = lambda _: None  # nor does it wait for the disk, see `forked`
+    try:
+        action()
+    except EngramError:
+        return None
+    except Exception:
+        return traceback.format_exc()
+    except Hung as hung:
+        return str(hung)
+    finally:
+        os.fsync = waits
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def in_a_process(action: Callable[[], None]) -> str | None:
     """Run something in a process of its own; the report of what it raised, if that is no error of engram's."""
     reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
+
+    def reported() -> None:
         report = ""
         signal.alarm(MAX_SECONDS)
         try:
-            with threadpool_limits(1):  # the threads of numerical libraries do not survive a fork
-                action()
+            action()
         except EngramError:
             pass
         except BaseException:
             report = traceback.format_exc()
         os.write(writer, report.encode()[:60_000])
-        os._exit(0)
+
+    child = forked(reported)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         report = pipe.read().decode()
@@ -349,6 +445,23 @@ def in_a_process(action: Callable[[], None]) -> str | None:
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
         return f"hung for {MAX_SECONDS} s"
     return report or None
+
+
+def forked(action: Callable[[], None]) -> int:
+    """Begin something in a copy of this process; its number.
+
+    Its garbage collector leaves alone what its parent holds, all of which it would copy by looking at it. It does not
+    wait for the disk: the system keeps what a dead process wrote.
+    """
+    gc.freeze()
+    child = os.fork()
+    if child == 0:
+        os.fsync = lambda _: None
+        with contextlib.suppress(BaseException):
+            action()
+        os._exit(0)
+    gc.unfreeze()
+    return child
 
 
 def chain_of(seed: int, lengths: dict[str, int]) -> list[Fault]:
@@ -365,7 +478,7 @@ def every_fault(stage: str, operations: list[str]) -> Iterator[Fault]:
     """Each operation of a stage with each fault that can befall it."""
     for number, name in enumerate(operations, start=1):
         for kind in FAULTS:
-            if name == "write" or not kind.startswith("half"):
+            if name == "write" or kind not in OF_WRITES:
                 yield Fault(stage, number, kind)
 
 
@@ -468,10 +581,17 @@ def leave_out_the_drawing() -> Callable[[], None]:
     return undo
 
 
+def _part(text: str) -> tuple[int, int]:
+    part, parts = map(int, text.split("/"))
+    return part, parts
+
+
 def main() -> int:
     """Inject, and print what came of it; 1 if anything was lost, or another error than engram's came out."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--sample", nargs=2, type=int, metavar=("CASES", "SEED"), help="so many of the cases alone")
+    parser.add_argument("--part", type=_part, metavar="K/N", help="the K-th of N parts of the cases alone")
     parser.add_argument("--seeds", nargs=2, type=int, metavar=("FROM", "TO"), help="random chains instead")
     parser.add_argument("--kills", type=int, help="so many kills at random moments instead")
     parser.add_argument("--replay", nargs="+", type=Fault.parse, metavar="STAGE:NUMBER:FAULT")
@@ -494,6 +614,13 @@ def main() -> int:
             chains = [(f"seed {seed}", chain_of(seed, {s: len(o) for s, o in lengths.items()})) for seed in seeds]
         else:
             chains = [(stage, [fault]) for stage in options.stages for fault in every_fault(stage, lengths[stage])]
+            n_all = len(chains)
+            if options.sample:
+                cases, seed = options.sample
+                chains = random.Random(f"engram cases {seed}").sample(chains, min(cases, n_all))
+            if options.part:
+                chains = chains[options.part[0] - 1 :: options.part[1]]
+            print(f"{len(chains):,} of {n_all:,} cases", flush=True)
         begin, faults, by_name = time.perf_counter(), 0, {}
         for name, chain in chains:
             wrong = laboratory.trial(chain)

@@ -3,19 +3,24 @@
     python benchmarks/simulators.py --install     # once: the peers' environments, in benchmarks/.peers
     python benchmarks/simulators.py               # measure everything, in turn; about forty minutes
     python benchmarks/simulators.py --sizes 400   # measure a size again, beside what is stored of the others
+    python benchmarks/simulators.py --cpu x86-64-v3    # all of them with code for processors without AVX-512
     python benchmarks/simulators.py --markdown    # the stored results as tables for the documentation
 
 Every measurement is a process of its own on one core. All simulators of the network start from the same weights and
-thresholds, which engram trained beforehand, and present the same MNIST images for 350 ms and 150 ms of blank each,
-once, however few spikes they draw; with learning off for 350 ms from rest. engram is timed before and after its peers,
-since a machine may get faster or slower meanwhile; what is told is the median. Beside the simulators stands the floor:
-what the model must compute and move for an image, at the rates at which this machine does it. MNIST must be at hand
-(``engram data fetch mnist``). Writes ``simulators.json`` and the figure ``simulators.svg`` and ``.png``.
+thresholds, which engram trained beforehand, and present the same MNIST images for as long as the preset says, once,
+however few spikes they draw; with learning off without blank, from rest. Constants are those of engram's presets, and
+both are measured. engram is timed before and after its peers, since a machine may get faster or slower meanwhile; what
+is told is the median. Beside the simulators stands the floor: what the model must compute and move for an image, at the
+rates at which this machine does it, by code for the same processor. MNIST must be at hand (``engram data fetch
+mnist``). Writes ``simulators.json`` and the figure ``simulators.svg`` and ``.png``, or, for another processor,
+``simulators-x86-64-v3.json``.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import itertools
 import json
 import signal
 import statistics
@@ -31,23 +36,47 @@ from speed.floor import counted_equations, floor_ms
 from speed.machine import describe
 from speed.session import ENGRAM, PEERS, AbsentError, Session, Simulator
 
+from engram import TrainingConfig
 from engram.datasets import load
+from engram.encoders import RATE_PER_PIXEL
 from engram.networks import DiehlCook
+from engram.plasticity.normalization import target_norm
 
 RESULTS = Path(__file__).parent / "results"
 SIZES = (100, 400, 1_600, 6_400)
 LARGEST = 12_800  # engram alone, for its growth
 GROWS_FROM = 400
-RULES = ("self_normalizing", "triplet")
+MANY = 1_600  # from here on neurons are shared out among threads
+PRESETS = ("paper", "sharp")
+RULES = ("self_normalizing", "exponential", "triplet")
 N_BURN_IN, N_IMAGES, N_EVENTS = 1_000, 128, 40
-SHOWN, BLANK = 350, 150
+
+
+TOLD = ("preset", "n_neurons", "rule", "phase", "dt")
+"""What a record has of its task."""
+
+
+def constants_of(config: TrainingConfig, n_inputs: int) -> dict:
+    """All that a peer has to know of the network, the rule and the protocol."""
+    network, rule, protocol = config.make_network(n_inputs), config.make_rule(), config.make_protocol()
+    return {
+        "network": dataclasses.asdict(network),
+        "rule": dataclasses.asdict(rule),
+        "norm": {
+            "kind": rule.normalization, "target": target_norm(rule.normalization, n_inputs), "n_inputs": n_inputs
+        },
+        "hz_per_value": RATE_PER_PIXEL * protocol.start_intensity,
+        "at_rest": protocol.at_rest,
+    }  # fmt: skip
 
 
 class Comparison:
     """The measurements, in order, and what they are made with."""
 
-    def __init__(self, session: Session, sizes: tuple[int, ...], peers: tuple[Simulator, ...]):
-        self.session, self.sizes, self.peers = session, sizes, peers
+    def __init__(
+        self, session: Session, sizes: tuple[int, ...], presets: tuple[str, ...], peers: tuple[Simulator, ...]
+    ):
+        self.session, self.sizes, self.presets, self.peers = session, sizes, presets, peers
         mnist = load("mnist").train_images
         chosen = mnist[np.random.default_rng(0).permutation(len(mnist))[: N_BURN_IN + N_IMAGES]]
         self.n_inputs = mnist.shape[1]
@@ -56,16 +85,21 @@ class Comparison:
         np.save(self.files["images"], chosen[N_BURN_IN:].astype(np.float32))
 
     def measurements(self) -> Iterator[dict]:
-        """Every simulator at every size, in turn."""
-        for n in self.sizes:
+        """Every simulator at every size by every preset, in turn."""
+        for n, preset in itertools.product(self.sizes, self.presets):
             for rule in RULES:
-                self.burn_in(n, rule)
-                yield from self.in_turn(self.task(n, rule, "train"))
-            yield from self.in_turn(self.task(n, RULES[0], "test"))
-            for peer in self.peers:
-                if RULES[0] not in peer.rules:  # it brings its own network
-                    yield from (self.peer(peer, self.task(n, peer.rules[0], phase)) for phase in ("train", "test"))
-        yield from self.engram_alone()
+                self.burn_in(preset, n, rule)
+                yield from self.in_turn(self.task(preset, n, rule, "train"))
+            yield from self.in_turn(self.task(preset, n, RULES[0], "test"))
+        yield from self.networks_of_peers()
+        for preset in self.presets:
+            yield from self.engram_alone(preset)
+
+    def networks_of_peers(self) -> Iterator[dict]:
+        """Simulators that bring a network of their own."""
+        own = [(peer, rule) for peer in self.peers for rule in peer.rules if rule not in RULES]
+        for n, (peer, rule), phase in itertools.product(self.sizes, own, ("train", "test")):
+            yield self.peer(peer, self.task("paper", n, RULES[0], phase) | {"rule": rule})
 
     def in_turn(self, task: dict) -> Iterator[dict]:
         """Engram before and after its peers, since a machine may get faster or slower meanwhile."""
@@ -77,23 +111,26 @@ class Comparison:
             ENGRAM, task, lambda: after | {"ms_per_image": before["ms_per_image"] + after["ms_per_image"]}, 1
         )
 
-    def engram_alone(self) -> Iterator[dict]:
-        """A larger network, more threads, a finer step."""
+    def engram_alone(self, preset: str) -> Iterator[dict]:
+        """More threads, a finer step and, where all sizes are asked for, a larger network."""
         rule = RULES[0]
-        self.burn_in(LARGEST, rule)
-        yield self.engram(self.task(LARGEST, rule, "train"))
-        yield self.engram(self.task(400, rule, "test"), threads=2)
-        for n in (1_600, 6_400):
-            self.burn_in(n, rule)
-            yield self.engram(self.task(n, rule, "train"), threads=2)
-        self.burn_in(400, rule, dt=0.1)
-        yield self.engram(self.task(400, rule, "train", dt=0.1))
+        self.burn_in(preset, 400, rule)
+        yield self.engram(self.task(preset, 400, rule, "test"), threads=2)
+        for n in (n for n in self.sizes if n >= MANY):
+            self.burn_in(preset, n, rule)
+            yield self.engram(self.task(preset, n, rule, "train"), threads=2)
+        self.burn_in(preset, 400, rule, dt=0.1)
+        yield self.engram(self.task(preset, 400, rule, "train", dt=0.1))
+        if self.sizes == SIZES:
+            self.burn_in(preset, LARGEST, rule)
+            yield self.engram(self.task(preset, LARGEST, rule, "train"))
 
     def startups(self) -> Iterator[dict]:
         """From starting Python to the first learned image, with empty caches and then with full ones."""
-        self.burn_in(400, RULES[0])
+        preset = self.presets[-1]
+        self.burn_in(preset, 400, RULES[0])
         for simulator in (ENGRAM, *self.peers):
-            task = self.task(400, RULES[0], "train")
+            task = self.task(preset, 400, RULES[0], "train")
             task |= {"n_images": 1, "warm_up": 0, "repetitions": 1}
             with tempfile.TemporaryDirectory(dir=self.session.scratch) as cache:
                 task |= {"cache": cache, "surroundings": {"ENGRAM_CACHE": cache}}
@@ -107,35 +144,48 @@ class Comparison:
             yield record
 
     def floors(self, machine: dict) -> Iterator[dict]:
-        """The least time of a training image at each size."""
-        for n in self.sizes:
-            for rule in RULES:
-                task = self.task(n, rule, "train") | {"work": "events", "n_images": N_EVENTS}
-                events = self.session.run(ENGRAM.script, ENGRAM.environment, task)
-                parts = floor_ms(DiehlCook(n_inputs=self.n_inputs, n_neurons=n), rule, events, machine)
-                yield {"rule": rule, "n_neurons": n, "events": events, "ms": sum(parts.values()), "parts_ms": parts}
+        """The least time of a training image, and of one that is read, by preset, at each size and at a finer step."""
+        for preset in self.presets:
+            for n, rule in itertools.product(self.sizes, RULES):
+                yield self.floor(self.task(preset, n, rule, "train"), machine)
+            for n in self.sizes:
+                yield self.floor(self.task(preset, n, RULES[0], "test"), machine)
+            yield self.floor(self.task(preset, 400, RULES[0], "train", dt=0.1), machine)
 
-    def task(self, n: int, rule: str, phase: str, dt: float = 0.5) -> dict:
+    def floor(self, task: dict, machine: dict) -> dict:
+        """The least time of an image."""
+        events = self.session.run(ENGRAM.script, ENGRAM.environment, task | {"work": "events", "n_images": N_EVENTS})
+        config = TrainingConfig(preset=task["preset"], rule=task["rule"], neurons=task["n_neurons"], dt=task["dt"])
+        rule = config.make_rule() if task["phase"] == "train" else None
+        parts = floor_ms(config.make_network(self.n_inputs), rule, events, machine)
+        told = {name: task[name] for name in TOLD}
+        return told | {"events": events, "ms": sum(parts.values()), "parts_ms": parts}
+
+    def task(self, preset: str, n: int, rule: str, phase: str, dt: float = 0.5) -> dict:
         """What a measured process is told."""
+        config = TrainingConfig(preset=preset, rule=rule, neurons=n, dt=dt)
+        protocol = config.make_protocol()
         return {
             "work": "speed",
+            "preset": preset,
             "n_neurons": n,
             "n_inputs": self.n_inputs,
             "rule": rule,
             "phase": phase,
             "dt": dt,
             "dtype": "float64",
-            "shown": SHOWN,
-            "blank": BLANK if phase == "train" else 0,
+            "shown": protocol.shown,
+            "blank": protocol.blank if phase == "train" else 0.0,
+            "constants": constants_of(config, self.n_inputs),
             "seed": 0,
             "images": str(self.files["images"]),
             "most_images": N_IMAGES,
-            "state": str(self.session.scratch / f"state-{n}-{rule}-{dt}.npz"),
+            "state": str(self.session.scratch / f"state-{preset}-{n}-{rule}-{dt}.npz"),
         }
 
-    def burn_in(self, n: int, rule: str, dt: float = 0.5) -> None:
+    def burn_in(self, preset: str, n: int, rule: str, dt: float = 0.5) -> None:
         """Train the network that all simulators start from; also what fills engram's cache of kernels."""
-        task = self.task(n, rule, "train", dt) | {"work": "burn_in", "images": str(self.files["burn_in"])}
+        task = self.task(preset, n, rule, "train", dt) | {"work": "burn_in", "images": str(self.files["burn_in"])}
         if not Path(task["state"]).exists():
             self.session.run(ENGRAM.script, ENGRAM.environment, task)
 
@@ -154,8 +204,7 @@ class Comparison:
 
     def record(self, simulator: Simulator, task: dict, measure, threads: int) -> dict:
         """A measurement as it is stored, or the reason why there is none."""
-        kept = ("n_neurons", "rule", "phase", "dt")
-        record = {"simulator": simulator.name, "threads": threads} | {name: task[name] for name in kept}
+        record = {"simulator": simulator.name, "threads": threads} | {name: task[name] for name in TOLD}
         try:
             result = measure()
         except AbsentError as problem:
@@ -181,15 +230,15 @@ def measure(options: argparse.Namespace) -> dict:
     peers = tuple(peer for peer in PEERS if not options.only or peer.name in options.only)
     with tempfile.TemporaryDirectory() as scratch:
         counted_equations(DiehlCook())  # before an hour is spent: the one part that knows engram's functions
-        session = Session(Path(scratch), options.budget, options.limit)
-        comparison = Comparison(session, tuple(options.sizes), peers)
+        session = Session(Path(scratch), options.budget, options.limit, options.cpu)
+        comparison = Comparison(session, tuple(options.sizes), tuple(options.presets), peers)
         measurements = []
         for record in comparison.measurements():
             measurements.append(record)
             sys.stderr.write(report.line(record) + "\n")
         rates = session.run("run_machine.py", ENGRAM.environment, {})
         return {
-            "machine": describe() | {"rates": rates},
+            "machine": describe(options.cpu) | {"rates": rates},
             "notes": {simulator.name: simulator.note for simulator in (ENGRAM, *peers)},
             "measurements": measurements,
             "startups": list(comparison.startups()),
@@ -201,8 +250,8 @@ def measure(options: argparse.Namespace) -> dict:
 def beside(results: dict, stored: dict) -> dict:
     """New results, and the stored ones of what was not measured again."""
     keys = {
-        "measurements": ("simulator", "n_neurons", "rule", "phase", "threads", "dt"),
-        "floors": ("rule", "n_neurons"),
+        "measurements": ("simulator", "threads", *TOLD),
+        "floors": TOLD,
         "startups": ("simulator",),
     }
     merged = results | {"notes": stored["notes"] | results["notes"]}
@@ -219,19 +268,22 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true", help="print the stored results as Markdown, and stop")
     parser.add_argument("--figure", action="store_true", help="draw the stored results again, and stop")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of neurons")
+    parser.add_argument("--presets", choices=PRESETS, nargs="+", default=PRESETS, help="sets of constants")
+    parser.add_argument("--cpu", default="", help="processor that all compilers make code for, such as x86-64-v3")
     parser.add_argument("--only", nargs="+", metavar="PEER", help=", ".join(peer.name for peer in PEERS))
     parser.add_argument("--budget", type=float, default=15.0, help="seconds of a measurement's timed images")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds that its fewest images may take")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args()
-    stored = options.out / "simulators.json"
+    name = f"simulators-{options.cpu}" if options.cpu else "simulators"
+    stored = options.out / f"{name}.json"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that what is being measured ends too
     if options.install:
         environments.install()
         return
     if not (options.markdown or options.figure):
         results = measure(options)
-        if stored.exists() and (options.only or tuple(options.sizes) != SIZES):
+        if stored.exists() and (options.only or tuple(options.sizes) != SIZES or tuple(options.presets) != PRESETS):
             results = beside(results, json.loads(stored.read_text()))
         options.out.mkdir(parents=True, exist_ok=True)
         stored.write_text(json.dumps(results, indent=1) + "\n")
@@ -240,7 +292,7 @@ def main() -> None:
     if options.markdown:
         print(report.markdown(results))
         return
-    draw(results, options.out)
+    draw(results, options.out / name)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,7 @@ def rules(w_max: float):
             Triplet(w_max=w_max, eta_post=0.05 * w_max, eta_pre=0.02 * w_max),
             SelfNormalizing(eta=0.05),
             SelfNormalizing(eta=0.05, variant="smin", count="current"),
+            Triplet(w_max=w_max, eta_post=0.05 * w_max, weight_bits=6, state_bits=8, rounding="stochastic"),
             Tagged(w_max=w_max),
             Tagged(w_max=w_max, normalization="l2"),
         ]

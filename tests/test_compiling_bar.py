@@ -87,3 +87,19 @@ def test_a_notebook_shows_a_bar_and_keeps_nothing_of_it(monkeypatch):
             tell(*news)
     assert "compiling for this machine, once" in pages[0]
     assert pages[-1] == ""
+
+
+def test_a_further_watcher_is_told_meanwhile_and_the_first_as_ever():
+    first, further = [], []
+    progress.watch_compiling(lambda *news: first.append(news))
+    try:
+        with progress.watched_too(lambda *news: further.append(news)), progress.told() as tell:
+            tell(*NEWS[0])
+            tell(*NEWS[2])
+        with progress.told() as tell:
+            tell(*NEWS[0])
+            tell(*NEWS[2])
+    finally:
+        progress.watch_compiling(None)
+    assert further == [NEWS[0], NEWS[2]]
+    assert first == 2 * further

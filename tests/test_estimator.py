@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -26,6 +27,7 @@ from engram import (
     Training,
     TrainingConfig,
     Triplet,
+    estimator,
     load_model,
 )
 from engram.callbacks import Callback, EarlyStopping, Metrics, ProgressBar, Snapshot
@@ -33,7 +35,9 @@ from engram.datasets import load
 from engram.errors import ConfigError, DataError, DataWarning, ModelFileError
 from engram.evaluation import label_neurons
 from engram.health import HealthWarning
+from engram.networks import diehl_cook
 from engram.readout import fit_readout
+from engram.simulator import Simulator
 
 QUICK = {"max_intensity": 4.0}
 """The checks' images are noise of few pixels: shown again and again they only cost time."""
@@ -174,6 +178,34 @@ def test_colour_and_one_channel_are_grey(digits):
 def test_another_scale_than_that_of_fit_is_warned_of(classifier, digits, scale, word):
     with pytest.warns(DataWarning, match=f"too {word} for the scale 0–255 of the images learned from first"):
         classifier.predict(digits.test_images[:20] * scale)
+
+
+def test_values_from_0_are_too_bright_where_black_was_below(digits):
+    images = digits.train_images[:40] / 255.0
+    features = STDPFeatures(2, epochs=1).fit(2 * images - 1)
+    with pytest.warns(DataWarning, match="X goes from 0 to 1, too bright for the scale −1 to 1"):
+        features.transform(images)
+
+
+@pytest.mark.parametrize("scale", [1.0, -1.0])
+def test_a_negative_of_what_was_learned_is_warned_of(digits, scale):
+    images = digits.train_images[:40] / 255.0
+    light, dark = (images, 1 - images)[:: int(scale)]
+    features = STDPFeatures(2, epochs=1).fit(light)
+    for reader in (features.transform, features.model_.to_estimator().transform):
+        with pytest.warns(DataWarning, match="X is a negative of the images learned from first.* give 1 - X"):
+            reader(dark)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DataWarning)
+            reader(light)
+
+
+def test_light_ground_that_was_asked_for_is_no_negative(digits):
+    light = 1 - digits.train_images[:40] / 255.0
+    features = STDPFeatures(2, epochs=1, value_range=(0, 1)).fit(light)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataWarning)
+        features.transform(light)
 
 
 def test_images_of_the_same_scale_are_not_warned_of(classifier, digits):
@@ -699,3 +731,130 @@ def test_model_predicts_and_becomes_an_estimator(digits):
     assert type(unlabelled.to_estimator()) is STDPFeatures
     with pytest.raises(ConfigError, match="neurons have no labels"):
         unlabelled.predict(images)
+
+
+# One image at a time
+
+
+SHORT = {
+    "input_gain": 1.0,
+    "protocol": {"shown": 60.0, "blank": 10.0, "start_intensity": 8.0, "max_intensity": 8.0, "min_spikes": 0},
+}
+ONLINE = {
+    "sharp": {"preset": "sharp", **SHORT},
+    "paper": {"preset": "paper", **SHORT},
+    "triplet": {"preset": "sharp", "rule": "triplet", **SHORT},
+    "delays": {"dtype": "float64", "network": {"max_delay": 2.0}, **SHORT},
+}
+
+
+def shown_one_by_one(classifier, data, n_images, *, between=lambda classifier: classifier):
+    for k in range(n_images):
+        classifier.partial_fit(data.train_images[k : k + 1], data.train_labels[k : k + 1], classes=range(10))
+        classifier = between(classifier)
+    return classifier
+
+
+def same_estimator(one, other):
+    for name in ("weights", "theta"):
+        np.testing.assert_array_equal(getattr(one.model_, name), getattr(other.model_, name))
+    assert one.model_.rule_state.keys() == other.model_.rule_state.keys()
+    for name, values in one.model_.rule_state.items():
+        np.testing.assert_array_equal(values, other.model_.rule_state[name])
+    for name in ("profile", "assigned", "coefficients", "intercepts", "n_label"):
+        np.testing.assert_array_equal(getattr(one.model_.readout, name), getattr(other.model_.readout, name))
+    assert (one.model_.presentations, one.model_.examples) == (other.model_.presentations, other.model_.examples)
+    assert (one.history_, one.health_) == (other.history_, other.health_)
+
+
+@pytest.mark.parametrize("name", ONLINE)
+def test_going_on_is_the_same_as_a_network_that_is_built_anew_from_the_model(digits, name):
+    """An estimator that comes out of a pickle has nothing but its model to go on from."""
+    kept = shown_one_by_one(STDPClassifier(6, **ONLINE[name]), digits, 12)
+    built = shown_one_by_one(STDPClassifier(6, **ONLINE[name]), digits, 12, between=clone_of)
+    assert kept._live is not None
+    assert built._live is None
+    assert kept.transform(digits.test_images[:9]).sum() > 9
+    same_estimator(kept, built)
+    np.testing.assert_array_equal(kept.transform(digits.test_images[:9]), built.transform(digits.test_images[:9]))
+
+
+def test_one_image_at_a_time_learns_what_a_batch_learns(digits):
+    one = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 20)
+    batch = STDPClassifier(6, **ONLINE["sharp"])
+    batch.partial_fit(digits.train_images[:20], digits.train_labels[:20], range(10))
+    assert batch.transform(digits.train_images[:20]).sum() > 20
+    np.testing.assert_array_equal(one.model_.weights, batch.model_.weights)
+    np.testing.assert_array_equal(one.model_.theta, batch.model_.theta)
+
+
+def test_networks_are_built_and_labels_made_no_oftener_than_asked_for(digits, monkeypatch):
+    made = {"labels": 0, "simulators": 0, "delays": 0}
+
+    def counted(what, original):
+        def call(*args, **options):
+            made[what] += 1
+            return original(*args, **options)
+
+        return call
+
+    monkeypatch.setattr(estimator, "fit_readout", counted("labels", estimator.fit_readout))
+    monkeypatch.setattr(Simulator, "__init__", counted("simulators", Simulator.__init__))
+    monkeypatch.setattr(diehl_cook, "_random_delays", counted("delays", diehl_cook._random_delays))
+    classifier = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 10)
+    assert made == {"labels": 0, "simulators": 1, "delays": 1}
+    classifier.predict(digits.test_images[:3])
+    classifier.score(digits.test_images[:3], digits.test_labels[:3])
+    assert made == {"labels": 1, "simulators": 1, "delays": 1}
+    shown_one_by_one(classifier, digits, 5)
+    assert made == {"labels": 1, "simulators": 1, "delays": 1}
+    classifier.set_params(rule__eta=0.5)
+    shown_one_by_one(classifier, digits, 2)
+    assert made == {"labels": 1, "simulators": 2, "delays": 2}
+    assert classifier.model_.rule.eta == 0.5
+
+
+def test_model_that_was_taken_stays_as_it_was_while_learning_goes_on(digits):
+    classifier = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 3)
+    taken, weights = classifier.model_, classifier.model_.weights.copy()
+    shown_one_by_one(classifier, digits, 3)
+    np.testing.assert_array_equal(taken.weights, weights)
+    assert not np.array_equal(classifier.model_.weights, weights)
+
+
+def test_call_that_is_cut_short_changes_nothing(digits):
+    def stop(progress, _):
+        raise KeyboardInterrupt
+
+    plain = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 3)
+    disturbed = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 3)
+    disturbed.set_params(callbacks=stop)
+    before = disturbed.model_
+    with pytest.raises(KeyboardInterrupt):
+        disturbed.partial_fit(digits.train_images[:5], digits.train_labels[:5])
+    assert disturbed.model_ is before
+    disturbed.set_params(callbacks=None)
+    assert disturbed.partial_fit(digits.train_images[3:4], digits.train_labels[3:4])._live is not None
+    plain.partial_fit(digits.train_images[3:4], digits.train_labels[3:4])
+    same_estimator(disturbed, plain)
+
+
+def test_labels_of_many_calls_come_from_the_latest_images_of_each_class(digits, monkeypatch):
+    monkeypatch.setattr(estimator._Gathered, "_MOST", 4)
+    often = shown_one_by_one(STDPClassifier(6, label_examples=20, **ONLINE["sharp"]), digits, 30)
+    monkeypatch.setattr(estimator._Gathered, "_MOST", 1000)
+    late = shown_one_by_one(STDPClassifier(6, label_examples=20, **ONLINE["sharp"]), digits, 30)
+    np.testing.assert_array_equal(often._evidence.counts.toarray(), late._evidence.counts.toarray())
+    np.testing.assert_array_equal(often._evidence.labels, late._evidence.labels)
+    assert np.bincount(late._evidence.labels).max() == 2
+
+
+def test_estimator_whose_first_call_failed_is_not_fitted(digits):
+    def stop(progress, _):
+        raise KeyboardInterrupt
+
+    classifier = STDPClassifier(6, callbacks=stop, **ONLINE["sharp"])
+    with pytest.raises(KeyboardInterrupt):
+        classifier.partial_fit(digits.train_images[:5], digits.train_labels[:5], classes=range(10))
+    with pytest.raises(NotFittedError):
+        classifier.predict(digits.test_images[:2])

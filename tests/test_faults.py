@@ -38,15 +38,16 @@ def operations(script, laboratory):
 
 
 def test_every_stage_is_watched(operations):
-    for stage in ("train", "resume", "label", "figures"):
-        assert {"open", "write", "fsync", "replace"} <= set(operations[stage]), stage
+    for stage in ("train", "replace", "resume", "label", "figures"):
+        assert {"open", "write", "fsync", "close", "replace", "lstat"} <= set(operations[stage]), stage
         assert len(operations[stage]) > 50
     assert "mkdir" in operations["train"]
+    assert {"rmdir", "unlink", "scandir"} <= set(operations["replace"])
     assert "unlink" in operations["resume"]
-    assert {"open", "fdopen"} <= set(operations["read"])
+    assert {"open", "fdopen", "read", "stat"} <= set(operations["read"])
 
 
-@pytest.mark.parametrize("stage", ["train", "resume", "label", "figures", "read", "draw"])
+@pytest.mark.parametrize("stage", ["train", "replace", "resume", "label", "figures", "read", "draw"])
 def test_no_fault_loses_anything(script, laboratory, operations, stage):
     """Every operation of a stage with one of the faults that can befall it, another for each."""
     faults = list(script.every_fault(stage, operations[stage]))
@@ -81,7 +82,8 @@ def test_the_injector_finds_what_is_wrong(script, laboratory, monkeypatch):
     from engram import run_folder
 
     monkeypatch.setattr(run_folder, "write_atomically", write_in_place)
-    wrong = [laboratory.trial([script.Fault("train", number, "half-kill")]) for number in range(13, 24)]
+    writes = [number for number, name in enumerate(laboratory.operations("train"), start=1) if name == "write"]
+    wrong = [laboratory.trial([script.Fault("train", number, "half-kill")]) for number in writes[:6]]
     assert any(report and "damaged" in report for report in wrong)
 
 

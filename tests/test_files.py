@@ -1,5 +1,6 @@
 """Files are read within bounds and written whole or not at all."""
 
+import errno
 import os
 import stat
 import threading
@@ -99,6 +100,23 @@ def test_what_is_no_regular_file_is_not_read(tmp_path, kind):
         path = "/dev/zero"
     with pytest.raises(OSError, match=r"regular file|Is a directory"):
         read_regular(path, 100)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES])
+def test_what_cannot_be_seen_is_not_taken_for_gone(tmp_path, monkeypatch, number):
+    def refused(path, **_):
+        raise OSError(number, os.strerror(number), str(path))
+
+    assert not exists(tmp_path / "model.safetensors")
+    monkeypatch.setattr(os, "lstat", refused)
+    with pytest.raises(RunFolderError, match=f"Cannot look at .*model.safetensors: {os.strerror(number)}"):
+        exists(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("name", ["nothing", "file/within", "n" * 300, "a\0b"])
+def test_what_cannot_be_there_is_not(tmp_path, name):
+    (tmp_path / "file").touch()
+    assert not exists(tmp_path / name)
 
 
 def test_link_to_a_regular_file_is_read(tmp_path):

@@ -41,7 +41,7 @@ NAMES = (
 @pytest.mark.parametrize("name", NAMES)
 def test_only_engram_s_errors_come_out(script, readers, name):
     outcome = script.fuzz(readers[name], inputs=INPUTS, seed=1)
-    assert not outcome.failures, outcome.failures[0][1]
+    assert not outcome.failures, outcome.failures[0].report
     assert outcome.inputs == INPUTS
     assert outcome.refused > outcome.accepted
 
@@ -80,8 +80,19 @@ def test_the_fuzzer_finds_what_is_wrong(script):
 
     outcome = script.fuzz(script.Reader(lambda dice: dice.randbytes(2), careless), 3000)
     assert 0 < len(outcome.failures) < 60
-    assert "oops" in outcome.failures[0][1]
+    assert "oops" in outcome.failures[0].report
     assert outcome.inputs == outcome.refused + len(outcome.failures)
+
+
+def test_a_failure_is_found_again_by_its_number(script):
+    def careless(content):
+        if content[0] == 255:
+            raise KeyError("oops")
+
+    reader = script.Reader(lambda dice: dice.randbytes(2), careless)
+    found = script.fuzz(reader, 3000, seed=4).failures[-1]
+    again = script.fuzz(reader, 1, seed=4, first=found.number)
+    assert [(f.number, f.content) for f in again.failures] == [(found.number, found.content)]
 
 
 def test_mutations_are_repeatable_and_damage(script):

@@ -6,8 +6,10 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 
 import pytest
+from filelock import FileLock
 
 from engram.errors import ModelFileError, RunFolderError
 from engram.files import read_regular
@@ -138,6 +140,22 @@ def test_names_that_are_too_long_are_told(tmp_path, length):
 
     with pytest.raises(ModelFileError, match="File name too long"):
         load_model(folder.path)
+
+
+def test_who_only_looks_whether_a_folder_is_held_keeps_nobody_from_it(tmp_path):
+    looking, looked = threading.Event(), threading.Event()
+
+    def look():
+        with FileLock(tmp_path / ".lock"):
+            looking.set()
+            looked.wait(0.05)
+
+    threading.Thread(target=look).start()
+    looking.wait()
+    folder = RunFolder(tmp_path)
+    folder.acquire()
+    assert folder.is_held
+    folder.release()
 
 
 def test_holder_says_where_it_runs_without_the_system_s_uname(tmp_path, monkeypatch):

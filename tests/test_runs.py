@@ -1,5 +1,6 @@
 """Runs end as they should, however often they are stopped on the way."""
 
+import errno
 import os
 import signal
 import sys
@@ -9,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engram import load_model
+from engram import load_model, model_file
 from engram.callbacks import Callback
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, DataError, Interrupted, ModelFileError, RunFolderError
@@ -119,6 +120,26 @@ def test_labelled_model_is_never_replaced_by_an_unlabelled_one(whole, tmp_path, 
     with pytest.raises(MemoryError):
         resumed(folder.path)
     assert load_model(folder.path).readout is not None
+    monkeypatch.undo()
+    same_bytes(resumed(folder.path), whole)
+
+
+def test_model_that_the_system_refuses_for_now_is_not_taken_for_damaged(whole, tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path / "run")
+    start_run(folder, CONFIG, overwrite=False)
+    finished(folder, tiny_training())
+    folder.write_summary({"examples": 75})  # killed before the summary was whole
+    before, opened = folder.model_file.read_bytes(), model_file.open_regular
+
+    def stale(path):
+        if path == folder.model_file:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+        return opened(path)
+
+    monkeypatch.setattr(model_file, "open_regular", stale)
+    with pytest.raises(ModelFileError, match=r"Cannot read .*model.safetensors: Stale file handle"):
+        resumed(folder.path)
+    assert folder.model_file.read_bytes() == before
     monkeypatch.undo()
     same_bytes(resumed(folder.path), whole)
 

@@ -14,6 +14,7 @@ import pytest
 from engram.config import TrainingConfig
 from engram.kernels import build, code_store, ship, stock
 from engram.kernels.state import new_state
+from engram.networks.catalogue import NETWORKS
 from engram.networks.network import INTEGRATORS, PRECISIONS
 from engram.plasticity.registry import RULES
 from engram.presets import PRESETS
@@ -31,18 +32,36 @@ print(int(counts.sum()), hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes
 """
 
 
-def test_every_preset_rule_precision_and_integrator_finds_its_routines_among_those_that_come_with_engram():
-    stocked = {routine.digest for routine in stock.stock_routines()}
+@pytest.fixture(scope="module")
+def routines():
+    return stock.stock_routines()
+
+
+@pytest.fixture(scope="module")
+def stocked(routines):
+    return {routine.digest for routine in routines}
+
+
+def _needed(network) -> set[str]:
+    described = (network, network.frozen())
+    return {r.digest for one in described for r in build.routines_of(one, new_state(one, 0))}
+
+
+def test_every_preset_rule_precision_and_integrator_finds_its_routines_among_those_that_come_with_engram(stocked):
     for preset, rule, dtype, integrator in itertools.product(PRESETS, RULES, PRECISIONS, INTEGRATORS):
         config = TrainingConfig(rule=rule, preset=preset, neurons=5, dtype=dtype, integrator=integrator)
         network = config.make_network(9).describe(config.make_rule())
-        for described in (network, network.frozen()):
-            needed = {r.digest for r in build.routines_of(described, new_state(described, 0))}
-            assert needed <= stocked, (preset, rule, dtype, integrator)
+        assert _needed(network) <= stocked, (preset, rule, dtype, integrator)
 
 
-def test_routines_that_come_with_engram_are_told_apart_by_what_they_are():
-    routines = stock.stock_routines()
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_of_the_catalogue_find_their_routines_among_those_that_come_with_engram(name, stocked):
+    for dtype in PRECISIONS:
+        config = TrainingConfig(network={"kind": name}, neurons=5, dtype=dtype)
+        assert _needed(config.make_network((12, 12))) <= stocked
+
+
+def test_routines_that_come_with_engram_are_told_apart_by_what_they_are(routines):
     assert len({routine.digest for routine in routines}) == len(routines)
 
 

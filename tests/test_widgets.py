@@ -25,7 +25,7 @@ def test_view_shows_a_training_as_it_goes(monkeypatch):
     for _ in view.follow():
         header, arrays = decode(view.frame)
         limit = header["fields"]["limit"]
-        weights = training.simulator.state.weights.T
+        weights = training.simulator.state.weights
         np.testing.assert_allclose(arrays["fields"] / 255 * limit, np.clip(weights, 0, limit), atol=limit / 254)
         seen.append(header["examples"])
     assert seen == [25, 50, 75]
@@ -56,7 +56,7 @@ def test_classifier_is_watched_while_it_fits():
     classifier.fit(data.train_images, data.train_labels)
     header, arrays = decode(view.frame)
     assert header["examples"] == 26
-    assert arrays["fields"].shape == (4, 9)
+    assert arrays["fields"].shape == (9, 4)
     again = classifier.watch()
     assert decode(again.frame)[0]["classes"] == ["0", "1"]
 

@@ -15,6 +15,9 @@ from pathlib import Path
 SPAWNED = "BENCHMARK_SPAWNED"
 """Environment variable with the time at which the process was started."""
 
+CPU = "BENCHMARK_CPU"
+"""Environment variable with the processor that a peer's compiler makes code for, if it is not this one."""
+
 
 def measured(measure: Callable[[dict], dict]) -> None:
     """Run a measurement on the task in the file ``argv[1]`` and write its result to ``argv[2]``."""
@@ -27,6 +30,11 @@ def measured(measure: Callable[[dict], dict]) -> None:
 def seconds_since_start() -> float:
     """How long ago the process was started, imports included."""
     return time.time() - float(os.environ[SPAWNED])
+
+
+def for_processor(flags: list[str]) -> list[str]:
+    """A C compiler's flags, with the processor that code is asked for."""
+    return [f"-march={os.environ[CPU]}" if CPU in os.environ and f.startswith("-march=") else f for f in flags]
 
 
 def peak_memory_mib(process: int) -> float | None:

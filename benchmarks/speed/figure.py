@@ -14,12 +14,13 @@ LOOKS = {
     "Brian 2 runtime": (GREEN, "D"),
     "BindsNET": ("#CC79A7", "^"),
 }
+SHOWN = "self_normalizing"
 LABEL_HEIGHT = 0.055  # of the panel
 
 
-def draw(results: dict, folder: Path) -> list[Path]:
+def draw(results: dict, file: Path) -> list[Path]:
     """Write the figure as PNG and SVG."""
-    return save(figure(results), folder / "simulators")
+    return save(figure(results), file)
 
 
 @in_house_style
@@ -28,7 +29,7 @@ def figure(results: dict):
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     lines = {name: points(results, name) for name in LOOKS}
-    floor = sorted((r["n_neurons"], r["ms"]) for r in results["floors"] if r["rule"] == "self_normalizing")
+    floor = sorted((r["n_neurons"], r["ms"]) for r in results["floors"] if drawn(r) and r["rule"] == SHOWN)
     shown = new_figure(6.4, 4.2)
     axes = shown.add_subplot()
     axes.set_xscale("log")
@@ -60,11 +61,14 @@ def points(results: dict, name: str) -> list[tuple[int, float]]:
     return sorted(
         (record["n_neurons"], record["ms"])
         for record in results["measurements"]
-        if record["simulator"] == name
-        and "ms" in record
-        and (record["phase"], record["threads"], record["dt"]) == ("train", 1, 0.5)
-        and record["rule"] != "triplet"
+        if record["simulator"] == name and "ms" in record and record["threads"] == 1 and drawn(record)
     )
+
+
+def drawn(record: dict) -> bool:
+    """Whether the figure is of it: training by the rule that it shows, or by a peer's own."""
+    told = (record["preset"], record["phase"], record["dt"])
+    return told == ("paper", "train", 0.5) and record["rule"] in (SHOWN, "PostPre")
 
 
 def place_labels(axes, labels) -> None:

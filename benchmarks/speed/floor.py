@@ -16,6 +16,7 @@ from engram import arithmetic, randomness
 from engram.networks import DiehlCook
 from engram.neurons import conductance_lif
 from engram.neurons.base import asked_by, known_constants
+from engram.plasticity.base import LearningRule
 
 SINGLE = 4
 """Bytes of a number."""
@@ -31,8 +32,12 @@ HELD, THRESHOLD, LEAK = 2, 2, 3
 Operations of a neuron's step besides its equations: v is kept while it is refractory (test
 and choice); theta is added and compared; and v_rest + (v - v_rest) times a constant where nothing is open."""
 
-PER_WEIGHT = {"triplet": 2 + 2, "self_normalizing": 2 + 3}
-"""Operations of a weight at a neuron's spike: product, sum and two bounds; or test and choice, and the way there."""
+PER_WEIGHT = {"triplet": 2 + 2, "self_normalizing": 2 + 3, "exponential": 6 + 2}
+"""Operations of a weight at a neuron's spike besides exponentials: product, sum and two bounds; or test and choice, and
+the way there; or what is added, of four products and two differences, and two bounds."""
+
+EXPONENTIALS = {"exponential": 2}
+"""How many a weight takes at a neuron's spike, besides that of its input's trace."""
 
 
 @dataclasses.dataclass
@@ -144,13 +149,14 @@ def rate_at(machine: dict, name: str, size_bytes: float) -> float:
     return float(np.interp(np.log(size_bytes / 1024), np.log(machine["sizes_kib"]), machine[name]))
 
 
-def floor_ms(network: DiehlCook, rule_name: str, events: dict, machine: dict) -> dict[str, float]:
-    """Least milliseconds of a training image, by what they go into.
+def floor_ms(network: DiehlCook, rule: LearningRule | None, events: dict, machine: dict) -> dict[str, float]:
+    """Least milliseconds of an image, by what they go into.
 
     Parameters
     ----------
     network : DiehlCook
-    rule_name : {"triplet", "self_normalizing"}
+    rule : Triplet, Exponential or SelfNormalizing, optional
+        Without one nothing learns.
     events : dict
         Spikes and draws of an image, and its steps.
     machine : dict
@@ -182,14 +188,19 @@ def floor_ms(network: DiehlCook, rule_name: str, events: dict, machine: dict) ->
         ),
         "input rows": max(compute(Tally(1), driven), move(SINGLE * driven, weights_bytes)),
         "draws": compute(cost["draw"], events["draws"]),
-        # A row of weights lies together for its input, so each of a neuron's weights lies in a cache line of its own.
-        "plasticity": max(
-            compute(Tally(PER_WEIGHT[rule_name]), changed) + compute(cost["trace"], changed),
-            changed / rate_at(machine, "lines_per_s", weights_bytes),
-        ),
         "inhibition": max(compute(Tally(2), inhibited), move(inhibited, n * n)),  # a delay of one byte; find slot, add
     }
-    if rule_name == "triplet":
-        # A sum and a product a weight, read twice and written once.
-        seconds["normalisation"] = max(compute(Tally(2), n * n_inputs), move(3 * weights_bytes, weights_bytes))
+    if rule is not None:
+        # A row of weights lies together for its input, so each of a neuron's weights lies in a cache line of its own.
+        seconds["plasticity"] = max(
+            compute(Tally(PER_WEIGHT[rule.name]), changed)
+            + compute(cost["trace"], changed * (1 + EXPONENTIALS.get(rule.name, 0))),
+            changed / rate_at(machine, "lines_per_s", weights_bytes),
+        )
+    if rule is not None and rule.normalization != "none":
+        # A sum and a product a weight, one more for a square, read twice and written once; of all neurons where their
+        # inputs' spikes change weights too, else of those that fired.
+        scaled = n_inputs * (n if rule.equations().on_pre else events["fired"])
+        operations = 3 if rule.normalization == "l2" else 2
+        seconds["normalisation"] = max(compute(Tally(operations), scaled), move(3 * SINGLE * scaled, weights_bytes))
     return {name: 1000 * value for name, value in seconds.items()}

@@ -7,16 +7,27 @@ import os
 import platform
 from pathlib import Path
 
+VECTORS = ("avx512f", "avx2", "avx", "sse2")
+OF_PROCESSOR = {"x86-64-v4": "avx512f", "x86-64-v3": "avx2", "haswell": "avx2", "x86-64-v2": "sse4.2", "x86-64": "sse2"}
+"""Vector instructions of processors that code may be made for."""
 
-def describe() -> dict:
-    """Processor, caches, memory, system and date."""
+
+def describe(cpu: str = "") -> dict:
+    """Processor, vector instructions in use, caches, memory, system and date.
+
+    Parameters
+    ----------
+    cpu : str
+        What code was made for, if not for the processor at hand.
+    """
     processor = _lines("/proc/cpuinfo", "model name", "cpu family", "model", "flags")
     memory = _lines("/proc/meminfo", "MemTotal")
     flags = processor.get("flags", "").split()
     return {
         "processor": processor.get("model name", platform.processor()),
         "family_model": f"{processor.get('cpu family', '?')}/{processor.get('model', '?')}",
-        "vectors": next((name for name in ("avx512f", "avx2", "avx", "sse2") if name in flags), "unknown"),
+        "code_for": cpu or "this processor",
+        "vectors": OF_PROCESSOR.get(cpu, "unknown") if cpu else next((v for v in VECTORS if v in flags), "unknown"),
         "cores": os.cpu_count(),
         "caches": _caches(),
         "memory_gib": round(int(memory.get("MemTotal", "0 kB").split()[0]) / 2**20, 1),

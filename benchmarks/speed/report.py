@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-RULE_NAMES = {"self_normalizing": "self-normalizing", "triplet": "triplet", "PostPre": "PostPre"}
+RULE_NAMES = {"self_normalizing": "self-normalizing"}
+TRAIN, TEST = ("train", 1, 0.5), ("test", 1, 0.5)
+PHASES = {"train": "training", "test": "learning off"}
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Table:
 
 def line(record: dict) -> str:
     """A measurement in a line, for those who wait."""
-    what = f"{record['simulator']}, {record['n_neurons']:,} neurons, {record['rule']}, {record['phase']}"
+    what = ", ".join((record["simulator"], *subject(record)))
     return f"{what}: " + (record.get("absent") or f"{number(record['ms'])} ms an image")
 
 
@@ -38,34 +40,36 @@ def tables(results: dict) -> list[Table]:
 
 
 def comparison(results: dict) -> Table:
-    """Simulators beside each other, by size and rule."""
-    by_key = {key(record): record for record in results["measurements"] if record["dt"] == 0.5}
+    """Simulators beside each other, by preset, size and rule."""
+    by_key = {key(record): record for record in results["measurements"]}
     rows = []
-    trained = [k for k in by_key if k[3] == "train" and k[4] == 1]
-    for name, n, rule, *_ in sorted(trained, key=lambda k: k[1]):
-        own_rule = rule if ("engram", n, rule, "train", 1) in by_key else "self_normalizing"
-        train, test = by_key[name, n, rule, "train", 1], by_key.get((name, n, rule, "test", 1))
+    trained = [k for k in by_key if k[4:] == TRAIN]
+    for name, preset, n, rule, *_ in sorted(trained, key=lambda k: (k[1], k[2])):
+        own_rule = rule if ("engram", preset, n, rule, *TRAIN) in by_key else "self_normalizing"
+        train, test = by_key[name, preset, n, rule, *TRAIN], by_key.get((name, preset, n, rule, *TEST))
         rows.append(
             (
+                preset,
                 f"{n:,}",
                 name,
-                RULE_NAMES[rule],
-                *times(train, by_key.get(("engram", n, own_rule, "train", 1))),
-                *(times(test, by_key.get(("engram", n, own_rule, "test", 1))) if test else ("", "")),
+                RULE_NAMES.get(rule, rule),
+                *times(train, by_key.get(("engram", preset, n, own_rule, *TRAIN))),
+                *(times(test, by_key.get(("engram", preset, n, own_rule, *TEST))) if test else ("", "")),
                 number(train.get("exc_spikes")),
                 number(train.get("peak_mib")),
             )
         )
     columns = (
-        "neurons", "simulator", "rule", "ms per training image", "× engram", "ms per test image", "× engram",
+        "preset", "neurons", "simulator", "rule", "ms per training image", "× engram", "ms per test image", "× engram",
         "excitatory spikes", "peak MiB",
     )  # fmt: skip
-    return Table("Time per image, one core", columns, rows, 3)
+    return Table("Time per image, one core", columns, rows, 4)
 
 
 def key(record: dict) -> tuple:
-    """What tells measurements of one step apart."""
-    return tuple(record[name] for name in ("simulator", "n_neurons", "rule", "phase", "threads"))
+    """What tells measurements apart."""
+    names = ("simulator", "preset", "n_neurons", "rule", "phase", "threads", "dt")
+    return tuple(record[name] for name in names)
 
 
 def times(record: dict, engram: dict | None) -> tuple[str, str]:
@@ -95,25 +99,33 @@ def engram_alone(results: dict) -> Table:
         if record["simulator"] == "engram":
             low_high = " – ".join(map(number, record["ms_range"])) if "ms" in record else ""
             values = (number(record.get("ms")), low_high, number(record.get("peak_mib")))
-            phase = {"train": "training", "test": "learning off"}[record["phase"]]
             values = (record["absent"], "", "") if "absent" in record else values
-            n, rule = f"{record['n_neurons']:,}", RULE_NAMES[record["rule"]]
-            rows.append((n, phase, rule, str(record["dt"]), str(record["threads"]), *values))
-    columns = ("neurons", "phase", "rule", "step, ms", "threads", "ms per image", "lowest – highest", "peak MiB")
-    return Table("engram", columns, rows, 3)
+            rows.append((*subject(record), str(record["dt"]), str(record["threads"]), *values))
+    columns = (
+        "preset", "neurons", "phase", "rule", "step, ms", "threads", "ms per image", "lowest – highest", "peak MiB"
+    )  # fmt: skip
+    return Table("engram", columns, rows, 4)
+
+
+def subject(record: dict) -> tuple[str, str, str, str]:
+    """What was presented to: preset, size, phase and rule."""
+    n, rule = f"{record['n_neurons']:,}", RULE_NAMES.get(record["rule"], record["rule"])
+    return record["preset"], n, PHASES[record["phase"]], rule
 
 
 def floor(results: dict) -> Table:
     """Engram's time beside the least that an image can take."""
-    measured = {key(record): record for record in results["measurements"] if record["dt"] == 0.5}
+    measured = {key(record): record for record in results["measurements"] if "ms" in record}
     rows = []
     for record in results["floors"]:
-        engram = measured[("engram", record["n_neurons"], record["rule"], "train", 1)]
+        engram = measured.get(key(record | {"simulator": "engram", "threads": 1}))
+        if engram is None:
+            continue
         largest = sorted(record["parts_ms"].items(), key=lambda part: -part[1])[:3]
         rows.append(
             (
-                f"{record['n_neurons']:,}",
-                RULE_NAMES[record["rule"]],
+                *subject(record),
+                str(record["dt"]),
                 number(engram["ms"]),
                 number(record["ms"]),
                 number(engram["ms"] / record["ms"]),
@@ -122,10 +134,10 @@ def floor(results: dict) -> Table:
             )
         )
     columns = (
-        "neurons", "rule", "measured, ms", "floor, ms", "measured ÷ floor", "input spikes", "excitatory spikes",
-        "largest parts of the floor, ms",
+        "preset", "neurons", "phase", "rule", "step, ms", "measured, ms", "floor, ms", "measured ÷ floor",
+        "input spikes", "excitatory spikes", "largest parts of the floor, ms",
     )  # fmt: skip
-    return Table("The floor", columns, rows, 2)
+    return Table("The floor", columns, rows, 4)
 
 
 def footnotes(results: dict) -> list[str]:
@@ -133,7 +145,8 @@ def footnotes(results: dict) -> list[str]:
     machine = results["machine"]
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
     lines = [
-        f"{machine['processor']} (family/model {machine['family_model']}, {machine['vectors']}), {machine['cores']}"
+        f"{machine['processor']} (family/model {machine['family_model']}, {machine['vectors']}, code for"
+        f" {machine['code_for']}), {machine['cores']}"
         f" cores, {caches}, {machine['memory_gib']} GiB; {machine['system']}, Python {machine['python']};"
         f" {machine['date']}.",
         *(f"{name} {version(results, name)}: {note}." for name, note in results["notes"].items()),

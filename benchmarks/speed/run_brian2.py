@@ -6,7 +6,7 @@ import time
 
 import brian2
 import numpy as np
-from child import measured, seconds_since_start
+from child import for_processor, measured, seconds_since_start
 
 
 def measure(task: dict) -> dict:
@@ -15,22 +15,24 @@ def measure(task: dict) -> dict:
     warm_up, n = task["warm_up"], task["n_images"]
     imported = seconds_since_start()
     brian2.prefs.codegen.target = "cython"
+    brian2.prefs.codegen.cpp.extra_compile_args_gcc = for_processor(brian2.prefs.codegen.cpp.extra_compile_args_gcc)
     brian2.prefs.core.default_float_dtype = np.dtype(task["dtype"]).type
     if task.get("cache"):
         brian2.prefs.codegen.runtime.cython.cache_dir = task["cache"]
     brian2.seed(task["seed"])
-    from brian2_network import RULES, build
+    from brian2_network import build
 
     learn = task["phase"] == "train"
-    n_inputs, duration = images.shape[1], (task["shown"] + task["blank"]) * brian2.ms
+    duration = (task["shown"] + task["blank"]) * brian2.ms
     parts = build(task, images[: warm_up + n], state, learn=learn)
-    normalizes = learn and RULES[task["rule"]](n_inputs).normalizes
+    norm = task["constants"]["norm"]
+    normalizes = learn and norm["kind"] != "none"
     starts = []
 
     def begin_image():
         starts.append(time.perf_counter())
         if normalizes:
-            parts.normalize(n_inputs)
+            parts.normalize(norm)
 
     parts.network.add(brian2.NetworkOperation(begin_image, dt=duration, when="start"))
     parts.network.run((warm_up + n) * duration, namespace={})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import brian2
 import numpy as np
-from child import measured, peak_memory_mib, seconds_since_start
+from child import for_processor, measured, peak_memory_mib, seconds_since_start
 
 
 def measure(task: dict) -> dict:
@@ -23,11 +23,12 @@ def measure(task: dict) -> dict:
         brian2.set_device("cpp_standalone", build_on_run=False, directory=None)
         brian2.prefs.devices.cpp_standalone.extra_make_args_unix = ["-j1"]
         brian2.seed(task["seed"])
+        brian2.prefs.codegen.cpp.extra_compile_args_gcc = for_processor(brian2.prefs.codegen.cpp.extra_compile_args_gcc)
         brian2.prefs.core.default_float_dtype = np.dtype(task["dtype"]).type
-        from brian2_network import RULES, build
+        from brian2_network import build
 
         learn = task["phase"] == "train"
-        normalize = learn and RULES[task["rule"]](images.shape[1]).normalizes
+        normalize = learn and task["constants"]["norm"]["kind"] != "none"
         parts = build(task, images[: warm_up + n], state, learn=learn, normalize_inside=normalize)
         image = (task["shown"] + task["blank"]) * brian2.ms
         if warm_up:

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import importlib.metadata
-import inspect
 import time
 
 import numpy as np
 from child import measured, seconds_since_start, timed
 
 import engram
-from engram import DiehlCook, Protocol, Simulator, simulate
+from engram import DiehlCook, Simulator, TrainingConfig, simulate
 from engram.encoders import RATE_PER_PIXEL
-from engram.plasticity import SelfNormalizing, Triplet
 
-RULES = {"triplet": Triplet, "self_normalizing": SelfNormalizing}
-TRAINS_ON_THREADS = "threads" in inspect.signature(Simulator.train).parameters
+
+def configured(task: dict) -> TrainingConfig:
+    """The preset's constants for a task's rule and size; each image is presented once, however few spikes it draws."""
+    return TrainingConfig(
+        rule=task["rule"],
+        preset=task["preset"],
+        neurons=task["n_neurons"],
+        dt=task["dt"],
+        protocol={"shown": task["shown"], "blank": task["blank"], "min_spikes": 0},
+    )
 
 
 def new_network(task: dict) -> DiehlCook:
     """The network of a task."""
-    return DiehlCook(n_inputs=task["n_inputs"], n_neurons=task["n_neurons"], dt=task["dt"])
+    return configured(task).make_network(task["n_inputs"])
 
 
 def new_simulator(task: dict, state=None) -> Simulator:
-    """The simulator of a task; each image is presented once, however few spikes it draws."""
+    """The simulator of a task."""
     given = {} if state is None else {"weights": state["weights"], "theta": state["theta"]}
-    return Simulator(
-        new_network(task),
-        RULES[task["rule"]](),
-        seed=task["seed"],
-        protocol=Protocol(shown=task["shown"], blank=task["blank"], min_spikes=0),
-        **given,
-    )
+    config = configured(task)
+    return Simulator(new_network(task), config.make_rule(), seed=task["seed"], protocol=config.make_protocol(), **given)
 
 
 def burn_in(task: dict) -> dict:
@@ -49,15 +50,12 @@ def measure_speed(task: dict) -> dict:
     """Time all images several times, each time from the same start."""
     state, images = np.load(task["state"]), np.load(task["images"])
     threads, learns = task["threads"], task["phase"] == "train"
-    if learns and threads > 1 and not TRAINS_ON_THREADS:
-        raise SystemExit("this version of engram trains on one thread")
     imported = seconds_since_start()
 
     def present(simulator, images):
         if not learns:
             return simulator.count_spikes(images, threads=threads)[0]
-        options = {"threads": threads} if TRAINS_ON_THREADS else {}
-        return simulator.train(images, **options)[0]
+        return simulator.train(images, threads=threads)[0]
 
     present(new_simulator(task, state), images[:1])
     first = seconds_since_start()
@@ -82,29 +80,33 @@ def measure_speed(task: dict) -> dict:
 
 
 def count_events(task: dict) -> dict:
-    """The events of an image of training: spikes of inputs, excitatory and inhibitory neurons, draws.
+    """The events of an image: spikes of inputs, excitatory and inhibitory neurons, neurons that fire, draws.
 
-    All images are one simulation, so the weights are not normalised in between: over a few images that is little.
+    All images are one simulation, so the weights are not normalised in between, and it learns from images that are read
+    too: over a few images that is little.
     """
-    network, state = new_network(task), np.load(task["state"])
+    config, network, state = configured(task), new_network(task), np.load(task["state"])
     images = np.load(task["images"])[: task["n_images"]]
     n_shown, n_blank = round(task["shown"] / task["dt"]), round(task["blank"] / task["dt"])
-    probability = images * RATE_PER_PIXEL * Protocol().start_intensity * task["dt"] / 1000
+    probability = images * RATE_PER_PIXEL * config.make_protocol().start_intensity * task["dt"] / 1000
     uniform = np.random.default_rng(task["seed"]).random((n_shown, *images.shape))
     step, image, index = np.nonzero(uniform < probability)
     result = simulate(
         network,
-        RULES[task["rule"]](),
+        config.make_rule(),
         spikes=(index, step + image * (n_shown + n_blank)),
         n_steps=len(images) * (n_shown + n_blank),
         weights=state["weights"],
         theta=state["theta"],
         seed=task["seed"],
     )
+    neuron, at = np.transpose(result.exc_spikes)
+    fired = np.unique(at // (n_shown + n_blank) * network.n_neurons + neuron)
     totals = {
         "input_spikes": len(index),
         "exc_spikes": len(result.exc_spikes),
         "inh_spikes": len(result.inh_spikes),
+        "fired": len(fired),
         "draws": len(index) + np.count_nonzero(images),  # one past the end for each input that may spike
     }
     return {name: float(total / len(images)) for name, total in totals.items()} | {

@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from speed.child import SPAWNED
+from speed.child import CPU, SPAWNED
 from speed.environments import interpreter, missing
-from speed.machine import available_mib
+from speed.machine import OF_PROCESSOR, available_mib
 
 _HERE = Path(__file__).parent
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -32,7 +32,7 @@ class Simulator:
     script: str
     environment: str
     note: str
-    rules: tuple[str, ...] = ("triplet", "self_normalizing")
+    rules: tuple[str, ...] = ("self_normalizing", "exponential", "triplet")
 
 
 ENGRAM = Simulator("engram", "run_engram.py", "engram", "single precision, steps of 0.5 ms")
@@ -66,11 +66,14 @@ class Session:
         About how long the timed images of one measurement may take.
     limit_s : float
         How long the fewest images that make a measurement may be expected to take.
+    cpu : str, optional
+        The processor that all compilers make code for, as they name it (``x86-64-v3``); by default this one.
     """
 
     scratch: Path
     budget_s: float
     limit_s: float
+    cpu: str = ""
     _known: dict[tuple, list[tuple[int, float, float]]] = field(default_factory=dict)
 
     def run(self, script: str, environment: str, task: dict, *, threads: int = 1, seconds: float = 1800.0) -> dict:
@@ -84,6 +87,9 @@ class Session:
             task_file, result_file = Path(folder) / "task.json", Path(folder) / "result.json"
             task_file.write_text(json.dumps(task | {"threads": threads}))
             surroundings = os.environ | dict.fromkeys(_ONE_THREAD, str(threads)) | {SPAWNED: repr(time.time())}
+            if self.cpu:
+                surroundings |= {"NUMBA_CPU_NAME": self.cpu, "NUMBA_CPU_FEATURES": "", CPU: self.cpu}
+                surroundings["ATEN_CPU_CAPABILITY"] = OF_PROCESSOR.get(self.cpu, "default")
             process = subprocess.Popen(
                 [interpreter(environment), _HERE / script, task_file, result_file],
                 env=surroundings | task.get("surroundings", {}),
@@ -114,7 +120,7 @@ class Session:
         AbsentError
             If it cannot be run, or is expected to be too slow or too large by what it took at smaller sizes.
         """
-        known = self._known.setdefault((peer.name, task["rule"], task["phase"]), [])
+        known = self._known.setdefault((peer.name, task["preset"], task["rule"], task["phase"]), [])
         n = task["n_neurons"]
         n_images = _FIRST_IMAGES
         if known:

@@ -15,7 +15,7 @@ from engram.config import TrainingConfig
 from engram.errors import ConfigError, EngramError, ModelFileError
 from engram.model_file import model_content
 from engram.networks.record import part_name, parts_of
-from engram.plasticity.records import rule_record
+from engram.plasticity.records import is_record_of
 from engram.readout import RunningAccuracy
 from engram.sources.records import POISSON, source_record
 from engram.user_code import digest_of
@@ -93,7 +93,7 @@ def _check_same_run(training: Training, tensors: dict[str, np.ndarray], metadata
         raise ModelFileError(f"{name} is of an earlier build of engram; resume with the build that wrote it.")
     same = (
         TrainingConfig.from_dict(metadata["config"]) == training.config
-        and metadata["rule"] == rule_record(training.rule)
+        and is_record_of(metadata["rule"], training.rule)
         and metadata.get("source", POISSON) == source_record(training.simulator.source)
     )
     if not same or not _is_same_network(training, tensors, metadata):

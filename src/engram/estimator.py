@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import inspect
 import logging
 import math
@@ -52,6 +54,7 @@ from engram.plasticity.records import recorded_name
 from engram.plasticity.registry import RULES, build_rule, make_rule
 from engram.presets import PRESETS, preset_of
 from engram.readout import SCHEMES, Readout, RunningAccuracy, check_weights, fit_readout
+from engram.simulator import Simulator
 from engram.sources import SOURCES, Source, make_source
 from engram.sources.base import check_source
 from engram.sources.records import recorded_name as recorded_source
@@ -61,11 +64,36 @@ from engram.validation import check_choice, check_count
 
 _LOG = logging.getLogger("engram")
 _LARGEST_LABEL = 2**62
+_TOLD = ("callbacks", "verbose")
 _MOST_INK = 3.0  # times the ink of the first batch; single images of MNIST reach 2.7 times the mean
 
 
 class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What both estimators share: parameters of their parts, images of any scale, learning, counting, files."""
+
+    _live: _Live | None = None
+
+    @property
+    def model_(self) -> Model:
+        """The network as it was learned."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(f"{type(self).__name__} has no model_ yet; call fit first.")
+        return self._model
+
+    @model_.setter
+    def model_(self, model: Model) -> None:
+        vars(self)["model_"] = model
+
+    @property
+    def _model(self) -> Model:
+        """The network, which may be without labels as yet."""
+        return vars(self)["model_"]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "model_" in vars(self)
+
+    def __getstate__(self):
+        return {name: value for name, value in super().__getstate__().items() if name != "_live"}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters; those of the learning rule as ``rule__NAME``, of source, network and protocol likewise.
@@ -216,7 +244,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     @property
     def _n_features_out(self) -> int:
-        return self.model_.network.n_neurons
+        return self._model.network.n_neurons
 
     def _record(self) -> dict[str, Any]:
         """What a model file keeps besides the model."""
@@ -300,7 +328,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         self.image_shape_ = None if shape is None else (int(shape[0]), int(shape[1]))
         self.value_range_ = self._value_range(X, self.image_shape_)
         ground = find_ground(X, self.image_shape_, self.value_range_)
-        self._framing = "photo" if ground == "varied" else "ink"
+        self._framing = "ink" if ground == "dark" else "photo"
 
     def _value_range(self, X: np.ndarray, image_shape: tuple[int, int] | None) -> ValueRange:
         """The values that become black and white; warns of such as are no pixels any more."""
@@ -335,13 +363,19 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             return  # who gives a range wants what lies outside clipped
         if trouble:
             _warn(
-                f"X goes up to {float(X.max()):g}, too {trouble} for the scale {describe_range(self.value_range_)} of"
-                " the images learned from first; bring X to that scale, or give value_range when fitting."
+                f"X goes from {float(X.min()):g} to {float(X.max()):g}, too {trouble} for the scale"
+                f" {describe_range(self.value_range_)} of the images learned from first; bring X to that scale, or give"
+                " value_range when fitting."
+            )
+        elif self.model_.framing != "photo" and find_ground(X, self.image_shape_, self.value_range_) == "light":
+            _warn(
+                "X is a negative of the images learned from first, whose ground has the other brightness; give"
+                f" {sum(self.value_range_):g} - X."
             )
 
     def _warn_of_ink(self, X: np.ndarray) -> None:
         """Warn of images with much more ink than those by which the input gain was set."""
-        if self.input_gain == "auto" and self.model_.input_gain > _MOST_INK * auto_input_gain(self._pixels(X)):
+        if self.input_gain == "auto" and self._model.input_gain > _MOST_INK * auto_input_gain(self._pixels(X)):
             _warn(
                 "X is much brighter than the images learned from first, by which the input gain was set; give a first"
                 " batch that is like the others, or input_gain as a number."
@@ -435,8 +469,6 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     def _learn(self, X, codes, classes, *, start: Model | None, online: bool, label=None, names=None) -> None:
         """Train on images that are validated; `label` is called in the end, with the training and the callbacks."""
-        rule, source = self._make_rule(), self._make_source()
-        config = self._config(rule, source, start, **({"order": "file", "epochs": 1} if online else {}))
         pixels = self._pixels(X)
         if start is not None:
             self._warn_of_scale(X)
@@ -452,18 +484,16 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             class_names=names or {},
         )
         learning_rate_at = None if not online else 0.0 if start is None else self._progress
-        training = Training(
-            config,
-            data,
-            rule=rule,
-            source=source,
-            network=self.network if isinstance(self.network, Network) else None,
-            start=start,
-            learning_rate_at=learning_rate_at,
-            threads=self.threads,
-        )
+        live, self._live = self._live, None  # if learning is cut short, what is in it is no longer the model
+        given = self._given()
+        if online and start is not None and live is not None and live.is_of(start) and live.was_given(given):
+            training = live.training
+            training.begin_again(data, start)
+            training.learning_rate_at = learning_rate_at
+        else:
+            training = self._new_training(data, start, online=online, learning_rate_at=learning_rate_at)
         if online and codes is not None and getattr(self, "_running", None) is not None and start is not None:
-            training.running = self._running
+            training.running = copy.deepcopy(self._running)  # a call that is cut short leaves what was
         if label is not None and not online:
             check_label_images(training)
         if not online and self.epochs is None:
@@ -477,15 +507,19 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             for progress in training.blocks():
                 callbacks.on_progress(progress, training)
             model = training.model()
+            if online:
+                model = _of_its_own(model)
             if label is not None:
                 model = replace(model, readout=label(training, callbacks))
-                if not online:
-                    self._note_answers(training, model.readout)
+            if model.readout is not None:
+                self._note_answers(training, model.readout)
         finally:
             callbacks.on_end(training)
         self._progress = learning_rate_at if online else min(1.0, training.examples / training.total)
         self._running = training.running
         self.model_ = model
+        if online:
+            self._live = _Live(training, model.weights, given)
         if not online:
             self.history_ = training.metrics
         else:
@@ -493,6 +527,25 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         self.health_ = [finding.to_dict() for finding in training.health.findings]
         for finding in training.health.findings:
             warnings.warn(f"{finding}.", HealthWarning, stacklevel=3)
+
+    def _new_training(self, data: TrainingSet, start: Model | None, *, online: bool, learning_rate_at) -> Training:
+        rule, source = self._make_rule(), self._make_source()
+        config = self._config(rule, source, start, **({"order": "file", "epochs": 1} if online else {}))
+        return Training(
+            config,
+            data,
+            rule=rule,
+            source=source,
+            network=self.network if isinstance(self.network, Network) else None,
+            start=start,
+            learning_rate_at=learning_rate_at,
+            threads=self.threads,
+        )
+
+    def _given(self) -> dict[str, Any]:
+        """The parameters that training depends on, as they are now."""
+        params = {name: getattr(self, name) for name in _parameter_names(type(self))}
+        return {name: copy.deepcopy(v) if isinstance(v, dict) else v for name, v in params.items()}
 
     def _note_answers(self, training: Training, readout: Readout) -> None:
         """Tell the health what came of learning, as far as it shows without test images."""
@@ -504,11 +557,24 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         check_is_fitted(self)
         X, _ = self._images(X, reset=False)
         self._warn_of_scale(X)
-        counts, _ = count_images(self.model_.simulator(), self._pixels(X), threads=self.threads)
+        counts, _ = count_images(self._reading_simulator(), self._pixels(X), threads=self.threads)
         return counts
 
+    def _reading_simulator(self) -> Simulator:
+        live, model = self._live, self._model
+        if live is None or not live.is_of(model):
+            return model.simulator()
+        live.training.simulator.take(model.weights, model.theta)
+        return live.training.simulator
+
     def _start_of_fit(self) -> Model | None:
-        return self.model_ if self.warm_start and hasattr(self, "model_") else None
+        return self.model_ if self.warm_start and self.__sklearn_is_fitted__() else None
+
+
+@functools.cache
+def _parameter_names(estimator: type[_Network]) -> tuple[str, ...]:
+    """What training depends on, of the parameters of an estimator."""
+    return tuple(name for name in inspect.signature(estimator).parameters if name not in _TOLD)
 
 
 def _network_option(network) -> dict | str | DiehlCook:
@@ -712,7 +778,7 @@ class STDPClassifier(ClassifierMixin, _Network):
                 threads=self.threads,
                 on_progress=callbacks.on_count,
             )
-            self._evidence = _Evidence.of(counts, labels)
+            self._gathered = _Gathered(_Evidence.of(counts, labels))
             callbacks.on_wait("learning what the neurons' spikes mean")
             seed, n_train = training.simulator.seed, len(training.dataset.train_images)
             chosen = images_to_label_from(seed, n_train, self.label_examples)
@@ -757,7 +823,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         were made of.
         """
         self._scheme()
-        fitted = hasattr(self, "model_")
+        fitted = self.__sklearn_is_fitted__()
         if not fitted and classes is None:
             raise DataError("classes must be given on the first call to partial_fit.")
         X, shape, y = self._images_and_classes(X, y, reset=not fitted)
@@ -776,21 +842,18 @@ class STDPClassifier(ClassifierMixin, _Network):
         if len(strangers):
             raise DataError(f"y holds {strangers.tolist()!r}, which are not among the classes {classes.tolist()!r}.")
         codes = _codes(classes)
-        before = self._evidence if fitted else None
-        wanted = self.label_examples or label_images(self.n_neurons)
+        wanted = max(1, (self.label_examples or label_images(self.n_neurons)) // len(codes))
+        gathered = self._gathered if fitted else _Gathered()
 
-        def label(training: Training, callbacks: Callback) -> Readout:
+        def label(training: Training, callbacks: Callback) -> None:
             data = training.dataset
             counts, _ = count_images(
                 training.simulator, data.train_images, "labelling", self.threads, callbacks.on_count
             )
-            evidence = _Evidence.of(counts, data.train_labels)
-            if before is not None:
-                evidence = before.followed_by(evidence)
-            self._evidence = evidence.latest(max(1, wanted // len(codes)))
-            return self._evidence.readout(codes, balanced=self.balanced)
+            self._gathered = gathered.followed_by(counts, data.train_labels, wanted)
+            self._labels_balanced = self.balanced
 
-        start = self.model_ if fitted else None
+        start = self._model if fitted else None
         self._learn(
             X,
             codes[np.searchsorted(classes, y)],
@@ -802,6 +865,23 @@ class STDPClassifier(ClassifierMixin, _Network):
         )
         self.classes_ = classes
         return self
+
+    @property
+    def model_(self) -> Model:
+        """The network as it was learned, with its neurons' labels, which are made when they are first asked for."""
+        model = super().model_
+        if model.readout is None and self._evidence is not None:
+            readout = self._evidence.readout(_codes(self.classes_), balanced=self._labels_balanced)
+            model = self.model_ = replace(model, readout=readout)
+        return model
+
+    @model_.setter
+    def model_(self, model: Model) -> None:
+        vars(self)["model_"] = model
+
+    @property
+    def _evidence(self) -> _Evidence | None:
+        return self._gathered.evidence()
 
     def predict(self, X) -> np.ndarray:
         """The class of each image.
@@ -918,7 +998,8 @@ class STDPClassifier(ClassifierMixin, _Network):
                 " without labels."
             )
         y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        if reset:  # later ones are looked for among the first
+            check_classification_targets(y)
         if len(y) != len(X):
             raise DataError(f"y must hold one class per image, got {len(y):,} for {len(X):,} images.")
         return X, shape, y
@@ -943,7 +1024,8 @@ class STDPClassifier(ClassifierMixin, _Network):
         if len(classes) != len(model.readout.classes) or not all(type(c) in kinds[kind] for c in classes):
             raise ValueError("its classes do not fit its labels.")
         estimator.classes_ = np.array(classes, None if kind == "str" else {"int": np.int64}.get(kind, kind))
-        estimator._evidence = _Evidence.from_tensors(tensors, model) if "evidence.labels" in tensors else None
+        held = "evidence.labels" in tensors
+        estimator._gathered = _Gathered(_Evidence.from_tensors(tensors, model) if held else None)
         return estimator
 
 
@@ -1051,12 +1133,52 @@ protocol, random_state, threads, warm_start, callbacks, verbose
         X : array-like of shape (n_images, n_features) or (n_images, height, width)
         y : Ignored
         """
-        fitted = hasattr(self, "model_")
+        fitted = self.__sklearn_is_fitted__()
         X, shape = self._images(X, reset=not fitted)
         if not fitted:
             self._take_shape(X, shape)
-        self._learn(X, None, (), start=self.model_ if fitted else None, online=True)
+        self._learn(X, None, (), start=self._model if fitted else None, online=True)
         return self
+
+
+@dataclass(frozen=True, eq=False)
+class _Live:
+    """The training that learned a model, to go on with: what a call of few images costs most is building another.
+
+    Attributes
+    ----------
+    training : Training
+    weights : ndarray or dict of str to ndarray
+        The model's, by which it is known; the training's are equal, and its own.
+    given : dict
+        The estimator's parameters.
+    """
+
+    training: Training
+    weights: np.ndarray | dict[str, np.ndarray]
+    given: dict[str, Any]
+
+    def is_of(self, model: Model) -> bool:
+        """Whether it learned this model."""
+        return model.weights is self.weights
+
+    def was_given(self, params: dict[str, Any]) -> bool:
+        """Whether it learned with these parameters: plain ones that are equal, and objects that are the same."""
+        return all(_is_same(self.given[name], value) for name, value in params.items())
+
+
+def _is_same(one, other) -> bool:
+    plain = type(one) is type(other) and isinstance(one, (str, int, float, dict))
+    return one is other or (plain and one == other)
+
+
+def _of_its_own(model: Model) -> Model:
+    """The model with copies of what a simulator will change."""
+
+    def copied(values):
+        return {name: array.copy() for name, array in values.items()} if isinstance(values, dict) else values.copy()
+
+    return replace(model, **{name: copied(getattr(model, name)) for name in ("weights", "theta", "rule_state")})
 
 
 @dataclass(frozen=True, eq=False)
@@ -1111,6 +1233,39 @@ class _Evidence:
         counts = sparse.csr_matrix((data, indices, indptr), shape=(len(labels), model.network.n_neurons))
         counts.check_format(full_check=True)
         return cls(counts, labels.astype(np.int64))
+
+
+class _Gathered:
+    """What the labels will be made of: counts of further calls are put to it when it is asked for.
+
+    Parameters
+    ----------
+    before : _Evidence, optional
+    """
+
+    _MOST = 1000  # images that are kept as they came, until those that are no longer among the latest are let go
+
+    def __init__(self, before: _Evidence | None = None):
+        self._parts = before, (), 0, 0  # always replaced together: threads may ask at once
+
+    def followed_by(self, counts: np.ndarray, labels: np.ndarray, wanted: int) -> _Gathered:
+        """This, and then further counts; the latest of each class are wanted, so many."""
+        before, later, n_later, wanted_before = self._parts
+        if later and (wanted != wanted_before or n_later >= self._MOST):
+            before, later, n_later = self.evidence(), (), 0
+        gathered = _Gathered()
+        gathered._parts = before, (*later, (counts, labels)), n_later + len(labels), wanted
+        return gathered
+
+    def evidence(self) -> _Evidence | None:
+        """All of it, the latest of each class; None if there is nothing."""
+        before, later, _, wanted = self._parts
+        if later:
+            counts, labels = (np.concatenate(parts) for parts in zip(*later, strict=True))
+            evidence = _Evidence.of(counts, labels)
+            before = (evidence if before is None else before.followed_by(evidence)).latest(wanted)
+            self._parts = before, (), 0, wanted
+        return before
 
 
 def _constants(part: LearningRule | Source) -> dict[str, Any]:

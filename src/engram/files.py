@@ -22,6 +22,8 @@ _HELP = {
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
+
 _LONGEST_NAME = 255  # bytes of a file's name, on every system in use
 
 
@@ -111,8 +113,32 @@ def open_regular(path: Path):
 
 
 def exists(path: Path) -> bool:
-    """Whether something lies there; nothing does where the name itself is impossible."""
-    return os.path.lexists(path)
+    """Whether something lies there; nothing does where the name itself is impossible.
+
+    Raises
+    ------
+    RunFolderError
+        If the system does not tell: what cannot be seen is not taken for gone, nor written anew.
+    """
+    return mode_of(path) is not None
+
+
+def mode_of(path: Path) -> int | None:
+    """What lies there, as the mode that :mod:`stat` reads, of a link its own; None for nothing.
+
+    Raises
+    ------
+    RunFolderError
+        See :func:`exists`.
+    """
+    try:
+        return os.lstat(path).st_mode
+    except ValueError:
+        return None
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise RunFolderError(f"Cannot look at {path}: {error.strerror or error}; look at its permissions.") from None
 
 
 def to_json(value) -> bytes:

@@ -118,7 +118,7 @@ def read_bytes(path: Path) -> bytes:
             rest = file.read(MAX_BYTES - len(start) + 1)
     except OSError as error:
         reason = error.strerror or error
-        raise ModelFileError(f"Cannot read {path}: {reason}; give a run folder or {_other_models(path)}.") from None
+        raise ModelFileError(f"Cannot read {path}: {reason}; give a run folder or {_other_models(path)}.") from error
     if len(start) + len(rest) > MAX_BYTES:
         raise ModelFileError(f"{path} is larger than {MAX_BYTES >> 30} GiB and no engram model.")
     return start + rest

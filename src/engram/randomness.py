@@ -30,6 +30,7 @@ class Stream(IntEnum):
     TRAINING = 5
     PREDICTION = 6
     LABELS = 7
+    ROUNDING = 8
 
 
 def philox4x32(c0, c1, c2, c3, k0, k1):

@@ -31,7 +31,7 @@ import numpy as np
 from engram.config import TrainingConfig, read_options
 from engram.errors import ConfigError, ModelFileError, RunFolderError
 from engram.evaluation import Evaluation
-from engram.files import PART, exists, make_folder, read_regular, to_json, write_atomically
+from engram.files import PART, exists, make_folder, mode_of, read_regular, to_json, write_atomically
 from engram.model import Model
 from engram.model_file import (
     CHECKPOINTS,
@@ -49,6 +49,8 @@ from engram.run_records import check_changes, check_metrics, check_summary, eval
 CHECKPOINTS_KEPT = 2
 MAX_BYTES = 1 << 26
 """No summary and no learning curve is larger (64 MiB)."""
+_GLANCE = 0.2
+"""So long another process may hold a folder that only looks whether it is held, s."""
 
 WATCHED_SECONDS = 5.0
 """So long after somebody said that they watch a run, it saves its state often enough to be watched."""
@@ -95,7 +97,7 @@ class RunFolder:
         from filelock import FileLock, Timeout
 
         lock = self.path / _LOCK
-        if not exists(lock) or not stat.S_ISREG(lock.lstat().st_mode):
+        if not stat.S_ISREG(mode_of(lock) or 0):
             return False
         try:
             with FileLock(lock, timeout=0):
@@ -119,10 +121,10 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._check_writable()
-            if exists(lock) and not stat.S_ISREG(lock.lstat().st_mode):
+            if not stat.S_ISREG(mode_of(lock) or stat.S_IFREG):
                 raise RunFolderError(f"{lock} is no regular file; remove it, it may have been put there to do harm.")
             self._lock = FileLock(lock)
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=_GLANCE, poll_interval=_GLANCE / 10)
             self._identity = _identity(self.path)
         except Timeout:
             self._lock = None
@@ -164,7 +166,7 @@ class RunFolder:
     def watch(self) -> None:
         """Let whoever learns here know that somebody looks; to be said again while they do."""
         with contextlib.suppress(OSError):
-            if not exists(self.path / _WATCHED) or stat.S_ISREG((self.path / _WATCHED).lstat().st_mode):
+            if stat.S_ISREG(mode_of(self.path / _WATCHED) or stat.S_IFREG):
                 (self.path / _WATCHED).touch()
 
     def clear(self) -> None:
@@ -395,9 +397,10 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _remove(folder: Path) -> None:
     """Remove a folder with all that is in it; of a link, the link alone."""
-    if folder.is_symlink() or folder.is_file():
+    mode = mode_of(folder)
+    if mode is not None and not stat.S_ISDIR(mode):
         folder.unlink()
-    elif folder.exists():
+    elif mode is not None:
         shutil.rmtree(folder)
 
 

@@ -371,7 +371,9 @@ def _model_of(folder: RunFolder, model: Model) -> Model | None:
     """The folder's model, if it is this one, perhaps labelled already."""
     try:
         found = load_model(folder.model_file) if exists(folder.model_file) else None
-    except ModelFileError:
+    except ModelFileError as error:
+        if getattr(error.__cause__, "errno", None):  # it is not damaged: the system refuses it, perhaps for now
+            raise
         return None
     same = found is not None and (found.presentations, found.config) == (model.presentations, model.config)
     if not same:

@@ -24,6 +24,9 @@ KERNELS = ("compiled", "reference")
 NEURONS_PER_THREAD = 800
 """Learning neurons from which a further thread pays."""
 
+_FIRST_RUN = 1 << 31
+"""Runs outside of presentations draw as if they came after so many."""
+
 _IMAGES_PER_TASK = 32
 
 
@@ -151,10 +154,26 @@ class Simulator:
         self.schedule = schedule_steps(self.protocol, self.described.dt)
         if self.sources and not any(source.grows_louder for source in self.sources.values()):
             self.schedule["max_intensity"] = self.schedule["start_intensity"]  # once more would be the same once more
-        self.presentations = 0
+        self.presentations = self._runs = 0
         self.overshot = self.interrupted = False
         self._learning: dict[tuple[int, str], object] = {}
         self._frozen: queue.SimpleQueue = queue.SimpleQueue()
+
+    def begin_again(self, weights, theta) -> None:
+        """Be as a new simulator that is given weights and thresholds, as the constructor takes them."""
+        self.take(weights, theta)
+        self.state.begin_again(self.described)
+        self.presentations = 0
+        self.overshot = self.interrupted = False
+
+    def take(self, weights, theta) -> None:
+        """Go on by other weights and thresholds, of the same shapes."""
+        if isinstance(self.network, DiehlCook):
+            weights, theta = {"input_exc": weights}, {"exc": theta}
+        for name, values in weights.items():
+            self.state.projections[name].weights[...] = values
+        for name, values in theta.items():
+            self.state.populations[name].theta[...] = values
 
     @property
     def memory(self):
@@ -193,6 +212,9 @@ class Simulator:
             self._check_learning()
         counts = np.zeros(self.described.size_of(self.described.readout), np.int32)
         network = self.loaded(1)
+        if learn:
+            network.use_draws(_FIRST_RUN + self._runs, self._rounding_keys)
+            self._runs += 1
         spikes = network.run(
             spikes_of, n_steps, learn=learn, counts=counts, record=record, observer=observer, every=every
         )
@@ -244,6 +266,7 @@ class Simulator:
         network = self.loaded(self.training_threads(threads), layer)
         shown = self._shown(network.network, n, learns=True, progress=progress)
         network.use_sources(self.sources, self._keys(Stream.TRAINING), samples)
+        network.use_draws(self.presentations, self._rounding_keys)
         done = self._present(network, shown)
         self.interrupted = done < n
         self.overshot |= bool(network.overshot)
@@ -311,9 +334,9 @@ class Simulator:
             return done
 
         done = 0
-        pool = ThreadPoolExecutor(threads)
+        pool = ThreadPoolExecutor(threads) if n > 1 else None  # one image is done at once, and starts no thread
         try:
-            for n_done in pool.map(count, range(0, n, _IMAGES_PER_TASK)):
+            for n_done in (pool.map if pool else map)(count, range(0, n, _IMAGES_PER_TASK)):
                 done += n_done
                 if on_progress is not None:
                     on_progress(done)
@@ -322,7 +345,8 @@ class Simulator:
                 network.stop[0] = 1
             raise
         finally:
-            pool.shutdown(cancel_futures=True)
+            if pool:
+                pool.shutdown(cancel_futures=True)
             for network in workers:
                 network.stop[0] = 0
         return counts, attempts
@@ -400,6 +424,11 @@ class Simulator:
         """The key of each input's random draws; of the first, that of the stream."""
         names = list(self.described.inputs)
         return {name: stream_key(self.seed, stream, k) for k, name in enumerate(names)}
+
+    @functools.cached_property
+    def _rounding_keys(self) -> dict:
+        """The key of each projection's draws for rounding."""
+        return {p.name: stream_key(self.seed, Stream.ROUNDING, k) for k, p in enumerate(self.described.projections)}
 
     def _shown(
         self, described: Network, n: int, *, learns: bool, progress=None, samples=None, with_blank: bool = False

@@ -228,11 +228,32 @@ class Training:
         described = self.simulator.described
         self.layers = tuple(described.layers) if config.layers == "in_turn" else ()
         self.network_record = None if isinstance(network, DiehlCook) else network_record(network, self.simulator.state)
+        self.learning_rate_at = learning_rate_at
+        self.threads = threads or default_threads()
+        self._begin(start)
+
+    def begin_again(self, dataset: Dataset | TrainingSet, start: Model) -> None:
+        """Be as a new training of other images with the same parts that goes on from a model, without building any.
+
+        Parameters
+        ----------
+        dataset : Dataset or TrainingSet
+            Images of the same shape.
+        start : Model
+            Of the same parts; usually what was learned here.
+        """
+        self.dataset = dataset
+        self.samples = samples_of(dataset, self.simulator.source)
+        vars(self).pop("dataset_hash", None)
+        self.simulator.begin_again(start.weights, start.theta)
+        self._begin(start)
+
+    def _begin(self, start: Model | None) -> None:
+        """Stand before the first image."""
+        config, dataset, described = self.config, self.dataset, self.simulator.described
         self._examples_before, self._ink_fill = 0, None
         if start is not None:
             self._start_from(start)
-        self.learning_rate_at = learning_rate_at
-        self.threads = threads or default_threads()
         self._check_layers(config.layer_examples)
         n_train = len(dataset.train_images)
         lengths = [config.examples_of_layer(layer, n_train) for layer in self.layers]
@@ -243,7 +264,8 @@ class Training:
         self.seconds = 0.0
         self.metrics: list[dict] = []
         labelled = dataset.train_labels is not None
-        self.running = RunningAccuracy(np.array(dataset.classes), network.n_neurons) if labelled else None
+        n_neurons = self.simulator.network.n_neurons
+        self.running = RunningAccuracy(np.array(dataset.classes), n_neurons) if labelled else None
         self.health = Health(described, self.simulator.protocol)
         self.stop_reason = ""
         self.spikes_since = 0
@@ -307,9 +329,10 @@ class Training:
         self.spikes_since += int(spikes.sum())
         self.images_since += len(chosen)
         self.health.update(self.examples, spikes, self.simulator.state, self.simulator.presentations - shown)
-        report = self._report(layer)
+        norms, theta = self.layer_state(layer)
+        report = self._report(layer, norms)
         if self.examples % self._curve_step() == 0 or self.done:
-            self._record(report)
+            self._record(report, norms, theta)
         self.seconds += time.perf_counter() - begin
         if self.simulator.interrupted:
             raise KeyboardInterrupt  # all that was shown is accounted for
@@ -428,8 +451,7 @@ class Training:
     def _curve_step(self) -> int:
         return max(1, self.total // (_CURVE_POINTS * BLOCK)) * BLOCK
 
-    def _report(self, layer: str) -> Progress:
-        norm, _ = self.layer_state(layer)
+    def _report(self, layer: str, norm: np.ndarray) -> Progress:
         return Progress(
             examples=self.examples,
             total=self.total,
@@ -454,13 +476,13 @@ class Training:
         projection = next(p for p in described.plastic if p.after == layer)
         return state.projections[projection.name].norms, state.populations[projection.after].theta
 
-    def _record(self, report: Progress) -> None:
+    def _record(self, report: Progress, norms: np.ndarray, theta: np.ndarray) -> None:
         """Add a point to the learning curve."""
         record = {
             "examples": report.examples,
             "presentations": report.presentations,
             "accuracy": report.accuracy,
-            **norm_and_theta(*self.layer_state(report.layer)),
+            **norm_and_theta(norms, theta),
             "spikes_per_image": report.spikes_per_image,
             "silent_images": self.silent_images,
         }

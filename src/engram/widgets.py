@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from engram.callbacks import Callback
 from engram.errors import ConfigError
 from engram.studio.frames import encode
-from engram.studio.moments import MOST_FIELDS, Moment, field_arrays, moment_of
+from engram.studio.moments import Moment, moment_of
 
 try:
     import anywidget
@@ -147,15 +147,15 @@ class LearningView(anywidget.AnyWidget, Callback):
 
     def _show(self, moment: Moment, metrics: list[dict], total: int = 0) -> None:
         self._moment, self._metrics, self._sent = moment, metrics, time.monotonic()
-        scale, arrays = field_arrays(moment, self.order, MOST_FIELDS)
+        sheet = moment.sheet(by_label=self.order == "label")
         header = {
-            "fields": scale,
+            "fields": sheet.scale,
             "classes": moment.classes,
             "examples": moment.examples,
             "total": total,
             "points": [_brief(point) for point in metrics],
         }
-        self.frame = encode(header, arrays)
+        self.frame = encode(header, sheet.arrays)
 
     @traitlets.observe("order")
     def _sort(self, change) -> None:

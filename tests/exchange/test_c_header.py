@@ -9,7 +9,9 @@ import pytest
 
 from engram.errors import ConfigError
 from engram.exchange import export_model, freeze, present
-from engram.exchange.fixed_point import ONE, FixedPointNetwork, shifted
+from engram.exchange.fixed_point import ONE, FixedPointNetwork, learned_grid, shifted
+from engram.plasticity import Triplet
+from engram.plasticity.fixed_point import on_the_grid
 from exchange.small import small_images, small_model
 
 MODELS = {
@@ -72,5 +74,44 @@ def test_halves_are_rounded_up_whatever_the_sign():
 
 def test_what_does_not_fit_fixed_point_is_told():
     model = small_model()
-    with pytest.raises(ConfigError, match="w_inh_exc must be below 2047 to be held in fixed point"):
-        FixedPointNetwork.of(freeze(replace(model, network=replace(model.network, w_inh_exc=5000.0))))
+    with pytest.raises(ConfigError, match="Thresholds must be below 2047 mV to be held in fixed point"):
+        FixedPointNetwork.of(freeze(replace(model, theta=model.theta + 5000.0)))
+
+
+def test_inhibition_beyond_the_largest_conductance_saturates_and_says_so(tmp_path):
+    model = small_model()
+    strong = replace(model, network=replace(model.network, w_inh_exc=5000.0))
+    assert FixedPointNetwork.of(freeze(strong)).w_inh_exc == 2047 * ONE
+    written = export_model(strong, "c", tmp_path, images=small_images()[:1])
+    assert "Conductances saturate at 2047" in " ".join(written.format.lost)
+    assert "saturate" not in " ".join(
+        export_model(model, "c", tmp_path / "weak", images=small_images()[:1]).format.lost
+    )
+
+
+def learned_in(bits: int, **options):
+    """A model whose weights a rule holds in so many bits."""
+    rule = Triplet(weight_bits=bits, **options)
+    model = small_model()
+    weights = on_the_grid(rule, np.clip(model.weights, 0.0, None), model.network.n_inputs)
+    return replace(model, rule=rule, weights=weights)
+
+
+@pytest.mark.parametrize("bits", [3, 6, 12])
+def test_weights_learned_in_fixed_point_are_exported_as_they_are(bits, tmp_path):
+    model = learned_in(bits, rounding="stochastic")
+    form = export_model(model, "c", tmp_path, images=small_images()[:1]).format
+    assert form.weight_bits == bits
+    assert f"they were learned in {bits} bits" in " ".join(form.exact)
+    fixed = FixedPointNetwork.of(freeze(model), bits)
+    np.testing.assert_array_equal(fixed.weights, model.weights * 2.0**bits)
+    assert fixed.weight_scale == 2 ** (40 - bits)
+    header = (tmp_path / "engram_network.h").read_text()
+    assert "{" + ",".join(str(w) for w in fixed.weights[0]) + "}" in header.replace("\n", "")
+
+
+def test_other_bits_than_those_learned_in_are_rounded_to():
+    model = learned_in(6)
+    assert FixedPointNetwork.of(freeze(model), 8).weights.max() == 255
+    assert learned_grid(model).step == 1 / 64
+    assert learned_grid(small_model()) is None

@@ -12,11 +12,13 @@ import time
 import pytest
 
 from engram.run_folder import RunFolder
+from forked import Forked, finished
 
 RUN = (
     "--neurons", "30", "--examples", "1500", "--label-examples", "150", "--test-examples", "40",
     "--no-figures", "--quiet", "--checkpoint-seconds", "0.02",
 )  # fmt: skip
+QUIETLY = ("--no-figures", "--quiet")
 COMPARED = ("model.safetensors", "metrics.jsonl")
 
 
@@ -30,9 +32,7 @@ def start(*arguments):
 
 
 def finish(*arguments):
-    process = start(*arguments)
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
+    return finished("train", *arguments)
 
 
 def wait_for_checkpoint(process, folder, seconds=120):
@@ -61,7 +61,7 @@ def test_killed_runs_end_like_uninterrupted_ones(uninterrupted, tmp_path):
     kills = runs = 0
     while kills < 20:
         folder = tmp_path / f"run-{runs}"
-        process = start(*RUN, "--out", folder)
+        process = Forked("train", *RUN, "--out", folder)
         for _ in range(8):
             wait_for_checkpoint(process, folder)
             time.sleep(moments.uniform(0, 0.6))
@@ -70,8 +70,7 @@ def test_killed_runs_end_like_uninterrupted_ones(uninterrupted, tmp_path):
             process.kill()
             process.communicate()
             kills += 1
-            process = start("--resume", folder, "--no-figures", "--quiet", "--checkpoint-seconds", "0.02")
-            time.sleep(moments.uniform(0.6, 1.6))
+            process = Forked("train", "--resume", folder, *QUIETLY, "--checkpoint-seconds", "0.02")
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         assert_same_run(folder, uninterrupted)
@@ -88,14 +87,14 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(uninterrupted, tmp_path):
     assert process.returncode == 130
     assert re.search(r"Stopped after [\d,]+ of 1,500 images; everything is saved", err)
     assert f"engram train --resume {folder}" in err
-    assert finish("--resume", folder, "--no-figures", "--quiet")[0] == 0
+    assert finish("--resume", folder, *QUIETLY)[0] == 0
     assert_same_run(folder, uninterrupted)
 
 
 def test_resuming_a_finished_run_changes_nothing(uninterrupted, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(uninterrupted, folder)
-    assert finish("--resume", folder, "--no-figures", "--quiet")[0] == 0
+    assert finish("--resume", folder, *QUIETLY)[0] == 0
     assert_same_run(folder, uninterrupted)
 
 
@@ -116,11 +115,11 @@ def test_damaged_checkpoint_is_refused_and_the_one_before_offered(uninterrupted,
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 4
     newest.write_bytes(content)
-    code, _, err = finish("--resume", folder, "--no-figures", "--quiet")
+    code, _, err = finish("--resume", folder, *QUIETLY)
     assert code == 1
     assert "is damaged: its content does not match its digest" in err
     assert f"resume from it with --checkpoint {older}" in err
-    assert finish("--resume", folder, "--checkpoint", older, "--no-figures", "--quiet")[0] == 0
+    assert finish("--resume", folder, "--checkpoint", older, *QUIETLY)[0] == 0
     assert_same_run(folder, uninterrupted)
 
 

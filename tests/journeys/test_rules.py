@@ -110,17 +110,19 @@ def test_comparison_of_a_plan_runs_every_value_of_its_lists(engram, tmp_path):
         "examples = 25\nlabel_examples = 60\ntest_examples = 20\n[[runs]]\nneurons = [6, 7]\nseed = [0, 1]\n"
         "[[runs]]\nneurons = 6\nconstants = {eta = 0.3}\n"
     )
-    options = ("--source", "ramp", "--set", "protocol.shown=100")
+    options = ("--source", "ramp", "--set", "protocol.shown=100", "--set", "protocol.min_spikes=0")
     code, out, err = engram("compare", plan, *options, "--out", tmp_path / "runs", "--json")
     assert code == 0, err
     for file in (tmp_path / "runs").glob("*/config.toml"):
-        assert ((config := TrainingConfig.from_toml(file)).source, config.protocol) == ("ramp", {"shown": 100})
+        config = TrainingConfig.from_toml(file)
+        assert (config.source, config.protocol) == ("ramp", {"shown": 100, "min_spikes": 0})
     found = {(r["neurons"], r["options"]["eta"]): r["seeds"] for r in json.loads(out)}
     assert found == {(6, None): 2, (7, None): 2, (6, 0.3): 1}
 
 
 def test_sweep_finds_constants_on_held_out_images_and_says_how_to_train_with_them(engram, tmp_path):
-    sweep = ("sweep", "--vary", "eta=0.05,0.2", "--neurons", 6, "--examples", 25, "--validation-examples", 30)
+    sweep = ("sweep", "--vary", "eta=0.05,0.2", "--neurons", 6, "--examples", 25, "--validation-examples", 30,
+             "--vary", "label_examples=60", "--set", "protocol.min_spikes=0")  # fmt: skip
     code, out, err = engram(*sweep, "--vary", "source=ramp,poisson", "--out", tmp_path / "s")
     assert code == 0, err
     assert out.startswith("| eta | source | seeds | mean |")

@@ -17,7 +17,11 @@ from tiny import CONFIG, QUIET, finished, tiny_dataset
 
 TOKEN, PORT = "a-token-of-the-tests", 8000
 HOST = f"127.0.0.1:{PORT}"
-OPTIONS = {**CONFIG.to_dict(), "dataset": "tiny.npz"}
+HEARD = CONFIG.replace(
+    protocol={**CONFIG.protocol, "shown": 60.0}, network={**CONFIG.network, "theta_plus": 0.1}, dataset="tiny.npz"
+)
+"""The tiny network, shown images for so long that its neurons fire, and get labels of both classes."""
+OPTIONS = HEARD.to_dict()
 
 
 class Client(TestClient):

@@ -11,7 +11,7 @@ from engram.datasets import named_sources
 from engram.plasticity import SelfNormalizing
 from engram.reading import read_digit
 from engram.rule_probes import stdp_window
-from engram.studio import drawn, ruling
+from engram.studio import answering, drawn, ruling
 from engram.studio.desk import Desk
 from engram.studio.exports import PICTURES, TABLES
 from studio.conftest import OPTIONS, Client, picture_of
@@ -119,6 +119,7 @@ def test_neuron_is_told_with_its_field_profile_thresholds_and_images(learned):
     assert found["theta_history"][-1] == pytest.approx(float(model.theta[2]), rel=1e-6)
     images = learned.get("/api/neuron/2/images").json()["images"]
     counts, _ = model.simulator().count_spikes(learned.desk.dataset().test_images)
+    assert counts.sum() > 0
     assert [one["spikes"] for one in images] == sorted(counts[counts[:, 2] > 0, 2].tolist(), reverse=True)
     assert learned.get("/api/neuron/4").status_code == 400
 
@@ -138,10 +139,55 @@ def test_confusions_lead_to_the_images_behind_them(learned):
     assert matrix.sum() == found["n_images"] == 6
     assert found["accuracy"] == pytest.approx(np.trace(matrix) / 6)
     for row, label in enumerate(found["labels"]):
-        for column, answer in enumerate(found["labels"]):
+        for column, answer in enumerate([*found["labels"], "none"]):
             behind = learned.get(f"/api/confusion/{label}/{answer}").json()
             assert behind["n"] == len(behind["images"]) == matrix[row, column]
             assert {one["label"] for one in behind["images"]} <= {found["classes"][row]}
+
+
+def test_silence_is_no_answer(learned, monkeypatch):
+    """As in an evaluation: of images for which no neuron with a label fires, none is read rightly."""
+    count = answering.count_images
+
+    def some_silent(simulator, images, *args):
+        counts, attempts = count(simulator, images, *args)
+        counts[:4] = 0
+        return counts, attempts
+
+    monkeypatch.setattr(answering, "count_images", some_silent)
+    found = learned.get("/api/confusion").json()
+    matrix = np.array(found["matrix"])
+    labels = learned.desk.dataset().test_labels
+    np.testing.assert_array_equal(matrix[:, -1], [np.sum(labels[:4] == label) for label in found["labels"]])
+    assert found["accuracy"] == pytest.approx(np.trace(matrix) / 6)
+    behind = learned.get(f"/api/confusion/{labels[0]}/none").json()
+    assert {one["answer"] for one in behind["images"]} == {"none"}
+    table = list(csv.reader(io.StringIO(learned.get("/api/table/confusion.csv").text)))
+    assert table[0][-1] == "no_answer"
+    answers = list(csv.DictReader(io.StringIO(learned.get("/api/table/answers.csv").text)))
+    assert [row["answer"] == "" for row in answers] == [True] * 4 + [False] * 2
+    assert learned.get("/api/confusion/0/x").status_code == 400
+
+
+def test_picture_is_read_through_the_layers_of_a_convolution(reading_page):
+    found = reading_page.post("/api/read?of=mnist-conv", content=picture_of(280, 24)).json()
+    _, reading, _ = reading_page.desk.drawings[found["key"]]
+    assert found["answer"] == str(reading.answer) == "1"
+    best = max(found["scores"], key=lambda one: one["share"])
+    assert best["name"] == "1"
+    assert sum(one["share"] for one in found["scores"]) == pytest.approx(1)
+    maps, pooled = found["layers"]
+    counts = reading.spike_maps["maps"]
+    assert (maps["name"], maps["shape"], maps["spikes"]) == ("maps", [64, 24, 24], counts.sum())
+    leader = maps["maps"][0]
+    assert leader["spikes"] == counts.sum(axis=(1, 2)).max() == counts[leader["map"]].sum()
+    where = np.frombuffer(base64.b64decode(leader["where"]), np.uint8).reshape(24, 24)
+    np.testing.assert_array_equal(where > 0, counts[leader["map"]] > 0)
+    assert len(base64.b64decode(leader["filter"])) == maps["side"] ** 2 == 49
+    assert "filter" not in pooled["maps"][0]
+    assert found["leaders"][0]["place"] == list(np.unravel_index(found["leaders"][0]["neuron"], pooled["shape"]))
+    picture = reading_page.get(f"/api/picture/layers.png?key={found['key']}").content
+    assert picture[:4] == b"\x89PNG"
 
 
 def test_window_and_norm_are_those_of_the_probes(client):
@@ -217,7 +263,7 @@ def test_drawing_is_saved_as_a_picture(reading_page):
 
 
 def test_every_picture_of_a_run_is_drawn(learned):
-    for name in set(PICTURES) - {"reading", "window", "curve"}:
+    for name in set(PICTURES) - {"reading", "layers", "window", "curve"}:
         assert b"<svg" in learned.get(f"/api/picture/{name}.svg").content[:400], name
     assert learned.get("/api/picture/curve.png").content[:4] == b"\x89PNG"
     assert b"<svg" in learned.get("/api/picture/window.svg?rule=pair").content[:400]
@@ -226,7 +272,8 @@ def test_every_picture_of_a_run_is_drawn(learned):
 def test_unknown_names_are_told(client):
     assert "there are" in client.get("/api/picture/nothing.png").json()["error"]
     assert "there are" in client.get("/api/table/nothing.csv").json()["error"]
-    assert "nothing called" in client.do("explode").json()["error"]
+    for deed in ("explode", None, {}, ["start"], 5, True):
+        assert "nothing called" in client.do(deed).json()["error"]
     assert client.post("/api/do", content=b"[1]").status_code == 400
     assert client.get("/nowhere").status_code == 404
 
@@ -234,15 +281,15 @@ def test_unknown_names_are_told(client):
 def test_fields_of_a_page_are_the_neurons_of_the_figures_in_their_order():
     from engram.figures.fields import common_limit, drawn_neurons
     from engram.model_file import load_model
-    from engram.studio.moments import Moment, field_arrays
+    from engram.studio.moments import Moment
 
     model = load_model("mnist-100")
-    scale, arrays = field_arrays(Moment(model, 1), "label", 50)
-    np.testing.assert_array_equal(arrays["neurons"], drawn_neurons(model.weights, model.readout.assigned, 50))
-    assert np.all(np.diff(arrays["labels"]) >= 0)
-    assert scale["limit"] == pytest.approx(common_limit(model.weights))
-    expected = np.rint(np.clip(model.weights.T[arrays["neurons"]] / scale["limit"], 0, 1) * 255)
-    assert np.abs(arrays["fields"] - expected).max() <= 1
+    sheet = Moment(model, 1).sheet(by_label=True)
+    np.testing.assert_array_equal(sheet.neurons, drawn_neurons(model.weights, model.readout.assigned))
+    assert np.all(np.diff(sheet.labels) >= 0)
+    assert sheet.limit == pytest.approx(common_limit(model.weights))
+    expected = np.rint(np.clip(model.weights[:, sheet.neurons] / sheet.limit, 0, 1) * 255)
+    assert np.abs(sheet.fields - expected).max() <= 1
 
 
 def test_drawings_are_forgotten_in_time(reading_page):

@@ -6,7 +6,8 @@ import pytest
 from engram.errors import ConfigError, EngramError
 from engram.run_folder import WATCHED_SECONDS, RunFolder
 from engram.runs import RunOptions, run_training, save_checkpoint, start_run
-from engram.studio.desk import Desk, about
+from engram.studio.choices import choices
+from engram.studio.desk import Desk
 from studio.conftest import OPTIONS, quick_run, quick_training, wait_for
 from tiny import CONFIG
 
@@ -32,6 +33,9 @@ REFUSED = [
     {"nothing": 1},
     {"examples": -1},
     {"dataset": 5},
+    {"network": {"kind": "net.py:wide"}},
+    {"network": {"kind": "conv", "maps": 10**6}},
+    {"network": {"kind": "two-layers", "hidden": 10**6}},
     [],
 ]
 
@@ -89,10 +93,17 @@ def test_run_of_another_process_is_watched_until_its_end(client, folder, monkeyp
     np.testing.assert_array_equal(watched.moment().model.weights, training.simulator.state.weights)
     np.testing.assert_array_equal(watched.moment().assigned, training.running.assigned)
     assert watched.thetas()[0] == [25, 50]
+    held.release()  # interrupted
+    assert watched.refresh()
+    assert not watched.refresh()
+    assert client.get("/api/state").json()["phase"] == "left"
+    held.acquire()  # and resumed
+    assert watched.refresh()
+    assert client.get("/api/state").json()["phase"] == "watched"
     run_training(held, training, RunOptions(figures=False))
     held.release()
-    assert watched.refresh()
-    assert watched.refresh()
+    while watched.refresh():
+        pass
     assert client.get("/api/state").json()["phase"] == "finished"
     assert watched.evaluation.n_test == 6
 
@@ -131,10 +142,14 @@ def test_one_network_learns_at_a_time(client):
 
 
 def test_page_learns_what_it_can_choose_from(folder):
-    found = about(Desk(folder))
+    found = choices(Desk(folder))
     assert {"digits", "mnist"} <= {one["name"] for one in found["datasets"]}
     assert {rule["name"] for rule in found["rules"]} >= {"self_normalizing", "triplet"}
-    assert {model["name"] for model in found["models"]} == {"mnist-100", "mnist-400"}
+    assert {m["name"]: m["network"] for m in found["models"]} == {
+        "mnist-100": "diehl-cook",
+        "mnist-400": "diehl-cook",
+        "mnist-conv": "conv",
+    }
     assert found["allow_code"] is False
 
 
@@ -147,9 +162,45 @@ def test_readers_and_drawings_are_few(folder):
         desk.moment()
 
 
-def test_network_that_is_not_drawn_here_is_told(tmp_path):
-    desk = Desk(tmp_path)
-    with pytest.raises(ConfigError, match="The studio shows the network of Diehl and Cook"):
-        desk.model_of("mnist-conv")
-    with pytest.raises(ConfigError, match="The studio shows the network of Diehl and Cook"):
-        desk.open("mnist-conv")
+def test_page_is_offered_the_presets_and_rules_that_a_network_has(folder):
+    networks = {one.pop("name"): one for one in choices(Desk(folder))["networks"]}
+    assert networks["diehl-cook"]["presets"] == ["sharp", "paper", "events"]
+    assert networks["conv"] == {"presets": ["conv"], "rules": ["self_normalizing"], "sizes": {"maps": 64}}
+    assert networks["two-layers"]["presets"] == ["paper"]
+    assert set(networks["two-layers"]["sizes"]) == {"neurons", "hidden"}
+
+
+def test_network_of_several_layers_learns_and_shows_each(client):
+    network = {"kind": "two-layers", "hidden": 5}
+    quick = {"shown": 3.0, "blank": 0.5, "start_intensity": 64.0, "max_intensity": 64.0, "min_spikes": 0}
+    options = {"dataset": "tiny.npz", "neurons": 3, "examples": 50, "preset": "paper", "protocol": quick}
+    state = client.do("new", options={**options, "network": network}).json()
+    assert (state["layers"], state["network"], state["neurons"]) == (["first", "second"], {}, 3)
+    client.do("start")
+    assert wait_for(client, "finished")["network_name"] == "two-layers"
+    moment = client.desk.moment()
+    first, second = moment.sheet("first"), moment.sheet("second", by_label=True)
+    assert (first.fields.shape, first.kind, set(first.labels)) == ((9, 5), "weights", {-1})
+    assert (second.fields.shape, second.kind) == ((9, 3), "through")
+    np.testing.assert_allclose(second.norms, 1.0, rtol=1e-5)
+    model = moment.model
+    found = client.get("/api/neuron/4?layer=first").json()
+    assert found["norm"] == pytest.approx(float(model.weights["image_first"][:, 4].sum()), rel=1e-6)
+    assert not found["is_read"]
+    assert client.get("/api/neuron/4?layer=second").status_code == 400
+    examples, thetas = client.desk.subject.thetas()
+    assert examples == [0, 25, 50]
+    np.testing.assert_allclose(thetas[-1], model.theta["second"], rtol=1e-6)
+
+
+def test_filters_are_what_is_shown_of_a_convolution(client):
+    assert client.do("open", path="mnist-conv").json()["layers"] == ["maps"]
+    model = client.desk.moment().model
+    filters = model.weights["image_maps"].reshape(64, 49)
+    sheet = client.desk.moment().sheet()
+    assert (sheet.kind, sheet.shape, sheet.signed) == ("filters", (7, 7), True)
+    scaled = np.clip(filters.T / sheet.limit, -1, 1)
+    np.testing.assert_allclose(sheet.fields / 127.5 - 1, scaled, atol=1 / 127)
+    found = client.get("/api/pixel/3").json()
+    np.testing.assert_allclose(found["weights"], filters[:, 3], rtol=1e-6)
+    assert found["shape"] == [7, 7]

@@ -8,6 +8,7 @@ from engram.errors import ConfigError
 from engram.run_folder import RunFolder
 from engram.runs import resume_run
 from engram.studio.learner import Learner
+from engram.studio.moments import Glimpse, Moment, moment_of
 from studio.conftest import OPTIONS, quick_run, quick_training, wait_for
 from tiny import CONFIG, QUIET, finished, tiny_dataset
 
@@ -137,12 +138,26 @@ def test_what_fails_is_said_and_costs_nothing(learner, monkeypatch):
 
 
 def test_nothing_is_kept_for_pages_while_nobody_looks(tmp_path):
-    learner = Learner(quick_training(), tmp_path, is_seen=lambda: False, options=QUIET)
+    learner = Learner(quick_training(), tmp_path, wanted=lambda: "", options=QUIET)
     before = learner.moment()
     learner.set_speed(None)
     learner.start()
     until(learner, "labelling", "testing", "drawing", "finished")
     assert learner.moment() is before or learner.phase == "finished"
+    learner.close()
+
+
+@pytest.mark.parametrize("wanted", ["glimpse", "moment"])
+def test_what_pages_are_shown_is_the_network_as_it_stands(tmp_path, wanted):
+    learner = Learner(quick_training(), tmp_path, wanted=lambda: wanted, options=QUIET)
+    learner.training.learn_block()
+    learner._show_now_and_then()
+    seen, whole = learner.glimpse(), moment_of(learner.training)
+    assert isinstance(seen, Glimpse if wanted == "glimpse" else Moment)
+    assert (seen.examples, seen.label, seen.is_labelled) == (25, whole.label, True)
+    np.testing.assert_array_equal(seen.image, whole.image)
+    for name, values in whole.sheet().arrays.items():
+        np.testing.assert_array_equal(seen.sheet().arrays[name], values, name)
     learner.close()
 
 
@@ -155,6 +170,8 @@ def test_speed_must_be_one(learner):
 def test_page_steers_it_by_its_commands(client):
     assert client.do("start").status_code == 400
     assert client.do("new", options=OPTIONS).json()["phase"] == "ready"
+    for speed in (True, "5", [5]):
+        assert "number of images a second" in client.do("speed", speed=speed).json()["error"]
     client.do("step")
     assert wait_for(client, "paused")["examples"] == 1
     assert client.do("speed", speed=500).json()["speed"] == 500

@@ -19,10 +19,10 @@ def test_page_gets_the_network_as_it_stands(client):
     with client.stream() as stream:
         header, arrays = decode(stream.receive_bytes())
         assert header["state"]["phase"] == "ready"
-        assert arrays["fields"].shape == (4, 9)
+        assert arrays["fields"].shape == (9, 4)
         weights = client.desk.moment().model.weights
         limit = header["fields"]["limit"]
-        np.testing.assert_allclose(arrays["fields"] / 255 * limit, np.minimum(weights.T, limit), atol=limit / 255)
+        np.testing.assert_allclose(arrays["fields"] / 255 * limit, np.minimum(weights, limit), atol=limit / 255)
 
 
 def test_page_that_is_loaded_anew_finds_the_same_state(learned):
@@ -50,11 +50,13 @@ def test_two_pages_see_one_run(client):
 
 def last(stream, until):
     """The first state of the stream that is as wanted; every frame is acknowledged."""
+    state = {}
     for _ in range(100):
         header, _ = decode(stream.receive_bytes())
         stream.send_text(json.dumps({"drawn": header["number"]}))
-        if until(header["state"]):
-            return header["state"]
+        state |= header["state"]
+        if "phase" in state and until(state):
+            return state
     raise AssertionError("the wanted state never came")
 
 
@@ -76,7 +78,8 @@ class Socket:
 
 def served(folder, act, monkeypatch):
     """Let a page be served while `act` is done with its socket and desk."""
-    monkeypatch.setattr(live, "FRAME_SECONDS", 0.0)
+    for name in ("FRAME_SECONDS", "NUMBERS_SECONDS"):
+        monkeypatch.setattr(live, name, 0.0)
 
     async def run():
         desk, socket = Desk(folder), Socket()
@@ -102,7 +105,7 @@ def test_slow_page_misses_frames_and_never_queues_them(folder, monkeypatch):
             desk.changed()
         await settle()
         assert len(socket.sent) == 1  # the first is still being drawn
-        assert not desk.is_seen()
+        assert desk.wanted() == ""
         socket.say(drawn=1)
         await settle()
         assert [header["number"] for header in socket.sent] == [1, 2]
@@ -117,7 +120,7 @@ def test_page_that_is_not_on_a_screen_costs_nothing(folder, monkeypatch):
         socket.say(looks=False)
         await settle()
         sent = len(socket.sent)
-        assert not desk.is_seen()
+        assert desk.wanted() == ""
         desk.changed()
         await settle()
         assert len(socket.sent) == sent
@@ -151,6 +154,44 @@ def test_curve_is_sent_once(folder, monkeypatch):
         await settle()
         found = [(h["points_from"], [p["examples"] for p in h["points"]]) for h in socket.sent]
         assert found == [(0, []), (0, [25]), (1, [50])]
+
+    served(folder, act, monkeypatch)
+
+
+def test_page_is_told_of_the_state_what_has_changed(folder, monkeypatch):
+    async def act(socket, desk):
+        first = socket.sent[0]
+        assert first["is_whole"]
+        assert first["state"].keys() == desk.state().keys()
+        desk.subject.set_speed(5.0)
+        socket.say(drawn=1)
+        await settle()
+        assert socket.sent[1]["state"] == {"version": desk.version, "speed": 5.0}
+        assert not socket.sent[1]["is_whole"]
+        desk.open("mnist-100")
+        socket.say(drawn=2)
+        await settle()
+        assert socket.sent[2]["is_whole"]  # a model has no speed
+        assert "speed" not in socket.sent[2]["state"]
+
+    served(folder, act, monkeypatch)
+
+
+def test_page_wants_no_more_of_a_network_than_it_draws(folder, monkeypatch):
+    async def act(socket, desk):
+        socket.say(drawn=1)
+        await settle()
+        assert desk.wanted() == "glimpse"
+        socket.say(order="label", drawn=socket.sent[-1]["number"])
+        await settle()
+        socket.say(drawn=socket.sent[-1]["number"])
+        await settle()
+        assert desk.wanted() == "moment"
+        socket.say(fields=False)
+        await settle()
+        socket.say(drawn=socket.sent[-1]["number"])
+        await settle()
+        assert desk.wanted() == "glimpse"
 
     served(folder, act, monkeypatch)
 

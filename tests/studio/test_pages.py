@@ -132,6 +132,8 @@ def test_picture_that_is_chosen_is_read(page, studio):
     assert page.inner_text(".answer .digit") == "1"
     page.set_input_files("input[type=file]", {**one, "buffer": b"no picture"})
     says(page, "drawing.png")
+    page.evaluate("window.studio.view.readFile({name: 'one.png', size: 9e6})")
+    says(page, "one.png is larger than 8 MiB")
 
 
 def test_fields_change_while_it_learns_and_a_paused_run_is_the_same_after_a_reload(page, browser, tmp_path):
@@ -158,8 +160,21 @@ def test_fields_change_while_it_learns_and_a_paused_run_is_the_same_after_a_relo
         says(other, count)
         other.get_by_label("eta, as a number").fill("0.05")
         other.keyboard.press("Enter")
-        says(page, "to 0.05")
+        learned = studio.desk.subject.training
+        eta = learned.config.replace(constants={}).make_rule().eta  # of the default preset, for 100 neurons
+        assert f"{eta:.3g}" == "0.0574"
+        says(page, f"After {learned.examples:,} images: eta from 0.0574 to 0.05")
     studio.close()
+
+
+def test_network_of_filters_shows_where_they_answered(page, studio):
+    go(page, studio, "draw?of=mnist-conv")
+    page.set_input_files("input[type=file]", {"name": "1.png", "mimeType": "image/png", "buffer": picture_of(280, 24)})
+    page.wait_for_selector(".answer .digit")
+    assert page.inner_text(".answer .digit") == "1"
+    says(page, "64 maps of 24 × 24")
+    assert page.locator(".maps canvas").count() == 3 * 12  # two layers of twelve maps, the first with their filters
+    assert page.evaluate("document.querySelector('option[value=tutorial]').closest('label').hidden")
 
 
 def test_neuron_and_pixel_are_found_by_their_address_and_by_the_keyboard(page, studio):

@@ -17,7 +17,7 @@ def export(
     folder: Annotated[Optional[Path], typer.Option("--out", metavar="FOLDER", help="Where the files go.", show_default="MODEL-FORMAT")] = None,
     images: Annotated[int, typer.Option(help="Images to put beside it as input spikes, with engram's answers.")] = 10,
     dt: Annotated[Optional[float], typer.Option(metavar="MS", help="Time step.", show_default="the model's")] = None,
-    weight_bits: Annotated[Optional[int], typer.Option(help="Bits of a weight, for --to c.", show_default="8")] = None,
+    weight_bits: Annotated[Optional[int], typer.Option(help="Bits of a weight, for --to c.", show_default="those it was learned in, else 8")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of an earlier export.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,

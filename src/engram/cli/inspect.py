@@ -57,6 +57,7 @@ def info(
 ) -> None:
     """Say what a model is: its network, rule and constants, what it has seen, its labels."""
     from engram.model_file import model_content
+    from engram.plasticity.fixed_point import described
     from engram.run_folder import RunFolder
     from engram.training import norm_and_theta
 
@@ -87,6 +88,8 @@ def info(
     for where, record in _rules_of(trained):
         constants = ", ".join(f"{name}={value}" for name, value in record["constants"].items())
         out.print(f"rule       {plain(where)}{plain(record['rule'])} ({plain(constants)})")
+        if held := described(record["constants"]):
+            out.print(f"numbers    {plain(where)}{held}")
     out.print(f"spikes     {plain(_told_source(trained))}")
     in_turn = ", layers in turn" if trained.config.get("layers") == "in_turn" else ""
     out.print(f"trained on {trained.examples:,} images{in_turn} of {plain(trained.dataset)} in {trained.presentations:,} presentations,"

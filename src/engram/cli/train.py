@@ -25,6 +25,9 @@ def train(
     network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, conv, conv-prototypes, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
     layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="what suits the network")] = None,
     set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME, source.NAME, data.NAME or layer_examples.NAME; repeatable.", rich_help_panel=_Config)] = None,
+    weight_bits: Annotated[Optional[int], typer.Option(metavar="BITS", help="Let weights learn in fixed point of so many bits, 1 to 24.", rich_help_panel=_Config, show_default="floating point")] = None,
+    state_bits: Annotated[Optional[int], typer.Option(metavar="BITS", help="The same for the rule's traces and state.", rich_help_panel=_Config, show_default="floating point")] = None,
+    rounding: Annotated[Optional[str], typer.Option(help="How fixed point rounds: nearest, or stochastic, by which small changes are not lost.", rich_help_panel=_Config, show_default="nearest")] = None,
     neurons: Annotated[Optional[int], typer.Option(help="Excitatory neurons.", rich_help_panel=_Config, show_default="400")] = None,
     epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Config, show_default="as many as show 10,000 images, at most 10")] = None,
     examples: Annotated[Optional[int], typer.Option(help="Training images, instead of whole passes.", rich_help_panel=_Config)] = None,
@@ -72,6 +75,8 @@ def train(
         "input_gain": _gain(input_gain),
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
+    held = {"weight_bits": weight_bits, "state_bits": state_bits, "rounding": rounding}
+    set_ = [*(set_ or []), *(f"{name}={value}" for name, value in held.items() if value is not None)]
     if checkpoint is not None and resume is None:
         raise ConfigError("--checkpoint is for resuming; give --resume RUN with it.")
     load = partial(_load_told, quiet=quiet or json)
@@ -92,7 +97,7 @@ def train(
             given,
             config,
             from_,
-            set_ or [],
+            set_,
             out_,
             overwrite=overwrite,
             threads=threads,
@@ -277,7 +282,8 @@ class Display(ProgressBar):
             done = f", {training.examples:,} of them done" if training.examples else ""
             err.print(
                 f"Training {_what_learns(training)} on {training.total:,} images of"
-                f" {plain(training.dataset.name)}{_passes(training)}{done}, rule {plain(rule.name)}, dt {network.dt:g} ms"
+                f" {plain(training.dataset.name)}{_passes(training)}{done}, rule {plain(rule.name)}{_held(rule)},"
+                f" dt {network.dt:g} ms"
             )
             missing = _classes_without_labels(training) if self.evaluate else ""
             if missing:
@@ -287,6 +293,13 @@ class Display(ProgressBar):
     def on_figure(self, paths: list[Path]) -> None:
         """Remember what was drawn."""
         self.figures = paths
+
+
+def _held(rule) -> str:
+    """In what the rule holds its numbers, where that is not floating point."""
+    from engram.plasticity.fixed_point import described
+
+    return f" ({described(rule)})" if described(rule) else ""
 
 
 def _print_summary(folder, summary: dict, display: Display) -> None:

@@ -40,8 +40,19 @@ def _measured(frozen, presentations, form):
     n_images = presentations.n_images
     fixed = FixedPointNetwork.of(frozen, form.weight_bits)
     counts = fixed.count_spikes(presentations.inputs, n_images, presentations.n_steps)
+    lost = (
+        ()
+        if frozen.network.w_inh_exc <= MOST_CONDUCTANCE
+        else (
+            f"Conductances saturate at {MOST_CONDUCTANCE}, which a single inhibitory spike exceeds: it adds"
+            f" {frozen.network.w_inh_exc:g}.",
+        )
+    )
     same = int(np.sum(np.all(counts == presentations.counts(counts.shape[1]), axis=1)))
-    return (), (f"Of the {n_images} images beside it, {same} draw the very spike counts of double precision.",)
+    return (), (
+        *lost,
+        f"Of the {n_images} images beside it, {same} draw the very spike counts of double precision.",
+    )
 
 
 def _numbers(fixed: FixedPointNetwork) -> dict:
@@ -109,8 +120,8 @@ FORMAT = Format(
     lost=(
         LEARNING_LOST,
         "Drawing input spikes from images: they are given.",
-        "Weights are rounded to the bits asked for, potentials and conductances to 2**-16, and a membrane relaxes by a"
-        " table of 513 entries.",
+        "Weights are rounded to the bits asked for, unless they were learned in them; potentials and conductances to"
+        " 2**-16. A membrane relaxes by a table of 513 entries.",
     ),
     files=_files,
     measured=_measured,

@@ -75,7 +75,7 @@ def export_model(
     dt : float, optional
         Another time step than the model's, ms.
     weight_bits : int, optional
-        The bits of a weight, for the format ``c``.
+        The bits of a weight, for the format ``c``; by default those that it was learned in, else 8.
     overwrite : bool
         Whether files of that name may be there before.
     on_progress : callable, optional
@@ -94,7 +94,8 @@ def export_model(
     RunFolderError
         If the folder cannot be written, or holds such files.
     """
-    form = _with_bits(format_named(to), weight_bits)
+    form = format_named(to)
+    form = _with_bits(form, weight_bits) if weight_bits is not None else _with_learned_bits(form, model)
     check_count("n_images", n_images, at_least=0)
     frozen, folder = freeze(model, dt=dt), Path(folder)
     shown, classes = _images(model, images, n_images)
@@ -113,14 +114,25 @@ def export_model(
     return Export(form, folder, tuple(folder / name for name in contents))
 
 
-def _with_bits(form: Format, weight_bits: int | None) -> Format:
-    if weight_bits is None:
+def _with_learned_bits(form: Format, model: Model) -> Format:
+    """A format that holds weights as they were learned in fixed point, if they were and it has room for them."""
+    bits = float("inf") if form.weight_bits is None or model.rule is None else model.rule.weight_bits
+    if bits > MOST_BITS:
         return form
+    kept = f"Weights: they were learned in {bits} bits, and the integers are those weights in steps of the rule's grid."
+    return replace(form, weight_bits=int(bits), exact=(*form.exact, kept))
+
+
+MOST_BITS = 16
+"""Of a weight in a format that has a choice."""
+
+
+def _with_bits(form: Format, weight_bits: int) -> Format:
     if form.weight_bits is None:
         raise ConfigError(f"The format {form.name!r} has no choice of weight_bits; leave it out.")
     check_count("weight_bits", weight_bits, at_least=2)
-    if weight_bits > 16:
-        raise ConfigError(f"weight_bits must be 2 to 16, got {weight_bits}.")
+    if weight_bits > MOST_BITS:
+        raise ConfigError(f"weight_bits must be 2 to {MOST_BITS}, got {weight_bits}.")
     return replace(form, weight_bits=int(weight_bits))
 
 

@@ -15,8 +15,10 @@ import numpy as np
 
 from engram.errors import ConfigError
 from engram.exchange.frozen import FrozenNetwork
+from engram.model import Model
 from engram.networks import DiehlCook
 from engram.neurons import ConductanceLIF
+from engram.plasticity.fixed_point import Grid, weight_grid
 
 POINT = 16
 """Bits behind the point of potentials (mV) and conductances."""
@@ -134,17 +136,24 @@ class FixedPointNetwork:
     def of(cls, frozen: FrozenNetwork, weight_bits: int = 8) -> FixedPointNetwork:
         """A frozen network, its weights rounded to the nearest of 2**`weight_bits`.
 
+        Weights that were learned in so many bits are taken as they are, see :func:`learned_grid`.
+
         Raises
         ------
         ConfigError
             If a number does not fit.
         """
-        network, signed = frozen.network, bool(np.any(frozen.weights < 0))
-        largest = float(np.abs(frozen.weights).max(initial=0.0)) or 1.0
-        scale = largest / ((1 << (weight_bits - signed)) - 1)
-        for name, value in (("threshold", np.abs(frozen.thresholds).max()), ("w_inh_exc", network.w_inh_exc)):
-            if not value < MOST_CONDUCTANCE:
-                raise ConfigError(f"{name} must be below {MOST_CONDUCTANCE} to be held in fixed point, got {value!r}.")
+        network, grid = frozen.network, learned_grid(frozen.model)
+        if grid is not None and frozen.model.rule.weight_bits == weight_bits:
+            scale = grid.step
+        else:
+            signed = bool(np.any(frozen.weights < 0))
+            scale = (float(np.abs(frozen.weights).max(initial=0.0)) or 1.0) / ((1 << (weight_bits - signed)) - 1)
+        largest_threshold = float(np.abs(frozen.thresholds).max())
+        if not largest_threshold < MOST_CONDUCTANCE:
+            raise ConfigError(
+                f"Thresholds must be below {MOST_CONDUCTANCE} mV to be held in fixed point, got {largest_threshold!r}."
+            )
         exc, inh = (FixedNeuron.of(neuron, network) for neuron in (network.excitatory, network.inhibitory))
         return cls(
             weights=np.rint(frozen.weights / scale).astype(np.int64),
@@ -153,7 +162,7 @@ class FixedPointNetwork:
             thresholds=np.rint(frozen.thresholds * ONE).astype(np.int64),
             inh_threshold=fixed(network.inhibitory.v_thresh),
             w_exc_inh=fixed(network.w_exc_inh),
-            w_inh_exc=fixed(network.w_inh_exc),
+            w_inh_exc=fixed(min(network.w_inh_exc, MOST_CONDUCTANCE)),
             delays=frozen.delays,
             labels=frozen.labels,
             exc=exc,
@@ -231,6 +240,12 @@ class _State:
         due = self.pending[t % n_slots]
         self.exc[2] = np.minimum(self.exc[2] + due * network.w_inh_exc, MOST_CONDUCTANCE * ONE)
         due[:] = 0
+
+
+def learned_grid(model: Model) -> Grid | None:
+    """The grid on which a model's weights were learned; None where they were learned in floating point, or by a rule
+    whose file was not given."""
+    return weight_grid(model.rule, model.network.n_inputs)
 
 
 def fixed(value: float) -> int:

@@ -13,15 +13,23 @@ class HouseFigure(Figure):
     Matplotlib makes some parts, late ticks for one, only on drawing, from the settings of that moment.
     """
 
+    _settled = False
+
     def settle(self) -> None:
         """Lay the figure out once and for all, so that each format and each saving draw the same.
 
         The layout measures texts, which differ a little from one format's resolution to another's.
         """
         engine = self.get_layout_engine()
-        for _ in range(2):  # the second pass knows the sizes that panels of fixed aspect took in the first
-            engine.execute(self)
+        with house_style():
+            for _ in range(2):  # the second pass knows the sizes that panels of fixed aspect took in the first
+                engine.execute(self)
         self.set_layout_engine("none")
+        self._settled = True
+
+    def get_layout_engine(self):
+        """None once it is settled: for any other, saving draws twice, the first time for the layout alone."""
+        return None if self._settled else super().get_layout_engine()
 
     def draw(self, renderer):
         """Draw in the house style."""

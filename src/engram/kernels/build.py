@@ -17,17 +17,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engram.arithmetic import exp2_coefficients
-from engram.kernels import engine, learning, machine, poisson
+from engram.kernels import engine, learning, machine, poisson, rounding
 from engram.kernels.machine import Routine, callable_routine
 from engram.kernels.memory import GROUP, LANES, LINE_WORDS, NEVER, aligned_zeros, padded_lanes, whole_lanes
 from engram.kernels.neuron_code import PopulationWriter, packed_constants
 from engram.kernels.projections import all_but_own, convolution, dense, listed, one_to_one, ring, spikes
 from engram.kernels.records import INPUT, LEARNING, NETWORK, POPULATION, PRESENTATION, PROJECTION, TEAM
-from engram.kernels.rule_code import checked_rule, rule_code
+from engram.kernels.rule_code import DRAW_WORDS, checked_rule, rule_code
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network, Population
 from engram.neurons.base import refractory_period
 from engram.plasticity.base import LearningRule
+from engram.plasticity.fixed_point import is_drawn, is_fixed, packed_grids
 from engram.plasticity.normalization import KINDS, target_norm
 from engram.projections.base import Projection
 from engram.projections.convolution import Convolution
@@ -178,7 +179,18 @@ def learning_routines(network: Network, p: Projection) -> dict[str, Routine]:
     acts["clear"] = learning.clear
     if not is_lazy(network, p):
         acts |= {"pre": getattr(learning, f"pre{listed}"), "restless": learning.restless}
-    return _routines(acts, _scope(network.dtype, EXP2=exp2_coefficients(network.dtype)))
+    scope = _scope(network.dtype, EXP2=exp2_coefficients(network.dtype))
+    return _routines(acts, scope) | _rounding_routines(p.rule, acts, listed, scope)
+
+
+def _rounding_routines(rule: LearningRule, acts: dict, listed: str, scope) -> dict[str, Routine]:
+    """Those of the routines of a projection that learns which differ in fixed point."""
+    differ = [
+        *(["begin", "pre", "post"] if is_drawn(rule) else []),
+        *(["normalize"] if np.isfinite(rule.weight_bits) else []),
+    ]
+    found = {act: getattr(rounding, f"{act}{listed}") for act in differ if act in acts}
+    return _routines(found, (*scope, ("DRAWN", is_drawn(rule)))) if found else {}
 
 
 def _routines(acts: dict[str, Callable], scope) -> dict[str, Routine]:
@@ -214,6 +226,8 @@ class Share:
         Whatever the records point to.
     copies : list of (ndarray, ndarray)
         What this thread follows for itself, and what it is a copy of.
+    draws : dict of str to ndarray of shape (8,), uint64
+        By projection, what rounding by chance draws by, see :mod:`engram.kernels.rounding`.
     """
 
     thread: int
@@ -225,6 +239,7 @@ class Share:
     inputs: np.ndarray
     kept: list = field(default_factory=list)
     copies: list = field(default_factory=list)
+    draws: dict = field(default_factory=dict)
 
     def own(self, array: np.ndarray) -> np.ndarray:
         """An array as this thread changes it: the first one itself, any other a copy."""
@@ -575,13 +590,38 @@ class CompiledNetwork:
             "silent": np.zeros(n_before + 1, np.int32), "x_now": np.zeros((len(memory.x_pre), longest), dtype),
             "x_all": np.zeros((len(memory.x_pre), n_before), dtype), "one": np.zeros((2, learning.ROOM), dtype),
             "chosen": np.zeros((2, n), np.int32), "chosen_x": np.zeros((n_asked, stride), dtype),
-            "synapse_now": np.zeros((len(memory.synapse), widest), dtype),
             "on_pre": 0 if code.on_pre is None else machine.address(code.on_pre),
             "on_post": machine.address(code.on_post),
         }  # fmt: skip
         _fill(share, record, given)
+        self._fill_rounding(share, record, p, longest, (len(memory.synapse), widest))
+
+    def _fill_rounding(self, share: Share, record, p: Projection, longest: int, shape: tuple[int, int]) -> None:
+        """Room for the traces of synapses, and in front of it what a rule in fixed point rounds by."""
+        dtype, rule = np.dtype(self.network.dtype), p.rule
+        grids = packed_grids(rule, longest, dtype) if is_fixed(rule) else np.zeros((0, 4), dtype)
+        n_bytes = 8 * DRAW_WORDS
+        room = aligned_zeros((n_bytes + grids.nbytes + shape[0] * shape[1] * dtype.itemsize,), np.uint8)
+        room[n_bytes : n_bytes + grids.nbytes] = grids.reshape(-1).view(np.uint8)
+        record["draws"] = share.keep(room)
+        record["grid"] = record["draws"] + n_bytes
+        record["synapse_now"] = record["grid"] + grids.nbytes
+        share.draws[p.name] = room[:n_bytes].view(np.uint64)
 
     # Presentations.
+
+    def use_draws(self, run: int, keys: dict[str, np.ndarray]) -> None:
+        """Let rules that round by chance draw as after so many runs.
+
+        Parameters
+        ----------
+        run : int
+        keys : dict of str to ndarray of shape (2,), uint64
+            By projection.
+        """
+        for share in self.shares:
+            for name, draws in share.draws.items():
+                draws[:2], draws[rounding.RUN] = keys[name], run
 
     def use_sources(self, sources: dict, seed_keys: dict, samples: dict) -> None:
         """Let inputs get their spikes from sources.

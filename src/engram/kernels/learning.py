@@ -316,28 +316,39 @@ def post(address, t):
     rule, after = record(p.learning, LEARNING), record(p.after, POPULATION)
     if after.n_fired == 0:
         return 0
+    before_post(p, rule, t)
+    fired = pointer(after.fired, I4)
+    for f in range(after.n_fired):
+        fire(p, rule, I8(fired[f]), t)
+    return 0
+
+
+@part(expand=True)
+def before_post(p, rule, t):
+    """What any neuron that fires in step t needs to know."""
     if rule.lazy:
         _mark_until(p, rule, t + 1)
     _evaluate_before(p, rule, t)
-    fired = pointer(after.fired, I4)
-    for f in range(after.n_fired):
-        j = I8(fired[f])
-        _note_changed(p, rule, j)
-        if rule.on_pre:  # which changes weights in their rows
-            column = column_at(rule, 0)
-            get_column(p, j, column)
-            _get_column_synapses(p, rule, j, t)
-            _fire_one(p, rule, j, t, rule.columns, p.n_before, rule.x_all)
-            _set_column_synapses(p, rule, j, t)
-            set_column(p, j, column)
-            _note_moving(p, rule, j, I4(t))
-        else:
-            place = fetch(p, rule, j)
-            _get_column_synapses(p, rule, j, t)
-            _fire_one(p, rule, j, t, rule.columns + place * rule.n_longest * BYTES, p.n_before, rule.x_all)
-            _set_column_synapses(p, rule, j, t)
-            update_rows(p, rule, j, place)
-    return 0
+
+
+@part(expand=True)
+def fire(p, rule, j, t):
+    """A neuron fired: its weights, then its traces."""
+    _note_changed(p, rule, j)
+    if rule.on_pre:  # which changes weights in their rows
+        column = column_at(rule, 0)
+        get_column(p, j, column)
+        _get_column_synapses(p, rule, j, t)
+        _fire_one(p, rule, j, t, rule.columns, p.n_before, rule.x_all)
+        _set_column_synapses(p, rule, j, t)
+        set_column(p, j, column)
+        _note_moving(p, rule, j, I4(t))
+    else:
+        place = fetch(p, rule, j)
+        _get_column_synapses(p, rule, j, t)
+        _fire_one(p, rule, j, t, rule.columns + place * rule.n_longest * BYTES, p.n_before, rule.x_all)
+        _set_column_synapses(p, rule, j, t)
+        update_rows(p, rule, j, place)
 
 
 @part
@@ -368,24 +379,28 @@ def post_listed(address, t):
     rule, after = record(p.learning, LEARNING), record(p.after, POPULATION)
     if after.n_fired == 0:
         return 0
-    if rule.lazy:
-        _mark_until(p, rule, t + 1)
-    _evaluate_before(p, rule, t)
-    fired, starts = pointer(after.fired, I4), pointer(p.column_starts, I8)
+    before_post(p, rule, t)
+    fired = pointer(after.fired, I4)
     for f in range(after.n_fired):
-        j = I8(fired[f])
-        _note_changed(p, rule, j)
-        first, n = starts[j], starts[j + 1] - starts[j]
-        _get_list(p, rule, first, n)
-        if rule.n_synapse:
-            _get_synapses(p, rule, 0, p.column_where + 4 * first, n, n, t)
-        _fire_one(p, rule, j, t, rule.columns, n, rule.x_now)
-        if rule.n_synapse:
-            _set_synapses(p, rule, 0, p.column_where + 4 * first, n, n, t)
-        _set_list(p, rule, first, n)
-        if rule.on_pre:
-            _note_moving(p, rule, j, I4(t))
+        fire_listed(p, rule, I8(fired[f]), t)
     return 0
+
+
+@part(expand=True)
+def fire_listed(p, rule, j, t):
+    """The same at listed synapses."""
+    starts = pointer(p.column_starts, I8)
+    _note_changed(p, rule, j)
+    first, n = starts[j], starts[j + 1] - starts[j]
+    _get_list(p, rule, first, n)
+    if rule.n_synapse:
+        _get_synapses(p, rule, 0, p.column_where + 4 * first, n, n, t)
+    _fire_one(p, rule, j, t, rule.columns, n, rule.x_now)
+    if rule.n_synapse:
+        _set_synapses(p, rule, 0, p.column_where + 4 * first, n, n, t)
+    _set_list(p, rule, first, n)
+    if rule.on_pre:
+        _note_moving(p, rule, j, I4(t))
 
 
 @part

@@ -39,6 +39,24 @@ def shown_if(verbose: bool) -> Iterator[None]:
 
 
 @contextmanager
+def watched_too(watcher: Watcher) -> Iterator[None]:
+    """Tell a further watcher meanwhile, besides the one that is told."""
+    global _watcher
+    before = _watcher
+
+    def tell_both(done: int, total: int, label: str) -> None:
+        watcher(done, total, label)
+        if before is not None:
+            before(done, total, label)
+
+    _watcher = tell_both
+    try:
+        yield
+    finally:
+        _watcher = before
+
+
+@contextmanager
 def told(watcher: Watcher | None = None) -> Iterator[Watcher]:
     """A function to be called as a watcher is, for one round of compiling."""
     watcher = watcher or (None if _is_silent else _watcher or _notebook())

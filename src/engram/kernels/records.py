@@ -243,6 +243,9 @@ LEARNING = _record(
     chosen=_whole,  # (2, n_after) int32 (w)
     chosen_x=_whole,  # (n_asked, stride_moving) real (w)
     synapse_now=_whole,  # (n_synapse, n_longest) or (n_synapse, stride_moving) real (w)
+    # in fixed point, in front of synapse_now, where the rule's routines find them
+    draws=_whole,  # (8,) uint64: the key's two words, the run, its step, the neuron that fired (w)
+    grid=_whole,  # (4,) real: of the weights
 )
 
 TEAM = _record(

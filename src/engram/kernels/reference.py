@@ -21,6 +21,7 @@ from engram.kernels.build import Shown, rule_parameters, trace_constants
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network
 from engram.neurons.base import asked_by, known_constants, refractory_period
+from engram.plasticity import fixed_point
 from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, known_names
 from engram.plasticity.normalization import KINDS, scale_to_norm, target_norm
 from engram.precision import has_branches, in_the_reference
@@ -118,6 +119,12 @@ class ReferenceNetwork:
                 if p.learner is not None:
                     for j in fired[p.of.after]:
                         p.learner.postsynaptic_spike(j, t)
+
+    def use_draws(self, run, keys):
+        """Let rules that round by chance draw as after so many runs; see :meth:`CompiledNetwork.use_draws`."""
+        for p in self.projections:
+            if p.learner is not None:
+                p.learner.rounding.run, p.learner.rounding.key = run, keys[p.of.name]
 
     # Presentations, see engram.presentation.
 
@@ -452,6 +459,7 @@ class Learner:
         self.floor, self.exp2 = self.real(constants["floor"]), exp2_coefficients(dtype)
         listing = state.listing
         self.longest = state.weights.shape[0] if listing is None else max(1, listing.longest)
+        self.rounding = _Rounding(rule, self.longest, self.real)
         self.set_parameters(rule_parameters(rule, self.longest, dtype))
 
     def set_parameters(self, values):
@@ -460,6 +468,7 @@ class Learner:
 
     def begin(self):
         """Before a run: weights of neurons with a trace left may change."""
+        self.rounding.run += 1
         if self.on_pre is not None:
             moving = self.everywhere | np.any(self.memory.x_post[self.asked] != 0, axis=0)
             self.memory.changed[self._columns_of(np.flatnonzero(moving))] = True
@@ -471,9 +480,11 @@ class Learner:
             pre = self._after_pre(i, t)
             if self.on_pre is not None:
                 after, where = self._synapses_of(i)
-                for j, s in zip(after, where, strict=True):
+                places = [s[1] if isinstance(s, tuple) else s for s in where]
+                self.rounding.draw(t, i, places, "on_pre")
+                for place, (j, s) in enumerate(zip(after, where, strict=True)):
                     if self.everywhere or np.any(post[self.asked, j] != 0):
-                        self._change(self.on_pre, s, j, t, pre, post[:, j], self.parameters["n_inputs"])
+                        self._change("on_pre", s, j, t, pre, post[:, j], self.parameters["n_inputs"], place)
 
     def _after_pre(self, i, t):
         memory = self.memory
@@ -493,11 +504,12 @@ class Learner:
         x_post = self._post_traces(j, t)
         c, n_inputs = self._columns_of(j), self.real(len(before))
         memory.changed[c] = True
-        self._hook(self.before_post, j, where, x_pre, x_post, n_inputs)
+        self._hook("before_post", j, where, t, x_pre, x_post, n_inputs)
         if self.on_post is not None:
+            self.rounding.draw(t, j, range(len(where)), "on_post")
             for k, s in enumerate(where):
-                self._change(self.on_post, s, j, t, x_pre[:, k], x_post, n_inputs)
-        self._hook(self.after_post, j, where, x_pre, x_post, n_inputs)
+                self._change("on_post", s, j, t, x_pre[:, k], x_post, n_inputs, k)
+        self._hook("after_post", j, where, t, x_pre, x_post, n_inputs)
         for k, name in enumerate(self.names["post"]):
             memory.x_post[k, j] = 1.0 if self.added[name] is None else x_post[k] + self.real(self.added[name])
         memory.post_step[j] = t
@@ -526,11 +538,12 @@ class Learner:
                 column = np.ascontiguousarray(w[:, c])
                 target = self.real(target_norm(self.rule.normalization, len(w)))
                 scale_to_norm(column, 0, 1, len(column), kind, target)
-                w[:, c] = column
+                w[:, c] = self.rounding.column(column, c)
             else:
                 first, last = listing.weight_starts[c : c + 2]
                 target = self.real(target_norm(self.rule.normalization, int(last - first)))
                 scale_to_norm(w, first, 1, last - first, kind, target)
+                w[first:last] = self.rounding.column(w[first:last], c)
 
     # Dense synapses are numbered by (before, after), listed ones by their weight.
 
@@ -559,7 +572,7 @@ class Learner:
         """The number of a synapse in the rule's memory."""
         return s[0] * self.state.weights.shape[1] + s[1] if isinstance(s, tuple) else s
 
-    def _change(self, equation, s, j, t, x_pre, x_post, n_inputs):
+    def _change(self, name, s, j, t, x_pre, x_post, n_inputs, place):
         """One synapse."""
         memory, traces = self.memory, self.names["synapse"]
         known = {"w": self.state.weights[s], **self.parameters, "n_inputs": n_inputs, **self._state(j)}
@@ -569,27 +582,30 @@ class Learner:
             k = self._number(s)
             now = self._decayed(memory.synapse[:, k], self.rates["synapse"], memory.synapse_step[k], t)
             known |= zip(traces, now, strict=True)
-        function, run = equation
+        function, run = getattr(self, name)
+        known = self.rounding.settled(known)
         result = run(*(known[name] for name in arguments_of(function)))
         if traces:
-            result, *memory.synapse[:, k] = result
+            result, *written = result
+            memory.synapse[:, k] = self.rounding.traces(traces, written, place)
             memory.synapse_step[k] = t
-        self.state.weights[s] = clip_weight(self.real(result), self.real(self.rule.w_min), self.real(self.rule.w_max))
+        self.state.weights[s] = self.rounding.weight(self.real(result), place)
 
-    def _hook(self, equation, j, where, x_pre, x_post, n_inputs):
+    def _hook(self, name, j, where, t, x_pre, x_post, n_inputs):
         """A hook over a neuron's whole column; what it returns is the neuron's state."""
-        if equation is None:
+        if getattr(self, name) is None:
             return
         chosen = tuple(np.array(where).T) if self.state.listing is None else where
         column = self.state.weights[chosen]
         known = {"w": column, **self.parameters, "n_inputs": n_inputs, **self._state(j)}
         known |= zip(self.names["pre"], x_pre, strict=True)
         known |= zip(self.names["post"], x_post, strict=True)
-        function, run = equation
+        function, run = getattr(self, name)
+        known = self.rounding.settled(known)
         result = run(*(known[name] for name in arguments_of(function)))
-        self.state.weights[chosen] = column
+        self.state.weights[chosen] = self.rounding.after_hook(column, t, j, name)
         if self.names["state"]:
-            self.memory.neuron[:, self._columns_of(j)] = result
+            self.memory.neuron[:, self._columns_of(j)] = self.rounding.states(self.names["state"], result, t, j, name)
 
     def _state(self, j):
         return dict(zip(self.names["state"], self.memory.neuron[:, self._columns_of(j)], strict=True))
@@ -601,3 +617,78 @@ class Learner:
     def _decayed(self, x, rate, since, t):
         age = np.asarray(t - since).astype(self.real)
         return trace_now(x, rate, age, self.floor, self.exp2)
+
+
+_WRITTEN_BY = {
+    "on_pre": fixed_point.PRE,
+    "on_post": fixed_point.POST,
+    "before_post": fixed_point.BEFORE,
+    "after_post": fixed_point.AFTER,
+}
+_TRACES_OF = {"on_pre": fixed_point.SYNAPSE_PRE, "on_post": fixed_point.SYNAPSE_POST}
+_STATE_OF = {"before_post": fixed_point.STATE_BEFORE, "after_post": fixed_point.STATE_AFTER}
+
+
+class _Rounding:
+    """How what a rule writes, and what its equations see, comes to stand on its grids; in floating point, as it is."""
+
+    def __init__(self, rule: LearningRule, longest: int, real: type):
+        self.rule, self.real, self.run, self.key = rule, real, 0, np.zeros(2, np.uint64)
+        grid, self.drawn = fixed_point.weight_grid(rule, longest), fixed_point.is_drawn(rule)
+        self.grid = None if grid is None else grid.in_precision(real)
+        self.grids = {n: g.in_precision(real) for n, g in fixed_point.state_grids(rule, longest).items()}
+
+    def settled(self, known: dict) -> dict:
+        """What the equations ask for, traces and state on their grids."""
+        return {n: fixed_point.nearest(x, self.grids[n]) if n in self.grids else x for n, x in known.items()}
+
+    def draw(self, t, who, places, equation):
+        """The draws of a spike's synapses, by place."""
+        self.event, self.places = (t, who, equation), np.asarray(places)
+        if self.drawn and self.grid is not None:
+            self.luck = fixed_point.chances(self.key, self.run, t, _WRITTEN_BY[equation], who, self.places)
+
+    def weight(self, value, place):
+        """A changed weight as it is kept."""
+        if self.grid is None:
+            return clip_weight(value, self.real(self.rule.w_min), self.real(self.rule.w_max))
+        return self._rounded(value, self.luck[place] if self.drawn else 0.0, self.grid)
+
+    def traces(self, names, values, place):
+        """Traces of a synapse as they are kept."""
+        if not self.grids:
+            return values
+        t, who, equation = self.event
+        return [
+            self._drawn(self.real(x), t, _TRACES_OF[equation] + k, who, self.places[place], self.grids[name])
+            for k, (name, x) in enumerate(zip(names, values, strict=True))
+        ]
+
+    def states(self, names, result, t, who, equation):
+        """A neuron's state as it is kept."""
+        if not self.grids:
+            return result
+        values = (result,) if len(names) == 1 else result
+        return [
+            self._drawn(self.real(x), t, _STATE_OF[equation] + k, who, 0, self.grids[name])
+            for k, (name, x) in enumerate(zip(names, values, strict=True))
+        ]
+
+    def after_hook(self, column, t, who, equation):
+        """The weights of a column after a hook that may have written them."""
+        if self.grid is None:
+            return column
+        return self._drawn(column, t, _WRITTEN_BY[equation], who, np.arange(len(column)), self.grid)
+
+    def column(self, weights, c):
+        """The weights of column c after they were scaled to a norm."""
+        if self.grid is None:
+            return weights
+        return self._drawn(weights, 0, fixed_point.NORM, c, np.arange(len(weights)), self.grid)
+
+    def _drawn(self, values, t, what, who, places, grid):
+        luck = fixed_point.chances(self.key, self.run, t, what, who, places)[()] if self.drawn else 0.0
+        return self._rounded(values, luck, grid)
+
+    def _rounded(self, values, luck, grid):
+        return fixed_point.by_chance(values, luck, grid) if self.drawn else fixed_point.nearest(values, grid)

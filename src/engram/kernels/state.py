@@ -15,6 +15,7 @@ from engram.errors import DataError
 from engram.kernels.memory import GROUP, padded_rows
 from engram.networks.network import Network, Population
 from engram.plasticity.base import LearningRule, known_names
+from engram.plasticity.fixed_point import on_the_grid, state_grids
 from engram.projections.base import Listing, Projection, column_norms
 from engram.randomness import Stream
 from engram.validation import did_you_mean
@@ -164,6 +165,21 @@ class NetworkState:
             {p.name: self.projections[p.name] for p in network.projections},
         )
 
+    def begin_again(self, network: Network) -> None:
+        """Forget, in place, all but weights, thresholds and delays: the rest is as :func:`new_state` makes it."""
+        for name, population in network.populations.items():
+            state = self.populations[name]
+            start = np.array(list(population.neuron.variables().values()), state.values.dtype)
+            state.values[...], state.hold[...] = start[:, np.newaxis], 0
+        for p in network.projections:
+            state = self.projections[p.name]
+            state.pending[...], state.events[...], state.n_events[...] = 0, 0, 0
+            if p.rule is not None:
+                sizes = network.size_of(p.before), network.size_of(p.after)
+                fresh = new_memory(p.rule, *sizes, state.listing, network.dtype)
+                for name, values in state.memory.tensors().items():
+                    values[...] = fresh.tensors()[name]
+
     def own_dynamics(self) -> NetworkState:
         """A network with the same weights, thresholds and delays, whose dynamics are its own and which has no rule."""
         populations = {
@@ -235,6 +251,7 @@ def _new_projection(network: Network, k: int, p: Projection, seed: int, weights,
     if weights is None:
         weights = p.initial_weights(randomness.generator(seed, Stream.WEIGHTS, k), *shapes, network.dtype)
     weights = np.asarray(checked(f"weights of {p.name}", weights, p.weight_shape(*shapes)), network.dtype)
+    weights = on_the_grid(p.rule, weights, n_before if listing is None else max(1, listing.longest))
     if p.layout == "dense":
         stored = padded_rows(weights)
         weights = stored[:n_before, :n_after]
@@ -276,7 +293,9 @@ def new_memory(rule: LearningRule, n_before: int, n_after: int, listing: Listing
     names = known_names(rule)
     n_columns = n_after if listing is None else listing.n_columns
     n_inputs = n_before if listing is None else listing.longest
-    initial = np.array(list(rule.initial_state(n_inputs).values()), dtype).reshape(-1, 1)
+    start, grids = rule.initial_state(n_inputs), state_grids(rule, n_inputs)
+    start = [grids[name].nearest(value) if name in grids else value for name, value in start.items()]
+    initial = np.array(start, dtype).reshape(-1, 1)
     n_synapses = (n_before * n_after if listing is None else listing.n_weights) if names["synapse"] else 0
     return Memory(
         x_pre=np.zeros((len(names["pre"]), n_before), dtype),

@@ -1,4 +1,4 @@
-"""The routines of what comes with engram: the Diehl & Cook network by every built-in rule, and the tutorial's network.
+"""The routines of what comes with engram: the networks that have a name, by every built-in rule, and the tutorial's.
 
 A wheel may carry their machine code, and ``engram warmup`` makes it for the machine it runs on. Constants are no part
 of a routine, so presets, sizes and time steps have the same ones.
@@ -16,9 +16,13 @@ from engram.kernels import build, tutorial_cpu
 from engram.kernels.machine import Routine
 from engram.kernels.state import new_state
 from engram.networks import DiehlCook, Network
+from engram.networks.catalogue import NETWORKS, Wanted, describe_network
 from engram.networks.network import INTEGRATORS, PRECISIONS
 from engram.plasticity.base import LearningRule, choices_of
 from engram.plasticity.registry import RULES
+
+_SMALL = {"two-layers": {"hidden": 3}, "conv": {"maps": 2}}
+"""Options that make networks of the catalogue small."""
 
 
 def stock_routines(
@@ -38,7 +42,8 @@ def stock_routines(
     found = [tutorial_cpu.ROUTINE]
     for dtype, integrator in itertools.product(dtypes, integrators):
         network = DiehlCook(n_inputs=4, n_neurons=3, dtype=dtype, integrator=integrator)
-        for described in (*map(network.describe, rules), *_without_rule(network)):
+        named = _named_networks(rules, dtype, integrator)
+        for described in (*map(network.describe, rules), *_without_rule(network), *named):
             found += build.routines_of(described, new_state(described, 0))
     return list({routine.digest: routine for routine in found}.values())
 
@@ -51,6 +56,14 @@ def builtin_rules() -> Iterator[LearningRule]:
         for chosen in itertools.product(*choices.values()):
             with contextlib.suppress(ConfigError):  # of two choices that exclude each other
                 yield replace(rule, **dict(zip(choices, chosen, strict=True)))
+
+
+def _named_networks(rules: list[LearningRule], dtype: str, integrator: str) -> Iterator[Network]:
+    """The catalogue's networks as they learn and as they are read, small."""
+    for name, rule in itertools.product(NETWORKS, rules):
+        wanted = Wanted(shape=(12, 12), neurons=3, rule=rule, dt=0.5, integrator=integrator, dtype=dtype)
+        network = describe_network(name, _SMALL.get(name, {}), wanted)
+        yield from (network, network.frozen())
 
 
 def _without_rule(network: DiehlCook) -> tuple[Network, ...]:

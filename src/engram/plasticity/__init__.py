@@ -2,6 +2,7 @@
 
 from engram.plasticity.base import LearningRule, Trace
 from engram.plasticity.exponential import Exponential
+from engram.plasticity.operations import Cost, Operations, operations_of
 from engram.plasticity.pair import Pair
 from engram.plasticity.power_law import PowerLaw
 from engram.plasticity.records import rule_from_record, rule_record
@@ -12,8 +13,10 @@ from engram.plasticity.triplet import Triplet
 
 __all__ = [
     "RULES",
+    "Cost",
     "Exponential",
     "LearningRule",
+    "Operations",
     "Pair",
     "PowerLaw",
     "SelfNormalizing",
@@ -22,6 +25,7 @@ __all__ = [
     "Triplet",
     "load_rule",
     "make_rule",
+    "operations_of",
     "rule_from_record",
     "rule_record",
 ]

@@ -41,9 +41,12 @@ import numpy as np
 from engram.equations.text import line_raised, where
 from engram.errors import ConfigError, RuleError
 from engram.precision import reference_equation
-from engram.validation import check_choice, check_finite, check_positive, settle
+from engram.validation import check_choice, check_finite, check_positive, plain_number, settle
 
 EQUATIONS = ("on_pre", "on_post", "before_post", "after_post")
+
+BITS, MOST_BITS = ("weight_bits", "state_bits"), 24
+"""Fields that count bits; single precision holds no more of them."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,20 @@ class LearningRule:
     eta_decay : float
         By the end of training every parameter whose name starts with ``eta`` has fallen, geometrically, to
         this fraction of its value; 1 keeps it constant.
+    weight_bits, state_bits : int
+        Bits of a weight, and of a trace or state variable, in fixed point while the rule learns, 1 to 24; infinite, as
+        by default, for floating point. See :mod:`engram.plasticity.fixed_point`.
+    rounding : {"nearest", "stochastic"}
+        How a change that falls between two numbers of so many bits is rounded.
     """
 
     w_min: float = 0.0
     w_max: float = 1.0
     normalization: Literal["none", "l1", "l2"] = "none"
     eta_decay: float = 1.0
+    weight_bits: float = math.inf
+    state_bits: float = math.inf
+    rounding: Literal["nearest", "stochastic"] = "nearest"
 
     name: ClassVar[str] = ""
     """What users type; the name of the class unless it says otherwise."""
@@ -122,7 +133,9 @@ class LearningRule:
         settle(self)
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.type in ("float", float) and field.name not in ("w_min", "w_max"):
+            if field.name in BITS:
+                object.__setattr__(self, field.name, _bits(field.name, value))
+            elif field.type in ("float", float) and field.name not in ("w_min", "w_max"):
                 check_finite(field.name, value)
             if field.name.startswith("tau"):
                 check_positive(field.name, value, "ms")
@@ -146,9 +159,13 @@ class LearningRule:
         return Equations(*(getattr(type(self), name, None) for name in EQUATIONS))
 
     def parameters(self) -> dict[str, float]:
-        """Every numeric field by name: what the equations may ask for."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        """Every numeric field by name: what the equations may ask for. Bits are none of their business."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self) if field.name not in BITS)
         return {name: float(value) for name, value in values if isinstance(value, (int, float))}
+
+    def weight_range(self, n_inputs: int) -> tuple[float, float]:
+        """The least and the largest weight that fixed point has to hold; a rule without bounds may know better."""
+        return self.w_min, self.w_max
 
     def at_progress(self, progress: float) -> LearningRule:
         """This rule as it stands when `progress` (0 to 1) of training is done: learning rates have fallen."""
@@ -160,6 +177,18 @@ class LearningRule:
 def is_learning_rate(parameter: str) -> bool:
     """Whether a parameter is a learning rate: its name starts with ``eta``, but it is not the decay itself."""
     return parameter.startswith("eta") and parameter != "eta_decay"
+
+
+def _bits(name: str, value) -> int | float:
+    """How many bits, as a whole number, or infinity for floating point."""
+    number = plain_number(value)
+    if number == math.inf:
+        return math.inf
+    if number is None or number != number or number % 1 or not 1 <= number <= MOST_BITS:
+        raise ConfigError(
+            f"{name} must be a whole number from 1 to {MOST_BITS}, or inf for floating point, got {value!r}."
+        )
+    return int(number)
 
 
 @functools.lru_cache(maxsize=256)

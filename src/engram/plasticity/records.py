@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 
 from engram import user_code
 from engram.errors import RuleError
 from engram.parts import constants_of
-from engram.plasticity.base import LearningRule
+from engram.plasticity.base import BITS, LearningRule
+from engram.plasticity.fixed_point import is_fixed
 from engram.plasticity.registry import RULES, build_rule
 from engram.plasticity.user_rules import load_rule_class
 from engram.user_code import is_own
+
+FIXED_POINT = (*BITS, "rounding")
+"""The constants of every rule that say how its numbers are held."""
 
 
 def rule_record(rule: LearningRule) -> dict:
@@ -20,9 +25,10 @@ def rule_record(rule: LearningRule) -> dict:
     -------
     dict
         ``rule``: the name, or ``file.py:Class`` of a user's rule; ``constants``: every field by name, with
-        infinity as the text ``"inf"``, which JSON's numbers lack.
+        infinity as the text ``"inf"``, which JSON's numbers lack. Those of fixed point are there only if it is used.
     """
-    return {"rule": recorded_name(type(rule)), "constants": constants_of(rule)}
+    unused = () if is_fixed(rule) else FIXED_POINT  # so the record of a rule in floating point is what it always was
+    return {"rule": recorded_name(type(rule)), "constants": constants_of(rule, without=unused)}
 
 
 def rule_from_record(record: Mapping, rule: type[LearningRule] | str | None = None) -> LearningRule:
@@ -49,6 +55,14 @@ def rule_from_record(record: Mapping, rule: type[LearningRule] | str | None = No
     if not isinstance(name, str) or not isinstance(constants, Mapping):
         raise RuleError("The record of the learning rule is damaged: it lacks a name or its constants.")
     return build_rule(_class_for(name, rule), dict(constants))
+
+
+def is_record_of(record: Mapping, rule: LearningRule) -> bool:
+    """Whether a record is of this rule; constants that came later have, where it lacks them, their usual values."""
+    ours = rule_record(rule)
+    usual = {field.name: field.default for field in fields(rule) if field.default is not MISSING}
+    absent = {name: usual.get(name) for name in ours["constants"] if name not in record.get("constants", {})}
+    return {**record, "constants": {**absent, **record.get("constants", {})}} == ours
 
 
 def recorded_name(rule: type) -> str:

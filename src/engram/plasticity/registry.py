@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 from engram.errors import RuleError
 from engram.parts import build_part
-from engram.plasticity.base import LearningRule, check_rule
+from engram.plasticity.base import BITS, LearningRule, check_rule
 from engram.plasticity.exponential import Exponential
 from engram.plasticity.pair import Pair
 from engram.plasticity.power_law import PowerLaw
@@ -66,5 +66,5 @@ def settled_rule(rule: LearningRule) -> LearningRule:
     """A rule whose numbers are Python's, whatever type they were given in; the rule itself if they are already."""
     numbers = {field.name: plain_number(getattr(rule, field.name)) for field in fields(rule) if field.init}
     plain = {name: float(number) for name, number in numbers.items() if number is not None}
-    other = {name: number for name, number in plain.items() if type(getattr(rule, name)) is not float}
+    other = {n: x for n, x in plain.items() if n not in BITS and type(getattr(rule, n)) is not float}
     return replace(rule, **other) if other else rule

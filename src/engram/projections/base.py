@@ -113,7 +113,8 @@ class Listing(NamedTuple):
         if not fits:
             raise ConfigError(f"{name} lists synapses that are not there; make its listing with listed(...).")
         for what, numbers in (("a synapse", self.who), ("a weight of a sender", self.where)):
-            if len(np.unique(before * np.int64(numbers.max(initial=0) + 1) + numbers)) < n_synapses:
+            pairs = np.sort(before * np.int64(numbers.max(initial=0) + 1) + numbers)
+            if (pairs[1:] == pairs[:-1]).any():
                 raise ConfigError(f"{name} lists {what} twice.")
 
 
@@ -144,7 +145,9 @@ def _within(numbers: np.ndarray, n: int) -> bool:
 def listed(before, after, where, n_before: int, n_after: int, column_of, weight_starts) -> Listing:
     """The listing of synapses given as arrays of equal length: sender, receiver, number of the weight."""
     before, after, where = (np.asarray(x, np.int64) for x in (before, after, where))
-    by_before, by_after = np.lexsort((where, after, before)), np.lexsort((where, before, after))
+    # each pair occurs once, so that one number says its place; sorting by that takes a tenth of a sort by three
+    by_before = np.argsort(before * np.int64(n_after) + after, kind="stable")
+    by_after = np.argsort(after * np.int64(n_before) + before, kind="stable")
     return Listing(
         starts=np.searchsorted(before[by_before], np.arange(n_before + 1)).astype(np.int64),
         who=after[by_before].astype(np.int32),

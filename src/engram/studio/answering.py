@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,19 @@ import numpy as np
 from engram.errors import ConfigError
 from engram.evaluation import check_fits, count_images
 from engram.readout import UNASSIGNED
+from engram.samples import samples_of
 from engram.studio.desk import Desk
-from engram.studio.moments import Moment, in_bytes
+from engram.studio.moments import Moment
+from engram.studio.sheets import in_bytes
 
 IMAGES = 500
 """So many test images are shown to the network, from the first on."""
 
 SHOWN = 24
 """So many pictures are sent of any group."""
+
+NO_ANSWER = "none"
+"""In place of a class: no neuron that has one fired, see :meth:`engram.Readout.answered`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +37,8 @@ class Answers:
     counts : ndarray of shape (n_images, n_neurons)
     answers : ndarray of shape (n_images,), int64, or None
         None where the neurons have no labels.
+    answered : ndarray of shape (n_images,), bool
+        Whether there is an answer; without, what `answers` says is none.
     """
 
     moment: Moment
@@ -38,6 +46,16 @@ class Answers:
     labels: np.ndarray
     counts: np.ndarray
     answers: np.ndarray | None
+    answered: np.ndarray
+
+    @property
+    def names(self) -> list[str | None]:
+        """What each image was read as."""
+        if self.answers is None:
+            return [None] * len(self.labels)
+        name = self.moment.model.class_name
+        pairs = zip(self.answers, self.answered, strict=True)
+        return [name(answer) if answered else NO_ANSWER for answer, answered in pairs]
 
 
 def answers_of(desk: Desk) -> Answers:
@@ -48,87 +66,92 @@ def answers_of(desk: Desk) -> Answers:
         return kept
     dataset, model = desk.dataset(), moment.model
     check_fits(model, dataset)
-    images, labels = dataset.test_images[:IMAGES], dataset.test_labels[:IMAGES]
-    counts, _ = count_images(model.simulator(), images)
-    answers = None if model.readout is None else model.readout.predict(counts, model.scheme)
-    desk.kept_answers = Answers(moment, images, labels, counts, answers)
+    simulator = model.simulator()
+    counts, _ = count_images(simulator, samples_of(dataset, simulator.source, "test")[:IMAGES])
+    images, labels, read = dataset.test_images[: len(counts)], dataset.test_labels[: len(counts)], model.readout
+    answers = None if read is None else read.predict(counts, model.scheme)
+    answered = np.zeros(len(counts), bool) if read is None else read.answered(counts)
+    desk.kept_answers = Answers(moment, images, labels, counts, answers, answered)
     return desk.kept_answers
 
 
-def neuron(desk: Desk, j: int) -> dict:
-    """Everything about one neuron: field, label profile, thresholds over time, the images that it answers to."""
+def neuron(desk: Desk, j: int, layer: str = "") -> dict:
+    """Everything about one neuron: field, label profile, thresholds over time."""
     found = desk.moment(fresh=True)
-    model = found.model
-    if not 0 <= j < model.network.n_neurons:
-        raise ConfigError(f"neuron must be 0 to {model.network.n_neurons - 1:,}, got {j}.")
+    model, shown = found.model, found.layer(layer)
+    _check_place("neuron", j, shown.fields.shape[1])
+    weights = shown.fields[:, j]
     examples, thetas = desk.subject.thetas()
-    weights = model.weights[:, j]
+    has_history = thetas.shape[1] == len(shown.theta) and layer in ("", found.layers[-1])
     return {
         "neuron": j,
-        "label": _name(found, found.assigned[j]),
+        "layer": shown.name,
+        "kind": shown.kind,
+        "is_read": shown.is_read,
+        "label": _name(found, shown.assigned[j]),
+        "shape": shown.shape,
         "field": _picture(weights, float(np.abs(weights).max()) or 1.0, signed=bool((weights < 0).any())),
+        "signed": bool((weights < 0).any()),
         "strongest": float(np.abs(weights).max()),
         "norm": float(np.abs(weights).sum()),
-        "theta": float(model.theta[j]),
-        "threshold": float(model.network.excitatory.v_thresh + model.theta[j]),
-        "profile": [] if model.readout is None else model.readout.profile[:, j],
-        "theta_examples": examples,
-        "theta_history": thetas[:, j],
-        "theta_mean": thetas.mean(axis=1),
+        "theta": float(shown.theta[j]),
+        "threshold": found.threshold_of(shown, j),
+        "profile": [] if model.readout is None or not shown.is_read else model.readout.profile[:, j],
+        "theta_examples": examples if has_history else [],
+        "theta_history": thetas[:, j] if has_history else [],
+        "theta_mean": thetas.mean(axis=1) if has_history else [],
     }
 
 
 def images_of_neuron(desk: Desk, j: int) -> dict:
-    """The test images that one neuron answers most."""
+    """The test images that one neuron answers most, of the layer that is read."""
     found = answers_of(desk)
-    if not 0 <= j < found.counts.shape[1]:
-        raise ConfigError(f"neuron must be 0 to {found.counts.shape[1] - 1:,}, got {j}.")
+    _check_place("neuron", j, found.counts.shape[1])
     best = np.argsort(-found.counts[:, j].astype(np.int64), kind="stable")[:SHOWN]
     best = best[found.counts[best, j] > 0]
     return {"n_images": len(found.images), "images": [_image(found, k, spikes=found.counts[k, j]) for k in best]}
 
 
-def pixel(desk: Desk, i: int) -> dict:
-    """Whom a pixel feeds: its weight onto every neuron."""
+def pixel(desk: Desk, i: int, layer: str = "") -> dict:
+    """Whom a pixel feeds: its weight onto every neuron, or in every filter."""
     moment = desk.moment(fresh=True)
-    n_inputs = moment.model.network.n_inputs
-    if not 0 <= i < n_inputs:
-        raise ConfigError(f"pixel must be 0 to {n_inputs - 1:,}, got {i}.")
-    weights = moment.model.weights[i]
+    shown = moment.layer(layer)
+    _check_place("pixel", i, len(shown.fields))
+    weights = shown.fields[i]
     order = np.argsort(-np.abs(weights), kind="stable")[:12]
     return {
         "pixel": i,
-        "row": i // moment.shape[1],
-        "column": i % moment.shape[1],
+        "shape": shown.shape,
+        "row": i // shown.shape[1],
+        "column": i % shown.shape[1],
         "sum": float(weights.sum()),
-        "neurons": [{"neuron": j, "weight": weights[j], "label": _name(moment, moment.assigned[j])} for j in order],
+        "neurons": [{"neuron": j, "weight": weights[j], "label": _name(moment, shown.assigned[j])} for j in order],
         "weights": weights,
     }
 
 
 def confusion(desk: Desk) -> dict:
-    """How many test images of each class were read as which."""
-    found = answers_of(desk)
-    if found.answers is None:
-        raise ConfigError("The neurons have no labels yet; let the network learn from some images first.")
+    """How many test images of each class were read as which; a last column counts those without an answer."""
+    found = _read(desk)
     classes = np.union1d(found.labels, found.moment.model.readout.classes)
-    matrix = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(matrix, (np.searchsorted(classes, found.labels), np.searchsorted(classes, found.answers)), 1)
+    matrix = np.zeros((len(classes), len(classes) + 1), np.int64)
+    columns = np.where(found.answered, np.searchsorted(classes, found.answers), len(classes))
+    np.add.at(matrix, (np.searchsorted(classes, found.labels), columns), 1)
     return {
         "matrix": matrix,
         "classes": [found.moment.model.class_name(label) for label in classes],
         "labels": classes,
         "n_images": len(found.labels),
-        "accuracy": float(np.mean(found.answers == found.labels)),
+        "accuracy": float(np.mean((found.answers == found.labels) & found.answered)),
+        "scheme": found.moment.model.scheme,
     }
 
 
-def cell(desk: Desk, label: int, answer: int) -> dict:
-    """The test images of one class that were read as another."""
-    found = answers_of(desk)
-    if found.answers is None:
-        raise ConfigError("The neurons have no labels yet; let the network learn from some images first.")
-    chosen = np.flatnonzero((found.labels == label) & (found.answers == answer))
+def cell(desk: Desk, label: str, answer: str) -> dict:
+    """The test images of one class that were read as another, or as none."""
+    found = _read(desk)
+    read_so = ~found.answered if answer == NO_ANSWER else found.answered & (found.answers == _number(answer))
+    chosen = np.flatnonzero((found.labels == _number(label)) & read_so)
     return {"n": len(chosen), "images": [_image(found, k) for k in chosen[:SHOWN]]}
 
 
@@ -140,14 +163,32 @@ def sample(desk: Desk, model, number: int) -> dict:
         "number": k,
         "dataset": dataset.name,
         "label": model.class_name(dataset.test_labels[k]),
+        "shape": dataset.image_shape or (1, dataset.n_inputs),
         "pixels": _picture(dataset.test_images[k]),
     }
 
 
+def _read(desk: Desk) -> Answers:
+    found = answers_of(desk)
+    if found.answers is None:
+        raise ConfigError("The neurons have no labels yet; let the network learn from some images first.")
+    return found
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
+        raise ConfigError(f"A class is named by its number, and no answer by {NO_ANSWER}; got {text[:100]!r}.")
+    return int(text)
+
+
+def _check_place(what: str, place: int, n: int) -> None:
+    if not 0 <= place < n:
+        raise ConfigError(f"{what} must be 0 to {n - 1:,}, got {place}.")
+
+
 def _image(found: Answers, k: int, **more) -> dict:
-    name = found.moment.model.class_name
-    answer = None if found.answers is None else name(found.answers[k])
-    return {"number": k, "label": name(found.labels[k]), "answer": answer, "pixels": _picture(found.images[k]), **more}
+    label = found.moment.model.class_name(found.labels[k])
+    return {"number": k, "label": label, "answer": found.names[k], "pixels": _picture(found.images[k]), **more}
 
 
 def _name(moment: Moment, position) -> str | None:
@@ -155,4 +196,4 @@ def _name(moment: Moment, position) -> str | None:
 
 
 def _picture(values, limit: float = 255.0, *, signed: bool = False) -> str:
-    return base64.b64encode(in_bytes(values, limit, signed=signed).tobytes()).decode()
+    return base64.b64encode(in_bytes(np.asarray(values), limit, signed=signed).tobytes()).decode()

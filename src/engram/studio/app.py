@@ -14,8 +14,10 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from engram.errors import ConfigError, EngramError
+from engram.reading import OWN
 from engram.studio import answering, drawn, exports, frames, ruling
-from engram.studio.desk import Desk, about
+from engram.studio.choices import choices
+from engram.studio.desk import Desk
 from engram.studio.guard import Guard
 from engram.studio.learner import Learner
 from engram.studio.live import live
@@ -36,16 +38,16 @@ def make_app(desk: Desk, token: str, port: Callable[[], int]) -> Guard:
     """
     routes = [
         Route("/", _page),
-        Route("/api/about", _answering(lambda desk, asked: about(desk))),
+        Route("/api/about", _answering(lambda desk, asked: choices(desk))),
         Route("/api/state", _answering(lambda desk, asked: desk.state())),
         Route("/api/do", _answering(_do), methods=["POST"]),
         Route("/api/read", _read, methods=["POST"]),
-        Route("/api/neuron/{neuron:int}", _answering(lambda d, a: answering.neuron(d, a["neuron"]))),
+        Route("/api/neuron/{neuron:int}", _answering(_neuron)),
         Route("/api/neuron/{neuron:int}/images", _answering(lambda d, a: answering.images_of_neuron(d, a["neuron"]))),
-        Route("/api/pixel/{pixel:int}", _answering(lambda d, a: answering.pixel(d, a["pixel"]))),
+        Route("/api/pixel/{pixel:int}", _answering(_pixel)),
         Route("/api/confusion", _answering(lambda d, a: answering.confusion(d))),
         Route(
-            "/api/confusion/{label:int}/{answer:int}",
+            "/api/confusion/{label}/{answer}",
             _answering(lambda d, a: answering.cell(d, a["label"], a["answer"])),
         ),
         Route("/api/sample/{number:int}", _answering(_sample)),
@@ -94,7 +96,7 @@ def _do(desk: Desk, asked: dict) -> dict:
         desk.new(asked.get("options", {}))
     elif what == "open":
         desk.open(str(asked.get("path", "")))
-    elif what in _DEEDS:
+    elif isinstance(what, str) and what in _DEEDS:
         if not isinstance(desk.subject, Learner):
             raise ConfigError("What is open does not learn here; start a new network.")
         _DEEDS[what](desk.subject, asked)
@@ -105,7 +107,7 @@ def _do(desk: Desk, asked: dict) -> dict:
 
 def _speed(learner: Learner, asked: dict) -> None:
     speed = asked.get("speed")
-    if speed is not None and not isinstance(speed, (int, float)):
+    if speed is not None and (isinstance(speed, bool) or not isinstance(speed, (int, float))):
         raise ConfigError(f"speed must be a number of images a second, got {speed!r}.")
     learner.set_speed(speed)
 
@@ -129,10 +131,18 @@ _DEEDS: dict[str, Callable[[Learner, dict], None]] = {
 
 async def _read(request: Request) -> Response:
     """A picture, which is the whole body, read by a network."""
-    of, network = request.query_params.get("of", "mnist-400"), request.query_params.get("network", "diehl-cook")
+    of, network = request.query_params.get("of", "mnist-400"), request.query_params.get("network", OWN)
     content = await request.body()
     found = await run_in_threadpool(drawn.read_drawing, request.app.state.desk, content, of, network)
     return JSONResponse(frames.plain(found))
+
+
+def _neuron(desk: Desk, asked: dict) -> dict:
+    return answering.neuron(desk, asked["neuron"], asked.get("layer", ""))
+
+
+def _pixel(desk: Desk, asked: dict) -> dict:
+    return answering.pixel(desk, asked["pixel"], asked.get("layer", ""))
 
 
 def _sample(desk: Desk, asked: dict) -> dict:

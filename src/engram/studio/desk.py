@@ -7,9 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from engram.config import TrainingConfig, merged, names_code
+from engram.config import TrainingConfig, names_code
 from engram.datasets import named_sources
-from engram.errors import ConfigError, DataError, EngramError
+from engram.errors import ConfigError, DataError
 from engram.model import Model
 from engram.model_file import load_model
 from engram.model_input import load_for
@@ -19,15 +19,21 @@ from engram.plasticity.records import rule_record
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, resume_run
 from engram.studio.learner import LEARNING, Learner
-from engram.studio.moments import Moment, check_shown
+from engram.studio.moments import Glimpse, Moment
 from engram.studio.watching import Still, Watched
 from engram.training import Training
 
 MOST_NEURONS = 6400
 """A page may ask for so many, which learn at some ten images a second; more on the command line."""
 
+MOST_PARTS = 1024
+"""Filters, or neurons of a first layer, that a page may ask for."""
+
 MOST_WEIGHTS = 1 << 26
 """Neurons times inputs that a page may ask for: 256 MiB in single precision."""
+
+WANTS = ("", "glimpse", "moment")
+"""What a page may want of a network that learns, in order of what it costs."""
 
 DRAWINGS_KEPT = 16
 """Readings of drawn pictures that can still be downloaded."""
@@ -53,15 +59,16 @@ class Desk:
         self.drawings: OrderedDict[str, tuple] = OrderedDict()
         self.kept_answers = None
         self.lock, self._counting = threading.RLock(), threading.Lock()
-        self._listeners: list[tuple[Callable[[], None], Callable[[], bool]]] = []
+        self._listeners: list[tuple[Callable[[], None], Callable[[], str]]] = []
         self._datasets: dict[str, object] = {}
         self._readers: OrderedDict[str, Model] = OrderedDict()
 
     # who looks
 
-    def listen(self, ring: Callable[[], None], looks: Callable[[], bool]) -> Callable[[], None]:
-        """Have a page told of changes; returns what ends it."""
-        listener = (ring, looks)
+    def listen(self, ring: Callable[[], None], wants: Callable[[], str]) -> Callable[[], None]:
+        """Have a page told of changes, and let it say what it wants of them, see :class:`Learner`; returns what ends
+        it."""
+        listener = (ring, wants)
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -70,9 +77,9 @@ class Desk:
         """Pages that are open."""
         return len(self._listeners)
 
-    def is_seen(self) -> bool:
-        """Whether any page is on a screen and has drawn what it got before."""
-        return any(looks() for _, looks in list(self._listeners))
+    def wanted(self) -> str:
+        """The most that any page wants which is on a screen and has drawn what it got before; empty for nothing."""
+        return max((wants() for _, wants in list(self._listeners)), key=WANTS.index, default="")
 
     def changed(self) -> None:
         """There is something new to see; from any thread."""
@@ -135,7 +142,6 @@ class Desk:
             if name not in self._readers:
                 shipped = {model.name: model.path for model in shipped_models()}
                 model = load_model(shipped.get(name) or self.within(name))
-                check_shown(model)
                 self._readers[name] = model
                 while len(self._readers) > 3:
                     self._readers.popitem(last=False)
@@ -146,6 +152,10 @@ class Desk:
         if self.subject is None:
             raise ConfigError("Nothing is open; start a new network or open a run.")
         return self.subject.moment(fresh=fresh)
+
+    def glimpse(self) -> Glimpse | Moment | None:
+        """What pages show of the network that is open."""
+        return None if self.subject is None else self.subject.glimpse()
 
     def dataset(self):
         """The images of the network that is open.
@@ -206,29 +216,27 @@ class Desk:
         subject = self.subject
         if subject is None:
             return {"version": self.version, "kind": "none", "phase": "ready", "message": ""}
-        moment = subject.moment()
-        model = moment.model
+        seen = subject.glimpse()
         common = {
             "version": self.version,
             "kind": subject.kind,
             "phase": subject.phase,
             "message": subject.message,
             "path": self._shown_path(subject.path),
-            "examples": moment.examples,
-            "neurons": model.network.n_neurons,
-            "shape": moment.shape,
-            "dataset": model.dataset,
-            "rule": model.rule_record["rule"],
-            "classes": moment.classes,
-            "is_labelled": model.readout is not None,
-            "config": model.config,
+            "examples": seen.examples,
+            "is_labelled": seen.is_labelled,
             "pages": self.n_pages,
         }
         if isinstance(subject, Learner):
-            return common | _state_of_learner(subject)
+            known = {"classes": seen.classes} if isinstance(seen, Moment) else {}
+            return common | _state_of_learner(subject) | known
         accuracy = None if subject.evaluation is None else subject.evaluation.accuracy
         last = subject.metrics[-1] if subject.metrics else {}
-        return common | {"total": subject.total, "test_accuracy": accuracy, "accuracy": last.get("accuracy")}
+        return (
+            common
+            | _state_of_model(seen)
+            | {"total": subject.total, "test_accuracy": accuracy, "accuracy": last.get("accuracy")}
+        )
 
     def metrics(self) -> list[dict]:
         """The learning curve of what is open."""
@@ -262,7 +270,7 @@ class Desk:
             self.folder / "runs",
             folder,
             on_change=self.changed,
-            is_seen=self.is_seen,
+            wanted=self.wanted,
             options=self.options,
         )
 
@@ -310,6 +318,7 @@ class Desk:
             raise ConfigError(f"The options of a network must be a table, got {type(options).__name__}.")
         if names_code(options) or "start" in options:
             raise ConfigError("Code of one's own is trained on the command line: engram train --rule file.py:Class.")
+        _check_parts(options.get("network", {}))
         neurons = options.get("neurons", 400)
         if not isinstance(neurons, int) or not 1 <= neurons <= MOST_NEURONS:
             raise ConfigError(f"neurons must be 1 to {MOST_NEURONS:,} in the studio, got {neurons!r}.")
@@ -324,10 +333,32 @@ class Desk:
 _OPEN = ("ready", "compiling", "learning", "paused", "labelling", "testing", "drawing")
 
 
+def _check_parts(network) -> None:
+    """Raise ConfigError where a page asks for more of a network's parts than are sensible for one."""
+    for name in ("maps", "hidden"):
+        value = network.get(name, 1) if isinstance(network, dict) else 1
+        if isinstance(value, (int, float)) and not 1 <= value <= MOST_PARTS:
+            raise ConfigError(f"network.{name} must be 1 to {MOST_PARTS:,} in the studio, got {value!r}.")
+
+
+def _state_of_model(moment: Moment) -> dict:
+    model = moment.model
+    return {
+        "neurons": model.network.n_neurons,
+        "shape": moment.shape,
+        "dataset": model.dataset,
+        "rule": model.rule_record["rule"],
+        "classes": moment.classes,
+        "layers": moment.layers,
+        "network_name": model.config.get("network", {}).get("kind", DIEHL_COOK),
+    }
+
+
 def _state_of_learner(learner: Learner) -> dict:
     training, progress = learner.training, learner.progress
     simulator = training.simulator
     return {
+        **learner.about,
         "total": training.total,
         "seconds": training.seconds,
         "rate": learner.rate,
@@ -339,58 +370,13 @@ def _state_of_learner(learner: Learner) -> dict:
         "ailing": list(training.health.active),
         "health": [finding.to_dict() for finding in training.health.findings],
         "counted": list(learner.counted),
-        "changes": learner.changes,
-        "constants": rule_record(simulator.rule)["constants"],
-        "network": {"theta_plus": simulator.network.theta_plus, "w_inh_exc": simulator.network.w_inh_exc},
-        "label": learner.moment().label,
+        "changes": list(learner.changes),
+        "preset": training.config.preset,
+        "constants": rule_record(training.rule)["constants"],
+        "network": {name: getattr(simulator.network, name) for name in _CHANGED if hasattr(simulator.network, name)},
+        "label": learner.glimpse().label,
     }
 
 
-def about(desk: Desk) -> dict:
-    """What a page can choose from."""
-    from dataclasses import fields
-
-    from engram._version import __version__
-    from engram.plasticity import RULES
-    from engram.presets import PRESETS
-
-    rules = []
-    for name, kind in RULES.items():
-        rule = kind()
-        numbers = {f.name: getattr(rule, f.name) for f in fields(rule) if f.type in ("float", float)}
-        in_presets = {
-            preset: rule_record(TrainingConfig(rule=name, preset=preset).make_rule())["constants"] for preset in PRESETS
-        }
-        rules.append(
-            {
-                "name": name,
-                "equation": rule.equation,
-                "source": rule.source,
-                "constants": numbers,
-                "presets": in_presets,
-            }
-        )
-    return {
-        "version": __version__,
-        "folder": str(desk.folder),
-        "allow_code": desk.allow_code,
-        "rules": rules,
-        "presets": list(PRESETS),
-        "datasets": [
-            {"name": s.name, "description": s.description, "here": _is_here(s)} for s in named_sources().values()
-        ],
-        "models": [
-            {"name": m.name, "neurons": m.neurons, "dataset": m.dataset}
-            for m in shipped_models()
-            if m.network == DIEHL_COOK
-        ],
-        "runs": desk.runs(),
-        "defaults": merged(TrainingConfig().to_dict(), {"dataset": "digits"}),
-    }
-
-
-def _is_here(source) -> bool:
-    try:
-        return source.find() is not None
-    except (EngramError, OSError):
-        return False
+_CHANGED = ("theta_plus", "w_inh_exc")
+"""Constants of the network that a page changes while it learns."""

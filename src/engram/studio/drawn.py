@@ -12,11 +12,14 @@ import numpy as np
 
 from engram.errors import ConfigError
 from engram.model import Model
+from engram.networks import DiehlCook
 from engram.reading import DigitReading, read_digit, tutorial_reader
+from engram.receptive_fields import fields_of
 from engram.simulation import simulate
+from engram.sources.records import POISSON
+from engram.studio import maps
 from engram.studio.desk import Desk
-from engram.studio.moments import in_bytes
-from engram.validation import check_choice
+from engram.studio.sheets import in_bytes
 
 LEADERS = 10
 """So many of the neurons that fired most are shown."""
@@ -56,8 +59,8 @@ def read_drawing(desk: Desk, content: bytes, of: str, network: str) -> dict:
         A PNG, JPEG or other picture.
     of : str
         Which model: ``current``, a shipped one's name, or a path.
-    network : {"diehl-cook", "tutorial"}
-        Which network its weights are put into.
+    network : {"own", "tutorial"} or str
+        Which network reads: the one that learned, or the tutorial's, into which its weights are put.
 
     Raises
     ------
@@ -66,16 +69,13 @@ def read_drawing(desk: Desk, content: bytes, of: str, network: str) -> dict:
     ConfigError
         If the model cannot read pictures.
     """
-    check_choice("network", network, ("diehl-cook", "tutorial"))
     model = desk.model_of(of)
     if model.readout is None:
         raise ConfigError("These neurons have no labels yet: let the network learn from some images first.")
     with tempfile.TemporaryDirectory(prefix="engram-") as folder:
         path = Path(folder) / "drawing.png"
         path.write_bytes(content)
-        reading = read_digit(
-            model, path, network=network, kernel="compiled" if network == "diehl-cook" else "reference"
-        )
+        reading = read_digit(model, path, network=network, kernel="reference" if network == "tutorial" else "compiled")
     membranes = membranes_of(model, reading)
     key = secrets.token_hex(8)
     desk.remember(key, (model, reading, membranes))
@@ -92,7 +92,11 @@ def leaders_of(reading: DigitReading, most: int = LEADERS) -> list[int]:
 
 
 def membranes_of(model: Model, reading: DigitReading) -> Membranes:
-    """The potentials behind a reading: the same input spikes to the same network, once more and recorded."""
+    """The potentials behind a reading: the same input spikes to the same network, once more and recorded; of none where
+    a network has more layers than one."""
+    if not isinstance(model.network, DiehlCook):
+        none = np.zeros((0, 0))
+        return Membranes(np.zeros(0, np.int64), np.zeros(0), none, none, "mV")
     order = np.argsort(-reading.counts, kind="stable")[:MEMBRANES]
     if reading.network == "tutorial":
         v, threshold = tutorial_reader(model, seed=model.seed).potentials(reading.picture.pixels)
@@ -115,17 +119,22 @@ def membranes_of(model: Model, reading: DigitReading) -> Membranes:
 
 
 def scores_of(model: Model, reading: DigitReading) -> np.ndarray:
-    """Each class's share of the votes, in order of the readout's classes."""
-    scores = model.readout.scores(reading.counts[np.newaxis], "proportion")[0]
+    """Each class's share of the votes, in order of the readout's classes; of a regression its probability."""
+    if reading.network == "tutorial" or model.scheme != "logistic":
+        scores = model.readout.scores(reading.counts[np.newaxis], "proportion")[0]
+    else:
+        scores = model.readout.scores(reading.counts[np.newaxis], "logistic")[0]
+        scores = np.exp(scores - scores.max())
     return scores / (scores.sum() or 1.0)
 
 
 def as_json(model: Model, reading: DigitReading, membranes: Membranes) -> dict:
     """A reading as a page draws it."""
-    shares, classes, strongest = scores_of(model, reading), model.readout.classes, float(np.abs(model.weights).max())
+    shares, classes, fields = scores_of(model, reading), model.readout.classes, fields_of(model)
     firsts = {int(n): int(step) for n, step in reversed(reading.exc_spikes)}
     return {
         "network": reading.network,
+        "source": POISSON if reading.network == "tutorial" else model.source_record["source"],
         "answer": None if reading.answer is None else model.class_name(reading.answer),
         "why_none": reading.why_none,
         "scores": [
@@ -134,7 +143,8 @@ def as_json(model: Model, reading: DigitReading, membranes: Membranes) -> dict:
         "pixels": base64.b64encode(reading.picture.pixels.tobytes()).decode(),
         "shape": list(reading.picture.image_shape),
         "steps": list(reading.picture.steps),
-        "leaders": [_leader(model, reading, n, firsts[n], strongest) for n in leaders_of(reading)],
+        "leaders": [_leader(model, reading, n, firsts[n], fields) for n in leaders_of(reading)],
+        "layers": maps.layers_in(model, reading),
         "n_fired": int(np.count_nonzero(reading.counts)),
         "dt": reading.dt,
         "shown": reading.shown,
@@ -158,10 +168,10 @@ def _groups(reading: DigitReading) -> list:
     return [[name, end - count, end] for name, end, count in zip(names, ends, counts, strict=True)]
 
 
-def _leader(model: Model, reading: DigitReading, n: int, first: int, strongest: float) -> dict:
-    weights = model.weights[:, n]
-    signed = bool((model.weights < 0).any())
-    field = in_bytes(weights, float(np.abs(weights).max()) or strongest, signed=signed)
+def _leader(model: Model, reading: DigitReading, n: int, first: int, fields: np.ndarray) -> dict:
+    weights = fields[:, n]
+    signed = bool((fields < 0).any())
+    field = in_bytes(weights, float(np.abs(weights).max()) or 1.0, signed=signed)
     label = model.readout.assigned[n]
     return {
         "neuron": n,
@@ -170,7 +180,16 @@ def _leader(model: Model, reading: DigitReading, n: int, first: int, strongest: 
         "first": first * reading.dt,
         "field": base64.b64encode(field.tobytes()).decode(),
         "signed": signed,
+        "place": _place(model, n),
     }
+
+
+def _place(model: Model, n: int) -> list[int] | None:
+    """Map, row and column of a neuron where the neurons that are read lie in maps."""
+    if isinstance(model.network, DiehlCook):
+        return None
+    shape = model.network.shape_of(model.network.readout)
+    return [int(k) for k in np.unravel_index(n, shape)] if len(shape) == 3 else None
 
 
 def _membranes(membranes: Membranes) -> dict:

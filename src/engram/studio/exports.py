@@ -12,8 +12,9 @@ import numpy as np
 
 from engram import figures
 from engram.errors import ConfigError
+from engram.networks import DiehlCook
 from engram.plasticity.normalization import target_norm
-from engram.reading import reading_figure
+from engram.reading import layers_figure, reading_figure
 from engram.readout import RunningAccuracy
 from engram.run_figures import draw_presentation
 from engram.studio import answering, drawn, ruling
@@ -68,11 +69,11 @@ def table(desk: Desk, name: str, asked: dict) -> str:
 
 def _fields(desk: Desk, asked: dict):
     moment = desk.moment(fresh=True)
-    labels = None if moment.model.readout is None else moment.assigned
+    layer = moment.layer(asked.get("layer", ""))
+    if not layer.is_read or not moment.is_labelled:
+        return figures.receptive_fields(layer.fields, layer.shape)
     order = "label" if asked.get("order") == "label" else "index"
-    return figures.receptive_fields(
-        moment.model.weights, moment.shape, labels, classes=moment.classes or None, order=order
-    )
+    return figures.receptive_fields(layer.fields, layer.shape, layer.assigned, classes=moment.classes, order=order)
 
 
 def _curve(desk: Desk, asked: dict):
@@ -89,24 +90,32 @@ def _curve(desk: Desk, asked: dict):
 def _weights_and_theta(desk: Desk, asked: dict):
     metrics = desk.metrics()
     parts = [[record[name][key] for record in metrics] for name in ("l1_norm", "theta") for key in ("mean", "sd")]
-    target = target_norm("l1", desk.moment().model.network.n_inputs)
+    network = desk.moment().model.network
+    target = target_norm("l1", network.n_inputs) if isinstance(network, DiehlCook) else None
     return figures.weights_and_theta([record["examples"] for record in metrics], *parts, target=target)
 
 
 def _confusion(desk: Desk, asked: dict):
     found = answering.confusion(desk)
-    return figures.confusion(found["matrix"], found["classes"], found["accuracy"])
+    return figures.confusion(found["matrix"], found["classes"], found["accuracy"], scheme=found["scheme"])
 
 
 def _raster(desk: Desk, asked: dict):
     found = answering.answers_of(desk)
-    k = int(asked.get("image", 0)) % len(found.images)
+    k = _whole(asked, "image") % len(found.images)
     return draw_presentation(found.moment.model, desk.dataset(), k)["raster"]
 
 
 def _reading(desk: Desk, asked: dict):
     model, reading, _ = _drawing(desk, asked)
     return reading_figure(model, reading)
+
+
+def _layers(desk: Desk, asked: dict):
+    model, reading, _ = _drawing(desk, asked)
+    if not reading.spike_maps:
+        raise ConfigError("This network has no layers of maps; a network 'conv' has.")
+    return layers_figure(model, reading)
 
 
 def _window(desk: Desk, asked: dict):
@@ -128,6 +137,7 @@ PICTURES: dict[str, Callable] = {
     "weights-and-theta": _weights_and_theta,
     "confusion": _confusion,
     "raster": _raster,
+    "layers": _layers,
     "reading": _reading,
     "window": _window,
 }
@@ -145,8 +155,7 @@ def _curve_table(desk: Desk, asked: dict):
 
 
 def _field_table(desk: Desk, asked: dict):
-    moment = desk.moment(fresh=True)
-    weights = moment.model.weights
+    weights = desk.moment(fresh=True).layer(asked.get("layer", "")).fields
     return ["neuron", *(f"pixel_{i}" for i in range(len(weights)))], (
         [j, *column] for j, column in enumerate(weights.T)
     )
@@ -154,12 +163,13 @@ def _field_table(desk: Desk, asked: dict):
 
 def _neuron_table(desk: Desk, asked: dict):
     moment = desk.moment(fresh=True)
-    model = moment.model
-    profile = np.zeros((0, model.network.n_neurons)) if model.readout is None else model.readout.profile
-    header = ["neuron", "label", "l1_norm", "theta_mV", *(f"mean_spikes_{name}" for name in moment.classes)]
-    labels = ["" if k < 0 else moment.classes[k] for k in moment.assigned]
-    norms = np.abs(model.weights).sum(axis=0)
-    return header, ([j, labels[j], norms[j], model.theta[j], *profile[:, j]] for j in range(len(labels)))
+    layer = moment.layer(asked.get("layer", ""))
+    is_told = layer.is_read and moment.is_labelled
+    profile = moment.model.readout.profile if is_told else np.zeros((0, len(layer.theta)))
+    header = ["neuron", "label", "l1_norm", "theta_mV", *(f"mean_spikes_{name}" for name in moment.classes if is_told)]
+    labels = ["" if k < 0 else moment.classes[k] for k in layer.assigned]
+    norms = np.abs(layer.fields).sum(axis=0)
+    return header, ([j, labels[j], norms[j], layer.theta[j], *profile[:, j]] for j in range(len(labels)))
 
 
 def _theta_table(desk: Desk, asked: dict):
@@ -169,19 +179,21 @@ def _theta_table(desk: Desk, asked: dict):
 
 
 def _pixel_table(desk: Desk, asked: dict):
-    found = answering.pixel(desk, int(asked.get("pixel", 0)))
+    found = answering.pixel(desk, _whole(asked, "pixel"), asked.get("layer", ""))
     return ["neuron", "weight"], enumerate(found["weights"])
 
 
 def _confusion_table(desk: Desk, asked: dict):
     found = answering.confusion(desk)
     rows = ([name, *row] for name, row in zip(found["classes"], found["matrix"], strict=True))
-    return ["class", *(f"read_as_{name}" for name in found["classes"])], rows
+    return ["class", *(f"read_as_{name}" for name in found["classes"]), "no_answer"], rows
 
 
 def _answer_table(desk: Desk, asked: dict):
     found = answering.answers_of(desk)
-    answers = [""] * len(found.labels) if found.answers is None else found.answers
+    answers = [""] * len(found.labels)
+    if found.answers is not None:
+        answers = [a if answered else "" for a, answered in zip(found.answers, found.answered, strict=True)]
     header = ["image", "label", "answer", *(f"spikes_{j}" for j in range(found.counts.shape[1]))]
     return header, ([k, found.labels[k], answers[k], *found.counts[k]] for k in range(len(found.labels)))
 
@@ -236,6 +248,13 @@ TABLES: dict[str, Callable[[Desk, dict], tuple[Iterable, Iterable]]] = {
     "window": _window_table,
 }
 """By name, what makes its header and rows."""
+
+
+def _whole(asked: dict, name: str) -> int:
+    text = str(asked.get(name, 0))
+    if not text.isdecimal():
+        raise ConfigError(f"{name} must be a whole number, got {text[:100]!r}.")
+    return int(text)
 
 
 def _drawing(desk: Desk, asked: dict) -> tuple:

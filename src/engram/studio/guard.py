@@ -76,7 +76,8 @@ class Guard:
             return 403, "The address lacks its token; open the one that 'engram studio' printed in the terminal."
         if not self._in_time():
             return 429, "Too many requests; wait a second."
-        if not headers.get("content-length", "0").isdigit() or int(headers.get("content-length", 0)) > MAX_BODY:
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY:
             return 413, f"That is larger than {MAX_BODY >> 20} MiB; give a smaller picture."
         return None
 

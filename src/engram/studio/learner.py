@@ -17,15 +17,20 @@ import numpy as np
 
 from engram.callbacks import Callback
 from engram.errors import ConfigError, EngramError, Interrupted
+from engram.kernels.progress import watched_too
 from engram.model import Model
+from engram.plasticity.records import rule_record
 from engram.retuning import retune
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, next_folder, run_training, save_checkpoint, start_run
-from engram.studio.moments import Moment, moment_of
+from engram.studio.moments import Glimpse, Moment, glimpse_of, layers_of, moment_of
 from engram.training import BLOCK, Progress, Training
 
-FRAME_SECONDS = 1 / 15
-"""No more often is a moment kept for the pages."""
+FRAME_SECONDS = 1 / 12
+"""No more often is a network shown to the pages."""
+
+SHARE = 0.04
+"""Of the time that it learns, no more is spent on showing it; a large network is shown less often."""
 
 SINGLE = 40.0
 """Up to so many images a second they come one by one."""
@@ -48,8 +53,8 @@ class Learner(Callback):
         Of a run that is gone on with; held.
     on_change : callable, optional
         Called, from any thread, when there is something new to see.
-    is_seen : callable, optional
-        Whether anybody looks: if not, nothing is kept for them.
+    wanted : callable, optional
+        What the pages that look now show: nothing, ``"glimpse"``, for which its fields in passing do, or ``"moment"``.
     options : RunOptions, optional
 
     Attributes
@@ -72,11 +77,11 @@ class Learner(Callback):
         folder: RunFolder | None = None,
         *,
         on_change: Callable[[], None] = lambda: None,
-        is_seen: Callable[[], bool] = lambda: True,
+        wanted: Callable[[], str] = lambda: "glimpse",
         options: RunOptions | None = None,
     ):
         self.training, self.within, self.folder = training, within, folder
-        self.on_change, self.is_seen, self.options = on_change, is_seen, options
+        self.on_change, self.wanted, self.options = on_change, wanted, options
         self.phase, self.message, self.speed = "ready" if folder is None else "paused", "", None
         self.counted = ("", 0, 0)
         self.changes: list[dict] = [] if folder is None else folder.read_changes()
@@ -88,16 +93,18 @@ class Learner(Callback):
         self._asked: list[tuple[Callable, Future]] = []
         self._waiting = True  # whether the training stands still, so that others may look at it
         self._go, self._steps, self._closing = False, 0, False
-        self._last_frame = self._last_image = 0.0
+        self._next_frame = self._last_image = 0.0
         self._rate_from = (time.monotonic(), training.examples)
         self._thetas: list[np.ndarray] = []
         self._model: Model | None = None
+        self._glimpse: Glimpse | None = None
         self._kept = moment_of(training)
         self._keep_thetas()
+        self.about = _about(training)
 
     def prepare_ahead(self) -> None:
         """Have machine code made while a person still looks at the page."""
-        self._ahead = threading.Thread(target=_prepare, args=(self.training,), daemon=True)
+        self._ahead = threading.Thread(target=self._prepare, daemon=True)
         self._ahead.start()
 
     # what a person does
@@ -160,8 +167,14 @@ class Learner(Callback):
             self.between(self._keep)
         return self._kept
 
+    def glimpse(self) -> Glimpse | Moment:
+        """What pages show of it: as it was last kept or caught in passing, whichever is newer."""
+        kept, caught = self._kept, self._glimpse
+        return caught if caught is not None and caught.examples > kept.examples else kept
+
     def thetas(self) -> tuple[list[int], np.ndarray]:
-        """Each neuron's threshold at the points of the learning curve that were seen here; (n_points, n_neurons)."""
+        """Each neuron's threshold at the points of the learning curve that were seen here, (n_points, n_neurons); of
+        several layers that of the one that is read, or else of the last."""
         kept = self._thetas
         return [0, *(record["examples"] for record in self.training.metrics)][-len(kept) :], np.array(kept, np.float32)
 
@@ -199,6 +212,15 @@ class Learner(Callback):
         if self._closing:
             raise Interrupted
         self._show_now_and_then()
+
+    def _prepare(self) -> None:
+        """What goes wrong here goes wrong again, and is told, when it starts."""
+        with contextlib.suppress(Exception), watched_too(self._count_compiled):
+            self.training.prepare()
+
+    def _count_compiled(self, done: int, total: int, label: str) -> None:
+        self.counted = ("compiling", done, total)
+        self.on_change()
 
     def _run(self) -> None:
         phase, message = self._to_the_end()
@@ -260,12 +282,11 @@ class Learner(Callback):
                 left = self._seconds_left()
                 if left <= 0:
                     break
-                if not self._waiting:
-                    self._waiting = True
-                    self._keep()
-                    self.on_change()
+                self._waiting = True
                 if not (self._go or self._steps) and not paused:
                     self.phase, paused = "paused", True
+                    self._keep()
+                    self.on_change()
                     save_checkpoint(self.folder, training)
                     self.on_change()
                 self._turn.wait(min(left, _WAIT) if self._go or self._steps else None)
@@ -301,11 +322,22 @@ class Learner(Callback):
                 future.set_exception(error)
 
     def _show_now_and_then(self) -> None:
-        now = time.monotonic()
-        if now - self._last_frame >= FRAME_SECONDS and self.is_seen():
-            self._last_frame = now
+        """Catch the network for the pages at a steady pace, and no more often than is cheap."""
+        now, wanted = time.monotonic(), self.wanted()
+        if now < self._next_frame or not wanted:
+            return
+        begin = time.thread_time()
+        self._catch(wanted)
+        pause = max(FRAME_SECONDS, (time.thread_time() - begin) / SHARE)
+        self._next_frame = max(self._next_frame + pause, now + pause / 2)
+        self.on_change()
+
+    def _catch(self, wanted: str) -> None:
+        if self._kept.examples == self.training.examples:
+            return
+        self._glimpse = glimpse_of(self.training) if wanted == "glimpse" else None
+        if self._glimpse is None:
             self._keep()
-            self.on_change()
 
     def _keep(self) -> None:
         self._kept = moment_of(self.training, self._model)
@@ -315,7 +347,7 @@ class Learner(Callback):
         if len(self._thetas) < 1 + len(self.training.metrics) and (
             not self._thetas or self.training.metrics[-1]["examples"] == self.training.examples
         ):
-            self._thetas.append(self.training.simulator.state.theta.astype(np.float32))
+            self._thetas.append(self.training.layer_state()[1].astype(np.float32))
 
     def _count_rate(self, training: Training) -> None:
         since, examples = self._rate_from
@@ -341,7 +373,15 @@ class Learner(Callback):
         self.folder.write_changes(self.changes)
 
 
-def _prepare(training: Training) -> None:
-    """What goes wrong here goes wrong again, and is told, when it starts."""
-    with contextlib.suppress(Exception):
-        training.prepare()
+def _about(training: Training) -> dict:
+    """What a page says of a network and what does not change while it learns."""
+    dataset = training.dataset
+    return {
+        "neurons": training.simulator.network.n_neurons,
+        "shape": dataset.image_shape or (1, dataset.n_inputs),
+        "dataset": dataset.name,
+        "rule": rule_record(training.rule)["rule"],
+        "classes": [str(dataset.class_names.get(k, k)) for k in dataset.classes],
+        "layers": layers_of(training.model()),
+        "network_name": training.config.network_name,
+    }

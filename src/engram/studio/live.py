@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engram.studio import frames
 from engram.studio.desk import Desk
-from engram.studio.moments import MOST_FIELDS, field_arrays
+from engram.studio.moments import Glimpse
 from engram.studio.watching import Watched
 
 MOST_PAGES = 12
 """So many pages may be open on one studio."""
 
-FRAME_SECONDS = 1 / 20
-"""Between two frames to one page, at least."""
+FRAME_SECONDS, NUMBERS_SECONDS = 1 / 20, 1 / 4
+"""Between two frames to one page, at least: to one that draws fields, and to one that shows numbers alone."""
+
+SHARE = 0.1
+"""Of the time, no more is spent on making one page's frames: sorting many fields takes long."""
 
 WATCH_SECONDS = 0.5
 """Between two looks into the folder of a run of another process."""
@@ -32,19 +36,20 @@ _GONE = (WebSocketDisconnect, OSError)
 class Page:
     """One page that is open.
 
-    A page says what it draws (``{"order": "label", "fields": true, "points": 12}``), whether it is on a screen
-    (``{"looks": false}``), and that it has drawn a frame (``{"drawn": 7}``), before which it gets no other.
+    A page says what it draws (``{"order": "label", "layer": "", "fields": true, "points": 12}``), whether it is on a
+    screen (``{"looks": false}``), and that it has drawn a frame (``{"drawn": 7}``), before which it gets no other.
+    Of the state it is told what has changed.
     """
 
     def __init__(self, socket: WebSocket, desk: Desk):
         self.socket, self.desk, self.loop = socket, desk, asyncio.get_running_loop()
         self.bell = asyncio.Event()
-        self.looks, self.free, self.order, self.fields, self.n_points = True, True, "index", True, 0
-        self.number, self.sent = 0, -1
+        self.looks, self.free, self.order, self.layer, self.fields, self.n_points = True, True, "index", "", True, 0
+        self.number, self.sent, self.told = 0, -1, {}
 
     async def serve(self) -> None:
         """Until the page goes."""
-        stop = self.desk.listen(self._ring, lambda: self.looks and self.free)
+        stop = self.desk.listen(self._ring, self.wants)
         self.bell.set()
         try:
             async with anyio.create_task_group() as group:
@@ -59,33 +64,56 @@ class Page:
             await work()
         scope.cancel()
 
+    def wants(self) -> str:
+        """What it wants of a network that learns now, see :data:`engram.studio.desk.WANTS`."""
+        if not (self.looks and self.free):
+            return ""
+        return "moment" if self.fields and (self.order == "label" or self.layer) else "glimpse"
+
     def hear(self, message: dict) -> None:
         """What the page says."""
         self.looks = bool(message.get("looks", self.looks))
         self.order = "label" if message.get("order", self.order) == "label" else "index"
+        self.layer = str(message.get("layer", self.layer))[:100]
         self.fields = bool(message.get("fields", self.fields))
         if isinstance(message.get("points"), int):
             self.n_points = message["points"]
         if message.get("drawn") == self.number:
             self.free = True
-        if {"order", "fields", "looks", "points"} & set(message):
+        if "points" in message:
+            self.told = {}  # it begins anew
+        if {"order", "layer", "fields", "looks", "points"} & set(message):
             self.sent = -1  # what it shows is to be sent anew
         self.bell.set()
 
-    def frame(self) -> bytes:
+    async def frame(self) -> bytes:
         """What is new, as the page wants it."""
-        desk = self.desk
-        state, points = desk.state(), desk.metrics()
+        header, seen = self._header(), self.desk.glimpse()
+        if seen is None or not self.fields:
+            return frames.encode(header)
+        by_label = self.order == "label"
+        if isinstance(seen, Glimpse):
+            sheet = seen.sheet()
+        else:
+            sheet = await asyncio.to_thread(seen.sheet, self.layer, by_label=by_label)
+        arrays = sheet.arrays
+        if seen.image is not None:
+            arrays["image"] = seen.image.astype("uint8")
+        return frames.encode({**header, "fields": sheet.scale}, arrays)
+
+    def _header(self) -> dict:
+        """The news in words and numbers."""
+        points = self.desk.metrics()
         start = self.n_points if self.n_points <= len(points) else 0
         self.n_points = len(points)
-        header = {"number": self.number, "state": state, "points": points[start:], "points_from": start}
-        if desk.subject is None or not self.fields:
-            return frames.encode(header)
-        moment = desk.moment()
-        scale, arrays = field_arrays(moment, self.order, MOST_FIELDS)
-        if moment.image is not None:
-            arrays["image"] = moment.image.astype("uint8")
-        return frames.encode({**header, "fields": scale}, arrays)
+        return {"number": self.number, **self._news(), "points": points[start:], "points_from": start}
+
+    def _news(self) -> dict:
+        """The part of the state that the page does not know, and whether it has to forget what it knew."""
+        before, self.told = self.told, self.desk.state()
+        is_whole = not before or not set(before) <= set(self.told)
+        news = {name: value for name, value in self.told.items() if is_whole or before.get(name, before) != value}
+        return {"state": news, "is_whole": is_whole}
 
     def _ring(self) -> None:
         with contextlib.suppress(RuntimeError):  # the server is at its end
@@ -108,9 +136,11 @@ class Page:
                 self.sent = self.desk.version
                 self.number += 1
                 self.free = False
-                content = await asyncio.to_thread(self.frame)
+                begin = time.monotonic()
+                content = await self.frame()
+                pause = max(FRAME_SECONDS if self.fields else NUMBERS_SECONDS, (time.monotonic() - begin) / SHARE)
                 await self.socket.send_bytes(content)
-                await asyncio.sleep(FRAME_SECONDS)
+                await asyncio.sleep(pause)
                 self.bell.set()
 
     async def _watch(self) -> None:

@@ -6,23 +6,40 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engram.errors import ConfigError
-from engram.figures.fields import common_limit, drawn_neurons
 from engram.model import Model
 from engram.networks import DiehlCook
 from engram.readout import UNASSIGNED
+from engram.receptive_fields import fields_of, filters_of
+from engram.studio.sheets import MOST_FIELDS, Sheet, sheet_of
 from engram.training import Training
 
-MOST_FIELDS = 400
-"""So many fields are drawn at once, as in the figures; of more neurons an even sample."""
 
+@dataclass(frozen=True, eq=False)
+class Glimpse:
+    """As much of a network that learns as a page shows in passing: its fields in bytes, in the network's order.
 
-def check_shown(model: Model) -> None:
-    """Raise ConfigError where a model is not of the one network that the studio draws."""
-    if not isinstance(model.network, DiehlCook):
-        raise ConfigError(
-            "The studio shows the network of Diehl and Cook; 'engram read' and 'engram figures' draw every other."
-        )
+    Attributes
+    ----------
+    examples : int
+        Images learned from.
+    image : ndarray of shape (n_inputs,), or None
+        The last image that it learned from.
+    label : int or None
+        Its class.
+    is_labelled : bool
+        Whether its neurons have labels, be it those so far.
+    drawn : Sheet
+    """
+
+    examples: int
+    image: np.ndarray | None
+    label: int | None
+    is_labelled: bool
+    drawn: Sheet
+
+    def sheet(self, layer: str = "", *, by_label: bool = False) -> Sheet:
+        """The fields; there is one layer, and one order."""
+        return self.drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +65,12 @@ class Moment:
     image: np.ndarray | None = None
     label: int | None = None
     counts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    _kept: dict = field(default_factory=dict, repr=False)
 
-    def __post_init__(self):
-        check_shown(self.model)
+    @property
+    def is_labelled(self) -> bool:
+        """Whether its neurons have labels."""
+        return self.model.readout is not None
 
     @property
     def assigned(self) -> np.ndarray:
@@ -66,8 +86,74 @@ class Moment:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of a field; one row where the inputs are no picture."""
+        """Height and width of an image; one row where the inputs are no picture."""
         return self.model.image_shape or (1, self.model.network.n_inputs)
+
+    @property
+    def layers(self) -> list[str]:
+        """The populations that learned, from the image up."""
+        return layers_of(self.model)
+
+    def layer(self, name: str = "") -> Layer:
+        """One of the populations that learned, by default the last."""
+        name = name if name in self.layers else self.layers[-1]
+        if name not in self._kept:
+            self._kept[name] = _layer(self, name)
+        return self._kept[name]
+
+    def threshold_of(self, layer: Layer, j: int) -> float | None:
+        """Where a neuron fires, in the unit of its membrane; None where all places of a map share it."""
+        network = self.model.network
+        if layer.kind == "filters":
+            return None
+        neuron = network.excitatory if isinstance(network, DiehlCook) else network.populations[layer.name].neuron
+        return float(neuron.v_thresh + layer.theta[j])
+
+    def sheet(self, layer: str = "", *, by_label: bool = False) -> Sheet:
+        """A layer's fields in bytes."""
+        found = self.layer(layer)
+        key = (found.name, by_label and found.is_read)
+        if key not in self._kept:
+            parts = (found.fields, found.shape, found.assigned, found.theta, found.counts)
+            self._kept[key] = sheet_of(*parts, kind=found.kind, by_label=key[1])
+        return self._kept[key]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """What a population's neurons listen to.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"weights", "filters", "through"}
+        Its weights from the image; the filters that its maps share; or, above other layers, the sum of the fields
+        below, each as much as its weight.
+    fields : ndarray of shape (n_pixels, n_neurons)
+    shape : tuple of int
+        Height and width of a field.
+    assigned, theta : ndarray of shape (n_neurons,)
+        Position of each neuron's class, -1 for none, and its threshold above rest, mV.
+    counts : ndarray of shape (n_neurons,), or empty
+        The spikes of the last image.
+    is_read : bool
+        Whether its spikes are read, so that its neurons may have labels.
+    """
+
+    name: str
+    kind: str
+    fields: np.ndarray
+    shape: tuple[int, int]
+    assigned: np.ndarray
+    theta: np.ndarray
+    counts: np.ndarray
+    is_read: bool
+
+
+def layers_of(model: Model) -> list[str]:
+    """The populations that learned, from the image up."""
+    network = model.network
+    return ["exc"] if isinstance(network, DiehlCook) else list(dict.fromkeys(p.after for p in network.plastic))
 
 
 def moment_of(training: Training, labelled: Model | None = None) -> Moment:
@@ -80,69 +166,69 @@ def moment_of(training: Training, labelled: Model | None = None) -> Moment:
         Its network once it is done and its neurons are labelled; before, they have the labels so far.
     """
     model = labelled or _model_so_far(training)
-    image = int(training.last_shown[-1]) if len(training.last_shown) else None
-    labels = training.dataset.train_labels
-    return Moment(
-        model=model,
-        examples=training.examples,
-        image=None if image is None else np.asarray(training.dataset.train_images[image]),
-        label=None if image is None or labels is None else int(labels[image]),
-        counts=training.last_counts[-1].copy() if len(training.last_counts) else np.zeros(0, np.int32),
-    )
+    return Moment(model, training.examples, *_last_image(training), _last_counts(training))
+
+
+def glimpse_of(training: Training) -> Glimpse | None:
+    """What a page shows in passing of a training between two blocks; None of networks of several layers."""
+    state = training.simulator.state
+    if not isinstance(training.simulator.network, DiehlCook):
+        return None
+    is_labelled = _is_labelled(training)
+    assigned = training.running.assigned if is_labelled else np.full(state.theta.shape, UNASSIGNED)
+    shape = training.dataset.image_shape or (1, training.dataset.n_inputs)
+    drawn = sheet_of(state.weights, shape, assigned, state.theta, _last_counts(training), most=MOST_FIELDS)
+    return Glimpse(training.examples, *_last_image(training), is_labelled, drawn)
+
+
+def _is_labelled(training: Training) -> bool:
+    return training.running is not None and training.examples > 0
+
+
+def _last_image(training: Training) -> tuple[np.ndarray | None, int | None]:
+    if not len(training.last_shown):
+        return None, None
+    image, labels = int(training.last_shown[-1]), training.dataset.train_labels
+    return np.asarray(training.dataset.train_images[image]), None if labels is None else int(labels[image])
+
+
+def _last_counts(training: Training) -> np.ndarray:
+    return training.last_counts[-1].copy() if len(training.last_counts) else np.zeros(0, np.int32)
 
 
 def _model_so_far(training: Training) -> Model:
     model = training.model()
-    is_labelled = training.running is not None and training.examples > 0
     return replace(
         model,
-        weights=model.weights.copy(),
-        theta=model.theta.copy(),
+        weights=_copied(model.weights),
+        theta=_copied(model.theta),
         rule_state={},
-        readout=training.running.readout() if is_labelled else None,
+        readout=training.running.readout() if _is_labelled(training) else None,
     )
 
 
-def field_arrays(moment: Moment, order: str = "index", most: int = MOST_FIELDS) -> tuple[dict, dict[str, np.ndarray]]:
-    """The fields as a page draws them: the figures' neurons, order and scale, in bytes.
-
-    Parameters
-    ----------
-    moment : Moment
-    order : {"index", "label"}
-    most : int
-
-    Returns
-    -------
-    scale : dict
-        ``limit``, where the scale ends, whether it is ``signed``, and the ``shape`` of a field.
-    arrays : dict of str to ndarray
-        ``fields`` of shape (n_drawn, n_inputs), uint8, from 0 or minus the limit to the limit; ``neurons``, ``labels``,
-        ``theta``, ``norms`` and ``counts`` of those that are drawn.
-    """
-    weights = moment.model.weights
-    assigned = moment.assigned
-    by_label = order == "label" and moment.model.readout is not None
-    drawn = drawn_neurons(weights, assigned if by_label else None, most)
-    limit = common_limit(weights) or 1.0
-    chosen = weights if len(drawn) == weights.shape[1] and not by_label else weights[:, drawn]
-    signed = bool(chosen.min() < 0)
-    counts = moment.counts[drawn] if len(moment.counts) else np.zeros(len(drawn))
-    arrays = {
-        "fields": np.ascontiguousarray(in_bytes(chosen, limit, signed=signed).T),
-        "neurons": drawn.astype(np.int32),
-        "labels": assigned[drawn].astype(np.int32),
-        "theta": moment.model.theta[drawn].astype(np.float32),
-        "norms": (np.abs(chosen) if signed else chosen).sum(axis=0, dtype=np.float32),
-        "counts": counts.astype(np.int32),
-    }
-    return {"limit": float(limit), "signed": signed, "shape": list(moment.shape)}, arrays
+def _copied(values):
+    return {name: one.copy() for name, one in values.items()} if isinstance(values, dict) else values.copy()
 
 
-def in_bytes(values: np.ndarray, limit: float, *, signed: bool) -> np.ndarray:
-    """Values from 0, or minus the limit, to the limit as 0 to 255."""
-    low, span = (-limit, 2 * limit) if signed else (0.0, limit)
-    scale = 255.0 / (span or 1.0)
-    scaled = np.multiply(values, np.float32(scale), dtype=np.float32)
-    scaled += np.float32(0.5 - low * scale)  # whole numbers are cut off below
-    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)
+def _layer(moment: Moment, name: str) -> Layer:
+    model = moment.model
+    if isinstance(model.network, DiehlCook):
+        parts = (model.weights, moment.shape, moment.assigned, model.theta, moment.counts, True)
+        return Layer(name, "weights", *parts)
+    is_read, theta = name == model.network.readout, np.asarray(model.theta[name])
+    filters = filters_of(model, name)
+    if filters is not None:
+        side, n_maps = round(len(filters) ** 0.5), filters.shape[1]
+        shared = theta.reshape(n_maps, -1).mean(axis=1)
+        return Layer(name, "filters", filters, (side, side), _none(n_maps), shared, np.zeros(0, np.int32), False)
+    fields = fields_of(model, name)
+    sees_image = any(p.before in model.network.inputs and p.after == name for p in model.network.plastic)
+    kind = "weights" if sees_image else "through"
+    assigned = moment.assigned if is_read else _none(fields.shape[1])
+    counts = moment.counts if is_read else np.zeros(0, np.int32)
+    return Layer(name, kind, fields, moment.shape, assigned, theta, counts, is_read)
+
+
+def _none(n: int) -> np.ndarray:
+    return np.full(n, UNASSIGNED)

@@ -49,9 +49,13 @@ class Still:
         """The network."""
         return self._kept
 
+    def glimpse(self) -> Moment:
+        """The network."""
+        return self._kept
+
     def thetas(self) -> tuple[list[int], np.ndarray]:
         """The thresholds at the end; no file keeps those on the way."""
-        return [self.model.examples], self.model.theta[np.newaxis].astype(np.float32)
+        return [self.model.examples], self._kept.layer().theta[np.newaxis].astype(np.float32)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -60,7 +64,8 @@ class Still:
 class Watched:
     """A run that another process is doing, as its last checkpoint has it.
 
-    While somebody looks, the run is told so and saves its state more often, see :meth:`RunFolder.watch`.
+    While somebody looks, the run is told so and saves its state more often, see :meth:`RunFolder.watch`. Its phase is
+    ``watched``, ``left`` where the other process has stopped before the end, or ``finished``.
 
     Parameters
     ----------
@@ -100,6 +105,10 @@ class Watched:
         """The network as last read."""
         return self._kept
 
+    def glimpse(self) -> Moment:
+        """The network as last read."""
+        return self._kept
+
     def thetas(self) -> tuple[list[int], np.ndarray]:
         """The thresholds of each checkpoint that was seen."""
         return [n for n, _ in self._thetas], np.array([theta for _, theta in self._thetas], np.float32)
@@ -109,14 +118,15 @@ class Watched:
         if self.phase == "finished":
             return False
         self.folder.watch()
+        before, self.phase = self.phase, "watched" if self.folder.is_held else "left"
         files = self.folder.checkpoint_files()
-        if files and files[-1] != self._seen:
-            return self._read(files[-1])
+        if files and files[-1] != self._seen and self._read(files[-1]):
+            return True
         if exists(self.folder.model_file) and self.folder.is_finished:
             return self._end()
         if self._kept is None:
             raise EngramError(f"{self.path} has nothing to show yet: its first images are being learned from.")
-        return False
+        return self.phase != before
 
     def close(self) -> None:
         """Nothing is held."""
@@ -131,7 +141,7 @@ class Watched:
             return False  # it was replaced meanwhile; the next look finds another
         self._seen, self.metrics, self.total = newest, metrics, total
         self._kept = Moment(model=replace(model, readout=_readout_in(tensors, model)), examples=done)
-        self._thetas = [*self._thetas[-499:], (done, model.theta.astype(np.float32))]
+        self._thetas = [*self._thetas[-499:], (done, self._kept.layer().theta.astype(np.float32))]
         return True
 
     def _end(self) -> bool:

@@ -14,6 +14,11 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Let an element say a text; what it says already stays as it is. */
+export function say(element, text) {
+  if (element.textContent !== String(text)) element.textContent = text;
+}
+
 /** A number as people read it: 12,345 or 0.0123. */
 export function shown(value, digits = 3) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";

@@ -8,13 +8,17 @@ import { SpikePlayer } from "./spikes.js";
 
 const SIDE = 280;
 const BRUSH = 22;
+const LARGEST = 8 * 2 ** 20; // no request may be larger; the server hangs up on those that are
+const VOTES = "A neuron that finds in the drawing what it looks for fires: it sends spikes, short pulses. Each is a vote for the digits that this neuron has answered to so far.";
+const PATTERNS = "The neurons that fired most, the first to fire first. Each picture is what that neuron looks for, and the digit below it what it has come to stand for.";
+const STROKES = "The neurons that fired most, the first to fire first. Here no neuron knows a digit: each looks for one stroke at one place, and all of them together tell the digit.";
 const COLOURS = ["warm", "accent", "green", "violet"];
 
 export class DrawView {
   constructor(studio, asked) {
     this.studio = studio;
     this.of = asked.get("of") ?? this.preferred();
-    this.network = asked.get("network") === "tutorial" ? "tutorial" : "diehl-cook";
+    this.network = asked.get("network") === "tutorial" ? "tutorial" : "own";
     this.build();
     const sample = asked.get("sample");
     if (sample !== null) this.sample(Number(sample));
@@ -23,24 +27,38 @@ export class DrawView {
   /** The network that is open if it can read, else the larger one that comes with engram. */
   preferred() {
     const { state, about } = this.studio;
-    return state.is_labelled ? "current" : about.models[about.models.length - 1].name;
+    if (state.is_labelled) return "current";
+    return about.models.findLast(({ network }) => network === "diehl-cook").name;
+  }
+
+  /** Whether the weights that read are of one layer that sees the image, and so fit into the tutorial's network. */
+  fitsTutorial() {
+    const { state, about } = this.studio;
+    return (this.of === "current" ? state.network_name : about.models.find(({ name }) => name === this.of)?.network) === "diehl-cook";
   }
 
   build() {
     this.pad = new Pad(() => this.read());
     this.answer = h("p", { class: "answer", role: "status", "aria-live": "polite" });
     this.scores = h("ol", { class: "scores" });
+    this.who = h("p", { class: "hint" });
+    this.votes = h("p", { class: "hint", hidden: true }, VOTES);
+    this.saves = h("div");
     this.leaders = h("ol", { class: "leaders" });
     this.seen = h("div", { class: "seen" });
     this.player = new SpikePlayer({ onTime: (time) => this.showTime(time) });
     this.membranes = h("div", { class: "membranes" });
+    this.layers = h("div", { class: "layers" });
+    this.layersCard = card("Through the layers", "Where each map spiked, darkest where most; beside it the filter that it looks for. The maps that spiked most come first.", this.layers);
+    this.membranesCard = card("What the leaders felt", "The potential of a neuron climbs with every spike that it hears. When it reaches its dashed threshold, the neuron fires and starts again.", this.membranes);
     this.result = h(
       "div",
       { class: "result", hidden: true },
-      card("Who recognised it", "The neurons that fired most, the first to fire first. Each picture is what that neuron looks for.", this.leaders),
+      (this.whoCard = card("Who recognised it", null, this.who, this.leaders)),
+      this.layersCard,
       card("How it went, slowly", null, this.player.element),
-      card("What the leaders felt", "The potential of a neuron climbs with every spike that it hears. When it reaches its dashed threshold, the neuron fires and starts again.", this.membranes),
-      downloads(this.studio, [["reading", "Picture"]], [["scores", "Scores"], ["spikes", "Spikes"], ["membranes", "Potentials"]], () => `?key=${this.key}`),
+      this.membranesCard,
+      this.saves,
     );
     this.element = h(
       "div",
@@ -48,11 +66,11 @@ export class DrawView {
       h(
         "div",
         { class: "side" },
-        card("Draw a digit", "With the mouse, a pen or a finger, as large as the field. Or drop a picture on it.", this.pad.element, this.buttons()),
-        h("div", { class: "who" }, card("Which network", null, this.choices())),
+        card("Draw a digit", "With the mouse, a pen or a finger, as large as the field; with the keyboard, arrow keys move the pen, Space puts it down and lifts it. Or drop a picture on it.", this.pad.element, this.buttons()),
+        h("div", { class: "who" }, card("Which network", "Those of MNIST come with engram; they learned from its handwritten digits.", this.choices())),
         this.seen,
       ),
-      h("div", { class: "wide" }, card("The network's answer", null, this.answer, this.scores), this.result),
+      h("div", { class: "wide" }, card("The network's answer", null, this.answer, this.scores, this.votes), this.result),
     );
     this.say("Draw a digit, and the network reads it as soon as you lift the pen.");
   }
@@ -72,19 +90,28 @@ export class DrawView {
   choices() {
     const { about } = this.studio;
     const models = [
-      ["current", "the network that is open"],
-      ...about.models.map(({ name, neurons, dataset }) => [name, `${shown(neurons)} neurons, learned ${dataset}`]),
+      ["current", "the network that is open under Learn"],
+      ...about.models.map(({ name, neurons, dataset, network }) => [name, `${name}: ${network === "diehl-cook" ? `${shown(neurons)} neurons` : "filters for patches"} (${dataset.toUpperCase()})`]),
     ];
     const again = (change) => (value) => {
       change(value);
+      this.limit();
       this.studio.remember({ of: this.of, network: this.network });
       if (!this.pad.isBlank) this.read();
       else if (this.shown) this.read(this.shown);
     };
     this.model = choice("Who reads", models, this.of, again((value) => (this.of = value)));
-    const networks = [["diehl-cook", "Diehl & Cook's network"], ["tutorial", "the tutorial's reader, louder and louder"]];
-    const network = choice("How", networks, this.network, again((value) => (this.network = value)));
-    return h("div", { class: "form" }, this.model.element, network.element);
+    const networks = [["own", "as it learned"], ["tutorial", "in the tutorial's reader: louder and louder"]];
+    this.how = choice("How", networks, this.network, again((value) => (this.network = value)));
+    this.limit();
+    return h("div", { class: "form" }, this.model.element, this.how.element);
+  }
+
+  /** The tutorial's reader takes one layer of weights; for others it is no choice. */
+  limit() {
+    const fits = this.fitsTutorial();
+    if (!fits) this.network = this.how.select.value = "own";
+    this.how.element.hidden = !fits;
   }
 
   say(sentence) {
@@ -94,7 +121,7 @@ export class DrawView {
   clear() {
     this.pad.clear();
     this.shown = null;
-    this.result.hidden = true;
+    this.result.hidden = this.votes.hidden = true;
     this.scores.replaceChildren();
     this.seen.replaceChildren();
     this.say("Draw a digit, and the network reads it as soon as you lift the pen.");
@@ -102,6 +129,7 @@ export class DrawView {
 
   readFile(file) {
     this.pad.clear();
+    if (file.size > LARGEST) return this.attempt(() => Promise.reject(new Error(`${file.name} is larger than 8 MiB; give a smaller picture.`)));
     this.shown = file;
     return this.read(file);
   }
@@ -111,8 +139,7 @@ export class DrawView {
     if (!found) return;
     this.studio.remember({ sample: number });
     const pixels = bytes(found.pixels);
-    const side = Math.round(Math.sqrt(pixels.length));
-    await this.pad.show(pixels, [side, side]);
+    await this.pad.show(pixels, found.shape);
     this.studio.say(`Test image ${found.number} of ${found.dataset}, a ${found.label}. The network has never seen it.`);
     await this.read();
   }
@@ -130,7 +157,7 @@ export class DrawView {
       return await work();
     } catch (error) {
       this.say(error.message);
-      this.result.hidden = true;
+      this.result.hidden = this.votes.hidden = true;
       this.scores.replaceChildren();
       return null;
     } finally {
@@ -147,12 +174,14 @@ export class DrawView {
         : ["This is a ", h("strong", { class: "digit" }, found.answer), h("span", { class: "hint" }, ` ${shown(found.n_fired)} of ${shown(found.n_neurons)} neurons fired in ${shown(found.shown)} ms.`)]),
     );
     this.showScores(found);
-    this.result.hidden = false;
+    this.result.hidden = this.votes.hidden = false;
     this.showLeaders(found);
     this.showSeen(found);
+    this.showSaves(found);
+    this.showLayers(found);
     this.showMembranes(found);
     this.player.set({
-      input: whole(found.input_spikes), neurons: whole(found.exc_spikes), rows: whole(found.rows), groups: found.groups, dt: found.dt, shown: found.shown,
+      input: whole(found.input_spikes), neurons: whole(found.exc_spikes), rows: whole(found.rows), groups: found.groups, dt: found.dt, shown: found.shown, source: found.source,
       total: found.total, nInputs: found.n_inputs, nNeurons: found.n_neurons, leader: this.most(found),
     });
   }
@@ -178,34 +207,81 @@ export class DrawView {
 
   showLeaders({ leaders, shape }) {
     this.counts = new Map();
+    const address = this.addressOfNeurons();
+    this.whoCard.hidden = !leaders.length;
+    this.who.textContent = leaders.some(({ place }) => place) ? STROKES : PATTERNS;
     this.leaders.replaceChildren(
       ...leaders.map((one) => {
         const count = h("span", { class: "numbers" }, spikes(one.spikes));
         this.counts.set(one.neuron, count);
         const says = one.label === null ? "no label" : `means ${one.label}`;
-        return h(
-          "li",
-          {},
-          h(
-            "a",
-            { href: `#/inside?neuron=${one.neuron}&of=${encodeURIComponent(this.of)}`, "aria-label": `Neuron ${one.neuron}, ${says}, ${spikes(one.spikes)}, first after ${Math.round(one.first)} ms: look inside` },
-            picture(bytes(one.field), shape, { kind: one.signed ? "signed" : "hot", size: 72, label: `field of neuron ${one.neuron}` }),
-            h("strong", {}, one.label ?? "?"),
-            count,
-            h("span", { class: "hint" }, `neuron ${one.neuron}`),
-          ),
-        );
+        const [map, row, column] = one.place ?? [];
+        const where = one.place ? `map ${map} at ${row}, ${column}` : `neuron ${one.neuron}`;
+        const parts = [
+          picture(bytes(one.field), shape, { kind: one.signed ? "signed" : "hot", size: 72, label: `field of neuron ${one.neuron}` }),
+          h("strong", {}, one.label ?? "?"),
+          count,
+          h("span", { class: "hint" }, where),
+        ];
+        const label = `Neuron ${one.neuron}, ${says}, ${spikes(one.spikes)}, first after ${Math.round(one.first)} ms`;
+        return h("li", {}, address && !one.place ? h("a", { href: `${address}&neuron=${one.neuron}`, "aria-label": `${label}: look inside` }, ...parts) : h("div", { class: "leader", role: "group", "aria-label": label }, ...parts));
       }),
     );
   }
 
+  /** Where to look inside the network that read: it is open, or can be opened without closing one that learns. */
+  addressOfNeurons() {
+    if (this.of === "current") return "#/inside?of=current";
+    const { kind, phase } = this.studio.state;
+    const learns = kind === "training" && !["ready", "finished", "stopped", "failed"].includes(phase);
+    return learns ? null : `#/inside?open=${encodeURIComponent(this.of)}`;
+  }
+
   showSeen({ pixels, shape, steps }) {
     this.seen.replaceChildren(
-      card("What the network saw", null, h("div", { class: "last" }, picture(bytes(pixels), shape, { size: 96, label: "the picture as the network met it" }), h("p", { class: "hint" }, steps.join("; ") + "."))),
+      card("What the network saw", "The drawing, brought to the size and the place of the images that it learned from.", h("div", { class: "last" }, picture(bytes(pixels), shape, { size: 96, label: "the picture as the network met it" }), h("p", { class: "hint" }, steps.join("; ") + "."))),
+    );
+  }
+
+  /** What can be saved of this reading. */
+  showSaves({ layers, membranes }) {
+    const pictures = [["reading", "Picture"], ...(layers.length ? [["layers", "Layers"]] : [])];
+    const tables = [["scores", "Scores"], ["spikes", "Spikes"], ...(membranes.neurons.length ? [["membranes", "Potentials"]] : [])];
+    this.saves.replaceChildren(downloads(this.studio, pictures, tables, () => `?key=${this.key}`));
+  }
+
+  showLayers({ layers }) {
+    this.layersCard.hidden = !layers.length;
+    this.layers.replaceChildren(
+      ...layers.map(({ name, shape, spikes: all, maps, side, signed }) =>
+        h(
+          "section",
+          { "aria-label": name },
+          h("h3", {}, `${name}: ${shown(all)} spikes in ${shown(shape[0])} maps of ${shape[1]} × ${shape[2]}`),
+          h(
+            "ul",
+            { class: "row maps" },
+            maps.map(({ map, spikes: count, where, filter }) =>
+              h(
+                "li",
+                {},
+                picture(bytes(where), shape.slice(1), { size: 72, label: `where map ${map} spiked` }),
+                filter ? picture(bytes(filter), [side, side], { kind: signed ? "signed" : "amount", size: 36, label: `filter of map ${map}` }) : null,
+                h("span", { class: "hint" }, `map ${map}, ${spikes(count)}`),
+              ),
+            ),
+          ),
+        ),
+      ),
     );
   }
 
   showMembranes({ membranes, dt }) {
+    this.membranesCard.hidden = !membranes.neurons.length;
+    if (this.membranesCard.hidden) {
+      this.curve = null;
+      return;
+    }
     this.curve = new Curve({
       title: membranes.unit === "mV" ? "Potential (mV)" : "Potential, in units of the plain threshold",
       x: "ms",
@@ -272,6 +348,8 @@ class Pad {
       onpointerup: () => this.up(),
       onpointercancel: () => this.up(),
       onkeydown: (event) => this.key(event),
+      onfocus: () => this.point(this.canvas.matches(":focus-visible")),
+      onblur: () => this.point(false),
       ondragover: (event) => event.preventDefault(),
       ondrop: (event) => this.drop(event),
     });
@@ -355,7 +433,12 @@ class Pad {
     else if (event.key === "Backspace") this.clear();
     else return;
     event.preventDefault();
-    this.cursor.hidden = false;
+    this.point(true);
+  }
+
+  /** Show where the pen is, to whom moves it by keys. */
+  point(isShown) {
+    this.cursor.hidden = !isShown;
     this.cursor.classList.toggle("down", this.penIsDown);
     Object.assign(this.cursor.style, { left: `${(100 * this.at[0]) / SIDE}%`, top: `${(100 * this.at[1]) / SIDE}%` });
   }

@@ -77,22 +77,28 @@ export class FieldGrid {
     const { height, width, n, columns, across, down } = this.layout;
     const dark = isDark(this.canvas);
     const colours = palette(this.data.signed ? "signed" : "amount", dark);
-    const image = new ImageData(across, down);
-    const target = new Uint32Array(image.data.buffer);
+    const target = this.pixels(across, down);
     target.fill(dark ? 0xff37302c : 0xffe4e4e4);
     const fields = this.data.fields;
     for (let k = 0; k < n; k++) {
       const top = Math.floor(k / columns) * (height + 1) + 1;
       const left = (k % columns) * (width + 1) + 1;
-      let from = k * height * width;
+      let from = k;
       for (let row = 0; row < height; row++) {
         let to = (top + row) * across + left;
-        for (let column = 0; column < width; column++) target[to++] = colours[fields[from++]];
+        for (const end = to + width; to < end; from += n) target[to++] = colours[fields[from]];
       }
     }
-    this.raw.width = across;
-    this.raw.height = down;
-    this.raw.getContext("2d").putImageData(image, 0, 0);
+    this.raw.getContext("2d").putImageData(this.image, 0, 0);
+  }
+
+  /** The pixels of the picture, made anew only for another size. */
+  pixels(across, down) {
+    if (this.image?.width !== across || this.image.height !== down) {
+      this.image = new ImageData(across, down);
+      [this.raw.width, this.raw.height] = [across, down];
+    }
+    return new Uint32Array(this.image.data.buffer);
   }
 
   draw() {
@@ -100,19 +106,19 @@ export class FieldGrid {
     const { height, width, n, columns, across, down } = this.layout;
     const ratio = window.devicePixelRatio || 1;
     const scale = (this.canvas.clientWidth * ratio) / across;
-    this.canvas.width = Math.round(across * scale);
-    this.canvas.height = Math.round(down * scale);
-    const context = this.canvas.getContext("2d");
+    const size = [Math.round(across * scale), Math.round(down * scale)];
+    if (this.canvas.width !== size[0] || this.canvas.height !== size[1]) [this.canvas.width, this.canvas.height] = size;
+    const context = this.canvas.getContext("2d", { alpha: false });
     context.imageSmoothingEnabled = scale < 2;
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.raw, 0, 0, this.canvas.width, this.canvas.height);
+    context.drawImage(this.raw, 0, 0, ...size);
+    const [accent, warm] = [colour("accent", this.canvas), colour("warm", this.canvas)];
     for (let k = 0; k < n; k++) {
       const isChosen = this.chosen.has(this.data.neurons[k]);
       if (!((this.framesFired && this.data.counts[k] > 0) || isChosen || k === this.place)) continue;
       const left = (k % columns) * (width + 1) * scale;
       const top = Math.floor(k / columns) * (height + 1) * scale;
-      context.strokeStyle = colour(k === this.place ? "accent" : "warm", this.canvas);
-      context.lineWidth = Math.max(1.5 * ratio, (isChosen || k === this.place ? 1.6 : 1) * scale);
+      context.strokeStyle = k === this.place ? accent : warm;
+      context.lineWidth = Math.min(5 * ratio, Math.max(1.5 * ratio, (isChosen || k === this.place ? 1.6 : 1) * scale));
       context.strokeRect(left + scale / 2, top + scale / 2, (width + 1) * scale, (height + 1) * scale);
     }
     if (height * scale > 22 * ratio) context.drawImage(this.marks(scale, ratio), 0, 0);
@@ -183,9 +189,10 @@ export class FieldGrid {
 
   describe(place) {
     const name = this.nameOf(place);
+    const kind = this.data.kind === "filters" ? "Filter" : "Neuron";
+    const means = name ? `, answers mostly to “${name}”` : this.data.isRead === false || kind === "Filter" ? "" : ", no label yet";
     return (
-      `Neuron ${this.data.neurons[place]}` +
-      (name ? `, answers mostly to “${name}”` : ", no label yet") +
+      `${kind} ${this.data.neurons[place]}${means}` +
       ` · weights add up to ${shown(this.data.norms[place])} · threshold +${shown(this.data.theta[place])} mV` +
       (this.framesFired && this.data.counts[place] ? ` · ${this.data.counts[place]} spikes for the last image` : "")
     );

@@ -1,9 +1,9 @@
 // Look inside: one neuron, one pixel, and the images behind every confusion.
 import { Curve } from "./curves.js";
-import { bytes, h, percent, shown } from "./dom.js";
+import { bytes, h, percent, say, shown } from "./dom.js";
 import { FieldGrid, picture } from "./fields.js";
 import { ask } from "./net.js";
-import { card, downloads, number } from "./parts.js";
+import { LayerChoice, card, downloads, number } from "./parts.js";
 
 export class InsideView {
   wantsFields = true;
@@ -17,6 +17,7 @@ export class InsideView {
       onPick: (neuron) => this.lookAt(neuron),
       onPoint: (text) => (this.pointed.textContent = text || this.standing),
     });
+    this.layers = new LayerChoice(studio, asked, () => this.lookAt(0));
     this.standing = "Click a neuron, or move with the arrow keys and press Enter.";
     this.pointed = h("p", { class: "hint pointed" }, this.standing);
     this.neuron = h("div", { class: "neuron" });
@@ -32,15 +33,15 @@ export class InsideView {
       h(
         "div",
         { class: "wide" },
-        card("All neurons, sorted by what they mean", null, this.which.element, this.grid.canvas, this.pointed),
-        downloads(studio, [["fields", "Fields"], ["confusion", "Confusion"], ["raster", "Raster"]], [["neurons", "Neurons"], ["fields", "Weights"], ["confusion", "Confusion"], ["answers", "Answers"], ["theta", "Thresholds"]], () => "?order=label"),
+        (this.sheet = card("All neurons, sorted by what they mean", null, h("div", { class: "controls" }, this.which.element, this.layers.element), this.grid.canvas, this.pointed)),
+        downloads(studio, [["fields", "Fields"], ["confusion", "Confusion"], ["raster", "Raster"]], [["neurons", "Neurons"], ["fields", "Weights"], ["confusion", "Confusion"], ["answers", "Answers"], ["theta", "Thresholds"]], () => `?order=label${this.layers.query()}`),
       ),
       h(
         "div",
         { class: "side" },
         card("One neuron", null, this.neuron),
         card("One pixel", "Click a pixel of the neuron's field: whom does it feed?", this.pixel),
-        card("What is taken for what", "Rows are what an image shows, columns what the network read. Click a number to see those images.", compare, this.confusion, this.behind),
+        card("What is taken for what", "Rows are what an image shows, columns what the network read; the last, “none”, where no neuron with a label fired. Click a number to see those images.", compare, this.confusion, this.behind),
       ),
     );
     this.arrive(asked);
@@ -53,10 +54,12 @@ export class InsideView {
 
   take({ state, scale, arrays }) {
     if (!arrays.fields) return;
-    this.grid.set({ ...arrays, shape: scale.shape, signed: scale.signed, classes: state.classes });
-    this.shape = scale.shape;
+    this.grid.set({ ...arrays, ...scale, classes: state.classes, isRead: this.layers.isLast(state) });
+    this.layers.show(state);
+    say(this.sheet.querySelector("h2"), scale.kind === "filters" ? "All filters" : this.layers.isLast(state) ? "All neurons, sorted by what they mean" : "All neurons of the layer");
+    this.shape = state.shape;
     this.state = state;
-    this.which.input.max = state.neurons - 1;
+    this.which.input.max = scale.kind === "filters" ? arrays.neurons.length - 1 : this.layers.isLast(state) ? state.neurons - 1 : null;
     if (this.ready) return;
     this.ready = true;
     this.follow();
@@ -68,41 +71,44 @@ export class InsideView {
     const neuron = number("neuron") ?? this.grid.data.neurons[0];
     this.lookAt(neuron);
     if (number("pixel") !== null) this.lookAtPixel(number("pixel"));
-    if (this.asked.get("cell")) this.showConfusion().then(() => this.showCell(...this.asked.get("cell").split("-").map(Number)));
+    if (this.asked.get("cell")) this.showConfusion().then(() => this.showCell(...this.asked.get("cell").split(":")));
   }
 
   async lookAt(neuron) {
-    const found = await this.studio.attempt(() => ask(`/api/neuron/${neuron}`));
+    const found = await this.studio.attempt(() => ask(`/api/neuron/${neuron}${this.layers.query("?")}`));
     if (!found) return;
     this.current = found;
     this.studio.remember({ neuron });
     this.grid.choose([neuron]);
     this.which.input.value = neuron;
     this.showNeuron(found);
+    if (!found.is_read) return;
     const images = await this.studio.attempt(() => ask(`/api/neuron/${neuron}/images`));
     if (images && this.current === found) this.showImages(images);
   }
 
   showNeuron(found) {
-    const signed = this.grid.data.signed;
-    const field = picture(bytes(found.field), this.shape, { kind: signed ? "signed" : "amount", size: 196, label: `field of neuron ${found.neuron}` });
+    const name = `${found.kind === "filters" ? "Filter" : "Neuron"} ${found.neuron}`;
+    const field = picture(bytes(found.field), found.shape, { kind: found.signed ? "signed" : "amount", size: 196, label: `field of ${name.toLowerCase()}` });
     field.classList.add("large");
     field.addEventListener("click", (event) => this.lookAtPixel(this.pixelAt(field, event)));
     const facts = [
-      ["answers mostly to", found.label ?? "nothing yet"],
+      found.is_read && ["answers mostly to", found.label ?? "nothing yet"],
       ["weights add up to", shown(found.norm)],
-      ["fires at", `${shown(found.threshold)} mV`],
-    ];
-    this.images = h("div", { class: "images" }, h("p", { class: "hint" }, "Looking which test images it answers to …"));
+      found.threshold === null ? ["its threshold has risen by", shown(found.theta)] : ["fires at", `${shown(found.threshold)} mV`],
+    ].filter(Boolean);
+    const none = found.kind === "filters" ? "All places of the image share this filter. Draw a digit to see where it answers." : "Which images it answers to is counted for the layer that is read.";
+    this.images = h("div", { class: "images" }, h("p", { class: "hint" }, found.is_read ? "Looking which test images it answers to …" : none));
     const history = new Curve({ title: "Its threshold above rest (mV); dashed: all neurons", lines: [{ label: "this neuron", colour: "warm" }, { label: "mean", colour: "muted", dash: [4, 4], width: 1 }], height: 110 });
     this.neuron.replaceChildren(
-      h("div", { class: "pair" }, field, h("div", {}, h("h3", {}, `Neuron ${found.neuron}`), h("dl", { class: "facts column" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))), this.profile(found))),
+      h("div", { class: "pair" }, field, h("div", {}, h("h3", {}, name), h("dl", { class: "facts column" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))), this.profile(found))),
       this.images,
       history.element,
     );
     this.history = history;
     history.set([found.theta_examples, found.theta_history, found.theta_mean]);
-    if (found.theta_examples.length < 2) history.element.replaceWith(h("p", { class: "hint" }, "How its threshold grew is kept for networks that learn in the studio."));
+    this.of = found.shape;
+    if (found.theta_examples.length < 2) history.element.replaceWith(h("p", { class: "hint" }, "How its threshold grew is kept for networks that learn in the studio, of the layer that is read."));
   }
 
   profile({ profile }) {
@@ -124,26 +130,26 @@ export class InsideView {
   }
 
   imageOf(one, caption) {
-    const said = one.answer === null ? `a ${one.label}` : `a ${one.label}, read as ${one.answer}`;
+    const said = one.answer === null ? `a ${one.label}` : one.answer === "none" ? `a ${one.label}, without an answer` : `a ${one.label}, read as ${one.answer}`;
     return h("li", {}, h("a", { href: `#/draw?of=current&sample=${one.number}`, "aria-label": `Test image ${one.number}, ${said}, ${caption}: read it` }, picture(bytes(one.pixels), this.shape, { size: 48, label: said }), h("span", { class: "hint" }, caption)));
   }
 
   pixelAt(canvas, event) {
-    const [height, width] = this.shape;
+    const [height, width] = this.of;
     const box = canvas.getBoundingClientRect();
     const column = Math.min(width - 1, Math.floor(((event.clientX - box.left) * width) / box.width));
     return Math.min(height - 1, Math.floor(((event.clientY - box.top) * height) / box.height)) * width + column;
   }
 
   async lookAtPixel(pixel) {
-    const found = await this.studio.attempt(() => ask(`/api/pixel/${pixel}`));
+    const found = await this.studio.attempt(() => ask(`/api/pixel/${pixel}${this.layers.query("?")}`));
     if (!found) return;
     this.studio.remember({ pixel });
     const strongest = Math.max(...found.weights.map(Math.abs), 1e-9);
     const side = Math.ceil(Math.sqrt(found.weights.length));
     const cells = new Uint8Array(side * side);
     this.grid.data.neurons.forEach((neuron, place) => (cells[place] = Math.round((255 * Math.abs(found.weights[neuron])) / strongest)));
-    const [height, width] = this.shape;
+    const [height, width] = found.shape;
     const row = number("Row", found.row, { min: 0, max: height - 1, onchange: (value) => this.lookAtPixel(value * width + found.column) });
     const column = number("Column", found.column, { min: 0, max: width - 1, onchange: (value) => this.lookAtPixel(found.row * width + value) });
     this.pixel.replaceChildren(
@@ -156,7 +162,7 @@ export class InsideView {
           "div",
           {},
           h("p", { class: "hint" }, `Its weights add up to ${shown(found.sum)}. It feeds most:`),
-          h("ol", { class: "feeds" }, found.neurons.slice(0, 8).map(({ neuron, weight, label }) => h("li", {}, h("button", { class: "plain", onclick: () => this.lookAt(neuron) }, `neuron ${neuron}${label === null ? "" : ` (${label})`}`), h("span", { class: "numbers" }, shown(weight))))),
+          h("ol", { class: "feeds" }, found.neurons.slice(0, 8).map(({ neuron, weight, label }) => h("li", {}, h("button", { class: "plain", onclick: () => this.lookAt(neuron) }, `${this.grid.data.kind === "filters" ? "filter" : "neuron"} ${neuron}${label === null ? "" : ` (${label})`}`), h("span", { class: "numbers" }, shown(weight))))),
         ),
       ),
     );
@@ -166,27 +172,28 @@ export class InsideView {
     const found = await this.studio.attempt(() => ask("/api/confusion"));
     if (!found) return;
     const most = found.matrix.map((row) => Math.max(1, row.reduce((sum, value) => sum + value, 0)));
+    const columns = [...found.classes, "none"];
     const cellOf = (row, column) => {
       const count = found.matrix[row][column];
       const share = Math.sqrt(count / most[row]);
-      const names = `${found.classes[row]} read as ${found.classes[column]}: ${count}`;
-      const button = count ? h("button", { class: `cell ${row === column ? "right" : "wrong"}`, "aria-label": names, onclick: () => this.showCell(found.labels[row], found.labels[column]) }, count) : "";
+      const names = `${found.classes[row]} ${column < found.classes.length ? `read as ${columns[column]}` : "without an answer"}: ${count}`;
+      const button = count ? h("button", { class: `cell ${row === column ? "right" : "wrong"}`, "aria-label": names, onclick: () => this.showCell(found.labels[row], found.labels[column] ?? "none") }, count) : "";
       if (count) button.style.setProperty("--share", share.toFixed(2));
       return h("td", {}, button);
     };
     this.confusion.replaceChildren(
       h("p", {}, h("strong", {}, percent(found.accuracy)), ` of ${shown(found.n_images)} test images read rightly.`),
-      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, h("table", {}, h("thead", {}, h("tr", {}, h("td", {}), found.classes.map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, found.classes.map((name, row) => h("tr", {}, h("th", { scope: "row" }, name), found.classes.map((_, column) => cellOf(row, column))))))),
+      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Confusion matrix" }, h("table", {}, h("thead", {}, h("tr", {}, h("td", {}), columns.map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, found.classes.map((name, row) => h("tr", {}, h("th", { scope: "row" }, name), columns.map((_, column) => cellOf(row, column))))))),
     );
   }
 
   async showCell(label, answer) {
     const found = await this.studio.attempt(() => ask(`/api/confusion/${label}/${answer}`));
     if (!found) return;
-    this.studio.remember({ cell: `${label}-${answer}` });
+    this.studio.remember({ cell: `${label}:${answer}` });
     const [shows, read] = found.images.length ? [found.images[0].label, found.images[0].answer] : [label, answer];
     this.behind.replaceChildren(
-      h("p", { class: "hint" }, `${shown(found.n)} images of ${shows} read as ${read}${found.n > found.images.length ? `, ${found.images.length} of them:` : ":"}`),
+      h("p", { class: "hint" }, `${shown(found.n)} images of ${shows} ${answer === "none" ? "without an answer" : `read as ${read}`}${found.n > found.images.length ? `, ${found.images.length} of them:` : ":"}`),
       h("ul", { class: "row" }, found.images.map((one) => this.imageOf(one, `no. ${one.number}`))),
     );
   }

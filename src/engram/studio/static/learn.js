@@ -1,23 +1,33 @@
 // Learn: a network learns in front of you.
 import { Curve } from "./curves.js";
-import { h, percent, shown } from "./dom.js";
+import { h, percent, say, shown } from "./dom.js";
 import { FieldGrid, picture } from "./fields.js";
 import { perform } from "./net.js";
-import { CONSTANTS, card, choice, downloads, number, slider } from "./parts.js";
+import { CONSTANTS, LayerChoice, NETWORKS, card, choice, downloads, number, options, slider } from "./parts.js";
 
 const SPEEDS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, null];
+const PRESETS = { paper: "as published", sharp: "sharp: one neuron wins", events: "for event cameras", conv: "made for it" };
+const SIZES = { neurons: "Neurons", maps: "Filters", hidden: "Neurons of the first layer" };
+const INTRODUCTION = "A network of artificial neurons looks at images, one after the other. Nobody tells it what they show: each neuron comes to look for something that it has often seen.";
+const STANDING = {
+  weights: "Each square is one neuron and shows the pixels that it listens to: dark where it listens closely. When a neuron fires, it comes to look more like the image that made it fire.",
+  filters: "Each square is a filter: a small pattern that is looked for at every place of the image, red where there has to be ink, blue where there must be none.",
+  through: "Each square is one neuron and shows what it would like to see, through the layer below it.",
+};
+const WORDS_MS = 250; // words and numbers change no more often than one can read them
 const PHASES = {
-  ready: "Ready. The fields are noise: nothing has been learned yet.",
-  compiling: "Getting ready: on first use engram compiles for this machine, some seconds.",
+  ready: "Ready. Nothing has been learned yet, so the squares are noise. Press Start, and watch what becomes of them.",
+  compiling: "Getting ready.",
   learning: "Learning.",
   paused: "Paused. Everything is saved.",
-  labelling: "Finding out which digit each neuron answers to.",
+  labelling: "Finding out what each neuron answers to.",
   testing: "Reading test images that it has never seen.",
   drawing: "Drawing the figures of the run.",
   finished: "Finished.",
   stopped: "Stopped. Everything is saved.",
   failed: "Stopped by an error.",
   watched: "Watching a run that another program is doing.",
+  left: "The program that was doing this run has stopped. Go on with it here, or resume it there and watch again.",
 };
 
 export class LearnView {
@@ -27,24 +37,25 @@ export class LearnView {
   constructor(studio, asked) {
     this.studio = studio;
     this.order = asked.get("order") === "label" ? "label" : "index";
+    this.layers = new LayerChoice(studio, asked);
     this.grid = new FieldGrid({
-      onPick: (neuron) => (location.hash = `#/inside?neuron=${neuron}`),
-      onPoint: (text) => (this.pointed.textContent = text || this.standing),
+      onPick: (neuron) => (location.hash = `#/inside?neuron=${neuron}${this.layers.query()}`),
+      onPoint: (text) => this.explain(text),
     });
-    this.standing = "Each square is one neuron and shows the pixels that it listens to. Where it fires, they grow stronger.";
-    this.pointed = h("p", { class: "hint pointed" }, this.standing);
+    this.pointed = h("p", { class: "hint pointed" });
     this.build();
   }
 
   build() {
     this.phase = h("p", { class: "phase", role: "status", "aria-live": "polite" });
+    this.adopt = h("button", { hidden: true, onclick: () => this.studio.attempt(() => perform("open", { path: this.studio.state.path })) }, "Go on here");
     this.bar = h("progress", { max: 1, value: 0, "aria-label": "Images learned from" });
     this.counted = h("span", { class: "numbers" });
     this.facts = h("dl", { class: "facts" });
     this.last = h("div", { class: "last" });
     this.health = h("div", { class: "health", role: "status", "aria-live": "polite" });
     this.curves = {
-      accuracy: new Curve({ title: "Digits recognised before learning from them", lines: [{ label: "accuracy", colour: "warm" }], format: (v) => percent(v, 0), range: [0, 1] }),
+      accuracy: new Curve({ title: "New images that it recognised, before learning from them", lines: [{ label: "accuracy", colour: "warm" }], format: (v) => percent(v, 0), range: [0, 1] }),
       norm: new Curve({ title: "Sum of a neuron's weights, mean ± sd", lines: band("accent"), band: true }),
       theta: new Curve({ title: "Thresholds above rest, mean ± sd (mV)", lines: band("green"), band: true }),
       spikes: new Curve({ title: "Spikes for an image", lines: [{ label: "spikes", colour: "ink" }] }),
@@ -57,14 +68,14 @@ export class LearnView {
       h(
         "div",
         { class: "wide" },
-        card("What each neuron has learned to see", null, this.controls(), this.grid.canvas, this.pointed, this.orders()),
+        card("What each neuron has learned to see", INTRODUCTION, this.controls(), this.grid.canvas, this.pointed, h("div", { class: "controls" }, this.orders(), this.layers.element)),
         downloads(this.studio, [["fields", "Fields"], ["curve", "Curve"], ["weights-and-theta", "Norms"]], [["curve", "Curve"], ["neurons", "Neurons"], ["fields", "Weights"], ["theta", "Thresholds"]]),
       ),
       h(
         "div",
         { class: "side" },
-        card("How it goes", null, this.phase, h("div", { class: "progress" }, this.bar, this.counted), this.last, this.facts, this.health),
-        card("Over time", null, ...Object.values(this.curves).map((curve) => curve.element)),
+        card("How it goes", null, this.phase, this.adopt, h("div", { class: "progress" }, this.bar, this.counted), this.last, this.facts, this.health),
+        (this.history = card("Over time", null, ...Object.values(this.curves).map((curve) => curve.element))),
         (this.tuning = card("Change the rule while it learns", "See what happens; the run remembers what was changed and when.", this.constants, this.changes)),
         this.setUp(),
       ),
@@ -75,7 +86,7 @@ export class LearnView {
     const attempt = (deed, more) => () => this.studio.attempt(() => perform(deed, more));
     this.go = h("button", { class: "primary", onclick: () => this.toggle() }, "Start");
     this.one = h("button", { onclick: attempt("step") }, "One image");
-    this.end = h("button", { onclick: attempt("finish"), title: "Label the neurons, test them, and save the run" }, "Finish");
+    this.end = h("button", { onclick: attempt("finish"), title: "Learn no more: find out what each neuron answers to, test the network, and save it" }, "Finish");
     this.speed = h("input", {
       type: "range", min: 0, max: SPEEDS.length - 1, step: 1, value: SPEEDS.length - 1, "aria-label": "Speed",
       oninput: () => this.saySpeed(SPEEDS[this.speed.value]),
@@ -83,7 +94,7 @@ export class LearnView {
     });
     this.pace = h("span", { class: "numbers" });
     this.saySpeed(null);
-    return h("div", { class: "controls" }, this.go, this.one, this.end, h("label", { class: "speed" }, h("span", {}, "Slower"), this.speed, h("span", {}, "Faster"), this.pace));
+    return (this.steering = h("div", { class: "controls" }, this.go, this.one, this.end, h("label", { class: "speed" }, h("span", {}, "Slower"), this.speed, h("span", {}, "Faster"), this.pace)));
   }
 
   orders() {
@@ -100,21 +111,33 @@ export class LearnView {
     const about = this.studio.about;
     const defaults = about.defaults;
     const dataset = choice("Images", about.datasets.map(({ name, here }) => [name, here ? name : `${name} (not on this machine)`, !here]), "digits");
-    const rule = choice("Learning rule", about.rules.map(({ name }) => [name, name.replaceAll("_", " ")]), defaults.rule);
-    const preset = choice("Constants", about.presets.map((name) => [name, { paper: "as published", sharp: "sharp: one neuron wins" }[name] ?? name]), defaults.preset);
-    const neurons = number("Neurons", defaults.neurons, { min: 1, max: 6400 });
+    const rule = choice("Learning rule", [], null);
+    const preset = choice("Constants", [], null);
+    const sizes = h("div", { class: "form" });
+    let counts = {};
+    const adapt = (name) => {
+      const known = about.networks.find((one) => one.name === name);
+      options(rule.select, known.rules.map((one) => [one, one.replaceAll("_", " ")]), known.rules.includes(defaults.rule) ? defaults.rule : known.rules[0]);
+      options(preset.select, known.presets.map((one) => [one, PRESETS[one] ?? one]), known.presets[0]);
+      counts = Object.fromEntries(Object.entries(known.sizes).map(([key, value]) => [key, number(SIZES[key], value, { min: 1, max: key === "neurons" ? 6400 : 1024 })]));
+      sizes.replaceChildren(...Object.values(counts).map(({ element }) => element));
+    };
+    const network = choice("Network", about.networks.map(({ name }) => [name, NETWORKS[name] ?? name]), about.networks[0].name, adapt);
+    adapt(network.select.value);
     const seed = number("Seed", defaults.seed, { min: 0 });
     const images = number("Images to learn from", 10_000, { min: 25, step: 25 });
     const begin = (event) => {
       event.preventDefault();
-      const options = {
+      const { neurons, ...parts } = Object.fromEntries(Object.entries(counts).map(([key, { input }]) => [key, Number(input.value)]));
+      const asked = {
         dataset: dataset.select.value, rule: rule.select.value, preset: preset.select.value,
-        neurons: Number(neurons.input.value), seed: Number(seed.input.value), examples: Number(images.input.value),
+        ...(neurons ? { neurons } : {}), network: { kind: network.select.value, ...parts },
+        seed: Number(seed.input.value), examples: Number(images.input.value),
       };
       this.studio.remember({ open: null });
-      this.studio.attempt(() => perform("new", { options }));
+      this.studio.attempt(() => perform("new", { options: asked }));
     };
-    const parts = [dataset, rule, preset, neurons, images, seed].map(({ element }) => element);
+    const parts = [dataset, network, rule, preset, { element: sizes }, images, seed].map(({ element }) => element);
     const open = this.opening();
     return h(
       "details",
@@ -144,28 +167,47 @@ export class LearnView {
 
   take({ state, points, scale, arrays }) {
     if (state.kind === "none") return;
-    if (arrays.fields) this.grid.set({ ...arrays, shape: scale.shape, signed: scale.signed, classes: state.classes });
+    if (arrays.fields) this.grid.set({ ...arrays, ...scale, classes: state.classes, isRead: this.layers.isLast(state) });
+    this.layers.show(state);
+    if (this.kind !== scale?.kind) {
+      this.kind = scale?.kind;
+      this.explain();
+    }
+    const now = performance.now();
+    if (state.phase === "learning" && this.told === state.phase && now < this.nextWords) return;
+    this.told = state.phase;
+    this.nextWords = now + WORDS_MS;
     this.sayPhase(state);
     this.sayFacts(state);
-    this.showLast(state, scale, arrays);
-    this.showCurves(points);
+    this.showLast(state, arrays);
+    this.showCurves(points, state);
     this.showConstants(state);
+  }
+
+  /** What the pointer is at, or what the squares are. */
+  explain(text = "") {
+    this.pointed.textContent = text || STANDING[this.grid.data?.kind ?? "weights"];
   }
 
   sayPhase(state) {
     const learns = state.kind === "training";
+    this.steering.hidden = !learns;
+    this.adopt.hidden = state.phase !== "left";
     this.goes = state.phase === "learning" || state.phase === "compiling";
     const [, done, all] = state.counted ?? ["", 0, 0];
+    const what = state.counted?.[0];
     const counting = ["labelling", "testing"].includes(state.phase) && all ? ` ${shown(done)} of ${shown(all)}.` : "";
-    const text = `${PHASES[state.phase] ?? ""}${counting} ${state.message ?? ""}`.trim();
-    if (this.phase.textContent !== text) this.phase.textContent = text;
+    const compiles = what === "compiling" && done < all && ["ready", "compiling"].includes(state.phase);
+    const compiled = compiles ? ` On first use engram compiles for this machine: ${done} of ${all} parts.` : "";
+    const text = `${PHASES[state.phase] ?? ""}${counting}${compiled} ${state.message ?? ""}`.trim();
+    say(this.phase, text);
     this.phase.classList.toggle("bad", state.phase === "failed");
-    this.go.textContent = this.goes ? "Pause" : state.examples ? "Go on" : "Start";
+    say(this.go, this.goes ? "Pause" : state.examples ? "Go on" : "Start");
     const ended = !learns || ["finished", "stopped", "failed", "labelling", "testing", "drawing"].includes(state.phase);
     for (const button of [this.go, this.one, this.speed]) button.disabled = ended;
     this.end.disabled = ended || !state.examples;
     this.bar.value = state.total ? state.examples / state.total : 0;
-    this.counted.textContent = `${shown(state.examples)} of ${shown(state.total)} images`;
+    say(this.counted, `${shown(state.examples)} of ${shown(state.total)} images`);
     if (document.activeElement !== this.speed && learns) {
       const place = SPEEDS.findIndex((speed) => speed === state.speed);
       this.speed.value = place < 0 ? SPEEDS.length - 1 : place;
@@ -176,24 +218,37 @@ export class LearnView {
   sayFacts(state) {
     const facts = [
       ["recognised", state.accuracy === null || state.accuracy === undefined ? "–" : percent(state.accuracy)],
-      ["images a second", state.rate ? shown(Math.round(state.rate)) : "–"],
+      state.kind === "training" && ["images a second", state.rate ? shown(Math.round(state.rate)) : "–"],
       ["neurons", shown(state.neurons)],
       ["images of", state.dataset],
+      ["network", NETWORKS[state.network_name] ?? state.network_name],
       ["rule", state.rule.replaceAll("_", " ")],
-      ["saved in", state.path ?? "nothing yet"],
-    ];
+      [state.kind === "model" ? "opened" : "saved in", state.path ?? "not saved yet"],
+    ].filter(Boolean);
     if (state.test_accuracy) facts[0] = ["test images read", percent(state.test_accuracy.proportion)];
-    this.facts.replaceChildren(...facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    this.showFacts(facts);
+    this.health.hidden = !state.health || !state.examples; // only who learns here is watched for it
     const health = state.health ?? [];
     const text = health.map(({ what, advice }) => `${what}: ${advice}`).join("\n");
-    if (this.told === text) return;
-    this.told = text;
+    if (this.ailing === text) return;
+    this.ailing = text;
     this.health.replaceChildren(
       ...(health.length ? health.map(({ what, advice }) => h("p", { class: "bad" }, h("strong", {}, what), `. What helps: ${advice}.`)) : [h("p", { class: "good" }, "Healthy: it neither falls silent nor runs away.")]),
     );
   }
 
-  showLast(state, scale, arrays) {
+  /** Touch what has changed alone: all else stays laid out as it is. */
+  showFacts(facts) {
+    const names = facts.map(([name]) => name).join("\n");
+    if (this.named !== names) {
+      this.named = names;
+      this.values = facts.map(([, value]) => h("dd", {}, value));
+      this.facts.replaceChildren(...facts.map(([name], k) => h("div", {}, h("dt", {}, name), this.values[k])));
+    }
+    facts.forEach(([, value], k) => say(this.values[k], value));
+  }
+
+  showLast(state, arrays) {
     if (!arrays.image) {
       this.last.replaceChildren();
       return;
@@ -205,13 +260,17 @@ export class LearnView {
       spikes += count;
     });
     const name = state.label === null || state.label === undefined ? "" : ` (a ${state.label})`;
+    const label = `the last image${name}`;
+    const times = spikes === 1 ? "once" : `${shown(spikes)} times`;
+    const answered = fired === 0 ? "No neuron fired for it." : `It made ${shown(fired)} ${fired === 1 ? "neuron" : "neurons"} fire ${times}: framed in the grid.`;
     this.last.replaceChildren(
-      picture(arrays.image, scale.shape, { size: 64, label: `the last image${name}` }),
-      h("p", { class: "hint" }, `The last image${name}. It made ${shown(fired)} neurons fire ${shown(spikes)} times: those framed in the grid.`),
+      picture(arrays.image, state.shape, { size: 64, label }),
+      h("p", { class: "hint" }, `The last image${name}. ${answered}`),
     );
   }
 
-  showCurves(points) {
+  showCurves(points, state) {
+    this.history.hidden = !points.length;
     const along = points.map((point) => point.examples);
     const spread = (name) => [
       along,
@@ -230,8 +289,9 @@ export class LearnView {
 
   showConstants(state) {
     const learns = state.kind === "training" && !["finished", "stopped", "failed"].includes(state.phase);
-    this.tuning.hidden = !learns;
-    if (!learns) return;
+    const tunes = learns && Object.keys(state.network).length > 0; // only Diehl & Cook's network takes other constants
+    this.tuning.hidden = !tunes;
+    if (!tunes) return;
     const key = `${state.rule} ${state.config?.preset}`;
     if (this.tuned !== key) this.makeSliders(state, key);
     for (const [name, part] of Object.entries(this.sliders)) {

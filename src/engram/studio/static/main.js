@@ -47,7 +47,7 @@ class Studio {
     this.view = new View(this, asked);
     this.view.name = key;
     document.querySelector("main").replaceChildren(this.view.element);
-    this.stream.want({ fields: Boolean(this.view.wantsFields), order: this.view.order ?? "index" });
+    this.stream.want({ fields: Boolean(this.view.wantsFields), order: this.view.order ?? "index", layer: this.view.layers?.layer ?? "" });
     if (this.frame) this.view.take?.(this.frame);
     if (this.isLinked) this.reopen(asked);
   }
@@ -61,7 +61,8 @@ class Studio {
       else asked.set(name, value);
     }
     const text = asked.toString();
-    history.replaceState(null, "", (path || "#/learn") + (text ? `?${text}` : ""));
+    const address = (path || "#/learn") + (text ? `?${text}` : "");
+    if (address !== location.hash) history.replaceState(null, "", address); // it is dear, and frames come often
   }
 
   /** After the studio was started anew: open what the address names. */
@@ -78,7 +79,7 @@ class Studio {
 
   take(frame) {
     const { header, arrays } = frame;
-    this.state = header.state;
+    this.state = header.is_whole ? header.state : { ...this.state, ...header.state };
     this.points = [...this.points.slice(0, header.points_from), ...header.points];
     this.frame = { state: this.state, points: this.points, scale: header.fields, arrays };
     if (this.state.path && this.view?.keepsPath) this.remember({ open: this.state.path });

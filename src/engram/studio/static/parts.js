@@ -22,6 +22,58 @@ export function choice(label, options, value, onchange) {
   return { element, select };
 }
 
+/** Let a choice offer other things. */
+export function options(select, pairs, value) {
+  select.replaceChildren(...pairs.map(([key, text]) => h("option", { value: key }, text)));
+  select.value = value;
+}
+
+/** What the networks are called. */
+export const NETWORKS = { "diehl-cook": "Diehl & Cook: one layer", conv: "convolution: filters for patches", "two-layers": "two layers" };
+
+/** Which layer is drawn, where there are several; by default the last that learned. */
+export class LayerChoice {
+  constructor(studio, asked, onChange = () => {}) {
+    this.studio = studio;
+    this.layer = asked.get("layer") ?? "";
+    const { element, select } = choice("Layer", [], null, (layer) => {
+      this.layer = layer;
+      this.tell();
+      studio.remember({ layer });
+      onChange();
+    });
+    element.classList.add("inline");
+    Object.assign(this, { element, select });
+    element.hidden = true;
+    if (this.layer) this.tell();
+  }
+
+  tell() {
+    this.studio.stream?.want({ layer: this.layer });
+  }
+
+  show({ layers = [] }) {
+    const key = layers.join();
+    if (this.shown === key) return;
+    this.shown = key;
+    this.element.hidden = layers.length < 2;
+    if (this.layer && !layers.includes(this.layer)) {
+      this.layer = "";
+      this.tell();
+    }
+    options(this.select, layers.map((layer) => [layer, layer]), this.layer || layers[layers.length - 1]);
+  }
+
+  isLast({ layers = [] }) {
+    return !this.layer || this.layer === layers[layers.length - 1];
+  }
+
+  /** The layer as an address says it. */
+  query(mark = "&") {
+    return this.layer ? `${mark}layer=${encodeURIComponent(this.layer)}` : "";
+  }
+}
+
 /** A number. */
 export function number(label, value, { min, max, step = 1, onchange } = {}) {
   const input = h("input", { type: "number", value, min, max, step, onchange: () => onchange?.(Number(input.value)) });
@@ -54,7 +106,7 @@ export function slider(name, hint, start, { onchange, positive = start > 0 } = {
   };
   const set = (value) => {
     range.value = toPlace(value);
-    say(value);
+    say(round(value, 4));
   };
   set(start);
   const element = h("div", { class: "slider" }, h("span", { class: "name" }, name), range, input, hint && h("span", { class: "hint" }, hint));
@@ -77,8 +129,8 @@ export function downloads(studio, pictures, tables, query = () => "") {
   );
 }
 
-function round(value) {
-  return Number(value.toPrecision(3));
+function round(value, digits = 3) {
+  return Number(value.toPrecision(digits));
 }
 
 /** What the constants do, in few words. */
