@@ -497,7 +497,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if label is not None and not online:
             check_label_images(training)
         if not online and self.epochs is None:
-            passes = config.total_examples(len(pixels)) // len(pixels)
+            passes = training.config.total_examples(len(pixels)) // len(pixels)
             _LOG.info("fit makes %d passes over %s images; epochs=... for more or fewer", passes, f"{len(pixels):,}")
         callbacks = Callbacks([*_as_list(self.callbacks), *([ProgressBar()] if self.verbose else [])])
         try:
