@@ -109,18 +109,29 @@ SCALES = {
 }
 
 
+def written(digits, scale):
+    """The digits on that scale as files: of floats to 1 in MNIST's form, of others as arrays."""
+    scaled = [SCALES[scale](images).reshape(-1, 28, 28) for images in (digits.train_images, digits.test_images)]
+    if scale != "floats to 1":
+        np.savez("set.npz", images=scaled[0], labels=digits.train_labels)
+        return "./set.npz"
+    for part, images, labels in (("train", scaled[0], digits.train_labels), ("t10k", scaled[1], digits.test_labels)):
+        datasets.write_idx(Path(f"set/{part}-images-idx3-ubyte"), images)
+        datasets.write_idx(Path(f"set/{part}-labels-idx1-ubyte"), labels.astype(np.uint8))
+    return "./set"
+
+
 @pytest.mark.parametrize(("scale", "preset"), [*((scale, "sharp") for scale in SCALES), ("dark on light", "paper")])
 def test_a_network_trained_on_any_scale_reads_pictures_and_arrays_of_any(
     engram, digits, tmp_path, monkeypatch, scale, preset
 ):
     monkeypatch.chdir(tmp_path)
-    np.savez("set.npz", images=SCALES[scale](digits.train_images).reshape(-1, 28, 28), labels=digits.train_labels)
+    dataset = written(digits, scale)
     short = ("--neurons", 60, "--examples", 1500, "--no-evaluate", "--no-figures")
     short += () if preset == TrainingConfig().preset else ("--preset", preset)
-    code, _, err = engram("train", "--dataset", "set.npz", *short, "--out", "run")
+    code, _, err = engram("train", "--dataset", dataset, *short, "--out", "run")
     assert code == 0, err
-    labelled = datasets.load("set.npz")
-    from engram import load_model
+    labelled = datasets.load(dataset)
     from engram.evaluation import evaluate
     from engram.prediction import read_pictures
 
@@ -154,7 +165,9 @@ def test_folders_of_pictures_train_and_their_classes_are_called_by_name(engram, 
             folder.mkdir(parents=True, exist_ok=True)
             picture = Image.fromarray(255 - np.rint(image).astype(np.uint8).reshape(28, 28))
             picture.resize((90, 120)).convert("RGB").save(folder / f"{number}.jpg")
-    code, _, err = engram("train", "--dataset", "pictures", "--neurons", 10, "--epochs", 5, "--out", "run")
+    code, _, err = engram(
+        "train", "--dataset", "pictures", "--neurons", 10, "--epochs", 5, "--out", "run", "--no-figures"
+    )
     assert code == 0, err
     assert "all brought to one size as a whole" in err
     assert "dark ink on light ground is inverted" in err
@@ -225,6 +238,43 @@ def test_a_data_folder_that_is_none_is_told(engram, tmp_path, monkeypatch, place
     assert (code, told in err) == (0, True)
     code, _, err = engram("data", "check", "nothing-like-this")
     assert (code, told in err) == (1, True)
+
+
+def test_light_ground_that_was_asked_for_stays_light_in_what_is_read(engram, digits, tmp_path, monkeypatch):
+    from engram.model_input import load_for
+    from engram.prediction import read_pictures
+
+    monkeypatch.chdir(tmp_path)
+    light = 255 - np.rint(digits.train_images[:200]).astype(np.uint8).reshape(-1, 28, 28)
+    for name in ("set", "other"):
+        np.savez(f"{name}.npz", images=light, labels=digits.train_labels[:200])
+    Image.fromarray(light[0]).save("light.png")
+    asked = ("--set", "data.value_range=0,255", "--neurons", 5, "--no-figures", "--quiet", "--examples", 50)
+    code, _, err = engram("train", "--dataset", "set.npz", *asked, "--out", "run")
+    assert code == 0, err
+    model = load_model("run")
+    assert np.array_equal(read_pictures(model, [Path("light.png")])[0].pixels, light[0].ravel())
+    assert np.array_equal(load_for(model, "other.npz").train_images, load_for(model).train_images)
+    assert load_for(model).train_images.mean() > 128
+
+
+def test_rows_of_negatives_are_read_as_the_images_are(tmp_path, digits):
+    from engram.model_input import samples
+
+    images = digits.test_images[:12]
+    for scale, shown in {"%d": images, "%.4f": images / 255}.items():
+        white = shown.max()
+        for name, values in {"light": shown, "dark": white - shown}.items():
+            np.savetxt(tmp_path / f"{name}.csv", values, scale, ",")
+        light, dark = (
+            [sample for _, sample in samples(load_model("mnist-100"), tmp_path / f"{name}.csv")]
+            for name in ("light", "dark")
+        )
+        assert "inverted: dark ink on light paper" in dark[0].steps
+        assert light[0].steps == ()
+        for first, second, image in zip(light, dark, images, strict=True):
+            assert np.abs(first.pixels - np.rint(image)).max() <= 1
+            assert np.abs(second.pixels.astype(int) - first.pixels).max() <= 1
 
 
 def test_check_warns_of_what_is_doubtful(engram, tmp_path):
