@@ -20,7 +20,7 @@ from engram.neurons import EXCITATORY
 from engram.plasticity import SelfNormalizing, Triplet
 from engram.projections import AllButOwn, Convolution, Dense, Sparse, Uniform
 from engram.receptive_fields import fields_of, filters_of
-from engram.run_figures import draw_again
+from engram.run_figures import draw_again, field_plans, turns_of
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, resume_run, start_run
 from engram.simulator import Simulator
@@ -214,7 +214,7 @@ def test_network_s_file_that_says_something_else_now_is_refused(tmp_path):
     file.write_text(textwrap.dedent(FILE.format(gain=4.0)))
     folder = stopped_run(tmp_path / "run", config_of(f"{file}:stacked"), 25)
     file.write_text(textwrap.dedent(FILE.format(gain=4.5)))
-    with pytest.raises(ConfigError, match="is of another configuration"):
+    with pytest.raises(ConfigError, match="describes another network now than"):
         resumed(folder.path, network=f"{file}:stacked")
     file.write_text("# a word more\n" + textwrap.dedent(FILE.format(gain=4.0)))
     resumed(folder.path, network=f"{file}:stacked")
@@ -239,7 +239,7 @@ def test_network_described_in_code_is_resumed_with_it(tmp_path):
     folder.release()
     with pytest.raises(ConfigError, match="was described in code; resume it there"):
         resumed(folder.path)
-    with pytest.raises(ConfigError, match="is of another configuration"):
+    with pytest.raises(ConfigError, match="has another network than the one given"):
         resumed(folder.path, network=own_network(rule=Triplet()))
     going_on = resume_run(folder, dataset=tiny_dataset(), kernel="reference", network=network)
     assert going_on.examples == 25
@@ -370,6 +370,8 @@ def test_filters_are_those_that_a_convolution_learned():
     )
     model = tiny_training(CONFIG.replace(network={}), network=network).model()
     assert filters_of(model, "maps").T.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    (draw,) = field_plans(model).values()
+    assert draw().axes[0].get_title(loc="left") == "2 filters of maps, 2 × 2 pixels"
     fields = fields_of(model).reshape(3, 3, 2, 2, 2)
     assert fields[1:, :1, 1, 1, 0].ravel().tolist() == [4.0, 6.0]
     assert [layer.norms.tolist() for layer in model.layers] == [[6.0, 22.0]]
@@ -392,6 +394,16 @@ def test_a_network_that_has_learned_is_a_source_of_the_next(stacked, population)
         source.encode(images[0], 6, 1.0, 1.0, np.random.default_rng(0))
     with pytest.raises(ConfigError, match="no population 'mid'; it has low, high"):
         replace(source, population="mid")
+
+
+def test_figures_say_which_layer_is_which_and_when_it_learned(whole):
+    metrics, turn = whole.read_metrics(), whole.read_summary()["examples"] // 2
+    in_turn = whole.read_config().layers == "in_turn"
+    assert turns_of(metrics) == ({"low": 0, "high": turn} if in_turn else {})
+    plans = field_plans(load_model(whole.path))
+    titles = [" ".join(draw().axes[0].get_title(loc="left").split()) for draw in plans.values()]
+    assert list(plans) == ["receptive_fields-low", "receptive_fields-high"]
+    assert [name in text for name, text in zip(("of low", "of high"), titles, strict=True)] == [True, True]
 
 
 def test_run_of_two_layers_that_was_stopped_before_its_figures_is_finished(whole, stacked, tmp_path, monkeypatch):

@@ -14,13 +14,15 @@ from engram._version import __version__
 from engram.errors import EngramError, ModelFileError, RunFolderError
 from engram.model_file import FORMAT, decode, encode, model_content, model_from
 from engram.neurons import EXCITATORY
+from tiny import so_small
 
 
 @pytest.fixture(scope="module")
 def model():
     images = np.arange(320).reshape(20, 16) % 23
     classifier = STDPClassifier(6, epochs=1, image_shape=(4, 4), protocol={"max_intensity": 4.0}, rule="triplet")
-    return classifier.fit(images, np.arange(20) % 3).model_
+    with so_small():
+        return classifier.fit(images, np.arange(20) % 3).model_
 
 
 @pytest.fixture

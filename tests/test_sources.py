@@ -22,7 +22,7 @@ from engram.sources import SOURCES, Latency, Learned, Poisson, Ramp, Regular, So
 from engram.sources.records import source_from_record, source_record
 from event_scenes import bar_events, write_bin
 from own_source import BLINK
-from tiny import CONFIG, finished, tiny_dataset
+from tiny import CONFIG, finished, so_small, tiny_dataset
 
 CHANGED = {
     "poisson": {},
@@ -372,7 +372,8 @@ def test_estimator_learns_by_a_source_and_keeps_it(tmp_path, monkeypatch):
     assert made.get_params()["source__order"] == "value"
     made.set_params(source__order="rank", source__bins=4)
     assert made.source == Latency(order="rank", bins=4)
-    made.fit(data.train_images, data.train_labels)
+    with so_small():
+        made.fit(data.train_images, data.train_labels)
     assert made.model_.source == Latency(order="rank", bins=4)
     made.save(tmp_path / "m")
     loaded = STDPClassifier.load(tmp_path / "m")

@@ -11,11 +11,11 @@ pytest.importorskip("anywidget", reason="widgets are an extra: pip install 'engr
 
 from sklearn.base import clone
 
-from engram import STDPClassifier, widgets
+from engram import STDPClassifier, load_model, widgets
 from engram.errors import ConfigError
 from engram.studio.frames import decode
 from engram.widgets import LearningView
-from tiny import tiny_dataset, tiny_training
+from tiny import so_small, tiny_dataset, tiny_training
 
 
 def test_view_shows_a_training_as_it_goes(monkeypatch):
@@ -53,7 +53,8 @@ def test_classifier_is_watched_while_it_fits():
     assert view.frame == b""
     with pytest.raises(ConfigError, match="no network to draw yet"):
         view.picture()
-    classifier.fit(data.train_images, data.train_labels)
+    with so_small():
+        classifier.fit(data.train_images, data.train_labels)
     header, arrays = decode(view.frame)
     assert header["examples"] == 26
     assert arrays["fields"].shape == (9, 4)
@@ -90,3 +91,10 @@ def test_modules_are_one_that_imports_nothing():
 def test_follow_needs_a_training():
     with pytest.raises(ConfigError, match=r"LearningView\(training\)"):
         next(LearningView().follow())
+
+
+def test_view_of_a_convolution_shows_its_filters():
+    view = LearningView.of_model(load_model("mnist-conv"))
+    header, arrays = decode(view.frame)
+    assert (header["fields"]["kind"], arrays["fields"].shape) == ("filters", (49, 64))
+    assert view.picture()[:4] == b"\x89PNG"

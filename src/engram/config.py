@@ -22,7 +22,7 @@ from engram.plasticity.registry import make_rule
 from engram.presets import PRESETS, preset_of
 from engram.sources.base import Source
 from engram.sources.registry import build_source, source_class
-from engram.user_code import is_own, kind_of
+from engram.user_code import is_own, kind_of, own_names
 from engram.validation import (
     PARAMETERS,
     check_choice,
@@ -180,6 +180,10 @@ class TrainingConfig:
     def network_name(self) -> str:
         """The network's name, or ``file.py:function``."""
         return self.network.get("kind", DIEHL_COOK)
+
+    def own_files(self) -> list[str]:
+        """The user's own files, with a name in each, that describe the network and its rule."""
+        return own_names(self.network_name, self.rule)
 
     def load_data(self, progress: Progress | None = None) -> Dataset:
         """The dataset that the options describe."""

@@ -45,7 +45,7 @@ from engram.evaluation import check_label_images, count_images, images_to_label_
 from engram.health import HealthWarning
 from engram.kernels.progress import shown_if
 from engram.model import Model
-from engram.model_file import model_from, read_model_file, save_model
+from engram.model_file import Parts, model_from, read_model_file, save_model
 from engram.nested import PARTS, part_params, with_part_params
 from engram.networks import DiehlCook, Network, Protocol
 from engram.networks.catalogue import DESCRIBED_IN_CODE
@@ -193,7 +193,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return view
 
     @classmethod
-    def load(cls, path: str | Path, *, rule=None, source=None) -> Self:
+    def load(cls, path: str | Path, *, rule=None, parts: Parts | None = None, source=None) -> Self:
         """Read a fitted estimator from a model file or a run folder, whether an estimator or the command line wrote it.
 
         Parameters
@@ -201,6 +201,9 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         path : str or Path
         rule : type or str, optional
             The class, or ``file.py:Class``, of the user's rule that made the model; only needed to go on learning.
+        parts : str, or iterable of type or str, optional
+            For a network with parts of the user's own, their classes, or the file that described it; see
+            :func:`engram.load_model`.
         source : type or str, optional
             The class, or ``file.py:Class``, of the user's source of spikes that the model learned by; needed to read.
 
@@ -210,7 +213,9 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             If there is no model, or it is damaged, of another version, or lacks what the estimator needs.
         """
         tensors, metadata, name = read_model_file(path)
-        return cls.from_model(model_from(tensors, metadata, name, rule=rule, source=source), tensors, name=name)
+        return cls.from_model(
+            model_from(tensors, metadata, name, rule=rule, parts=parts, source=source), tensors, name=name
+        )
 
     @classmethod
     def from_model(cls, model: Model, tensors: dict[str, np.ndarray] | None = None, *, name: str = "the model") -> Self:

@@ -181,7 +181,7 @@ class Model:
         content = hashlib.sha256(repr(further).encode())
         parts = [self.weights, self.theta] + ([self.readout.assigned] if self.readout is not None else [])
         for part in parts:
-            for name, values in part.items() if isinstance(part, dict) else [("", part)]:
+            for name, values in sorted(part.items()) if isinstance(part, dict) else [("", part)]:
                 content.update(
                     f"{name} {values.dtype.str} {values.shape}".encode() + np.ascontiguousarray(values).tobytes()
                 )

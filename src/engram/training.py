@@ -473,6 +473,8 @@ class Training:
             "silent_images": self.silent_images,
         }
         layers = self.simulator.described.layers
+        if report.layer:
+            record["layer"] = report.layer
         if len(layers) > 1:
             record["layers"] = {layer: norm_and_theta(*self.layer_state(layer)) for layer in layers}
         self.metrics.append(record)

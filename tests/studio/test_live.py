@@ -11,6 +11,7 @@ from engram.studio import live
 from engram.studio.desk import Desk
 from engram.studio.frames import decode
 from engram.studio.live import Page
+from engram.studio.moments import moment_of
 from studio.conftest import HOST, OPTIONS, TOKEN, wait_for
 
 
@@ -67,7 +68,8 @@ class Socket:
         self.sent, self.heard = [], asyncio.Queue()
 
     async def send_bytes(self, content):
-        self.sent.append(decode(content)[0])
+        header, self.arrays = decode(content)
+        self.sent.append(header)
 
     async def receive_text(self):
         return await self.heard.get()
@@ -92,6 +94,15 @@ def served(folder, act, monkeypatch):
         assert desk.n_pages == 0
 
     asyncio.run(run())
+
+
+async def until_sent(socket, n):
+    """Wait for a frame that takes its time."""
+    for _ in range(1000):
+        if len(socket.sent) >= n:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{len(socket.sent)} frames were sent, not {n}")
 
 
 async def settle():
@@ -177,6 +188,29 @@ def test_page_is_told_of_the_state_what_has_changed(folder, monkeypatch):
     served(folder, act, monkeypatch)
 
 
+def test_neurons_by_label_keep_their_places_for_a_while(folder, monkeypatch):
+    async def act(socket, desk):
+        training = desk.subject.training
+        training.learn_block()
+        desk.subject.between(desk.subject._keep)
+        socket.say(order="label", drawn=1)
+        await until_sent(socket, 2)
+        places = socket.arrays["neurons"]
+        np.testing.assert_array_equal(places, moment_of(training).sheet(by_label=True).neurons)
+        assert np.all(np.diff(socket.arrays["labels"]) >= 0)
+        training.learn_block()
+        desk.subject._catch("glimpse")
+        desk.changed()
+        socket.say(drawn=2)
+        await until_sent(socket, 3)
+        now = moment_of(training).sheet()
+        np.testing.assert_array_equal(socket.arrays["neurons"], places)
+        for name, values in now.arrays.items():
+            np.testing.assert_array_equal(socket.arrays[name], values[..., places], name)
+
+    served(folder, act, monkeypatch)
+
+
 def test_page_wants_no_more_of_a_network_than_it_draws(folder, monkeypatch):
     async def act(socket, desk):
         socket.say(drawn=1)
@@ -186,6 +220,8 @@ def test_page_wants_no_more_of_a_network_than_it_draws(folder, monkeypatch):
         await settle()
         socket.say(drawn=socket.sent[-1]["number"])
         await settle()
+        assert desk.wanted() == "glimpse"  # it was sorted just now
+        monkeypatch.setattr(live, "SORT_SECONDS", 0.0)
         assert desk.wanted() == "moment"
         socket.say(fields=False)
         await settle()

@@ -11,6 +11,7 @@ import typer
 
 from engram.callbacks import ProgressBar
 from engram.cli.console import accuracies, err, out, plain, print_json
+from engram.wording import plural
 
 _Config = "What is computed"
 _Keeping = "The run folder"
@@ -119,13 +120,13 @@ def train(
     try:
         _, summary = run_training(folder, training, options, [display])
     except Interrupted:
-        stopped = f"Stopped after {training.examples:,} of {training.total:,} images; everything is saved."
+        stopped = f"Stopped after {training.examples:,} of {plural(training.total, 'image')}; everything is saved."
         if training.done:
             stopped = "Stopped after training, before all was labelled, tested and drawn; everything learned is saved."
         raise Interrupted(f"{stopped} Continue with\n  {again}") from None
     except HealthError as error:
         raise HealthError(
-            f"Stopped after {training.examples:,} of {training.total:,} images: {error}. Everything is saved; to go on"
+            f"Stopped after {training.examples:,} of {plural(training.total, 'image')}: {error}. Everything is saved; to go on"
             f" all the same:\n  {again}"
         ) from None
     finally:
@@ -151,11 +152,12 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
     from engram.run_folder import RunFolder
     from engram.runs import next_folder, start_run
     from engram.training import Training
+    from engram.user_code import own_names
 
     if file is not None and model is not None:
         raise ConfigError("Give --config FILE or --from RUN|MODEL, not both; a model brings its options with it.")
     if model is not None:
-        start = load_model(model)
+        start = load_model(model, parts=own_names(given.get("network"), given.get("rule")))
         _check_code_is_given(start, given, model)
         changes = {name: value for name, value in given.items() if name != "dataset"} | {"start": str(model)}
         if "network" in given:
@@ -169,7 +171,7 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
             given = {**given, "network": renamed_network(options.get("network", {}), given["network"])}
         options = _with_given(options, given)
         chosen = TrainingConfig.from_dict(with_settings(options, settings))
-        start = None if chosen.start is None else load_model(chosen.start)
+        start = None if chosen.start is None else load_model(chosen.start, parts=chosen.own_files())
     chosen.make_source()  # what is wrong with it is told before anything is loaded
     training = Training(chosen, load(chosen), start=start, threads=threads)
     if evaluate:
@@ -236,7 +238,7 @@ def _what_learns(training) -> str:
     described = training.simulator.described
     layers = [(layer, described.size_of(layer)) for layer in described.layers]
     if len(layers) == 1:
-        return f"{layers[0][1]:,} neurons"
+        return plural(layers[0][1], "neuron")
     named = ", ".join(f"{plain(layer)} {n:,}" for layer, n in layers)
     return f"{sum(n for _, n in layers):,} neurons in {len(layers)} layers ({named}; {'in turn' if training.layers else 'together'})"
 
@@ -281,7 +283,7 @@ class Display(ProgressBar):
         if not self.silent:
             done = f", {training.examples:,} of them done" if training.examples else ""
             err.print(
-                f"Training {_what_learns(training)} on {training.total:,} images of"
+                f"Training {_what_learns(training)} on {plural(training.total, 'image')} of"
                 f" {plain(training.dataset.name)}{_passes(training)}{done}, rule {plain(rule.name)}{_held(rule)},"
                 f" dt {network.dt:g} ms"
             )
@@ -307,7 +309,7 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
 
     norm = summary["l1_norm"]
     out.print(
-        f"trained on {summary['examples']:,} images in {summary['seconds']:.1f} s"
+        f"trained on {plural(summary['examples'], 'image')} in {summary['seconds']:.1f} s"
         f" ({summary['ms_per_example']:.2f} ms each), L1 norm {norm['mean']:.1f} ± {norm['sd']:.1f},"
         f" {summary['silent_images']} silent"
     )
@@ -319,10 +321,10 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
         )
         out.print(
             f"labels from {evaluation['n_label']:,} training images,"
-            f" {evaluation['unassigned_neurons']} neurons without one"
+            f" {plural(evaluation['unassigned_neurons'], 'neuron')} without one"
         )
         if evaluation["unanswered_images"]:
-            out.print(f"{evaluation['unanswered_images']:,} test images drew no answer, and count as wrong")
+            out.print(f"{plural(evaluation['unanswered_images'], 'test image')} drew no answer, counted as wrong")
     if summary["euler_overshot"]:
         err.print(
             "[yellow]Warning:[/] forward Euler passed the bound beyond which it overshoots; use --integrator"
@@ -330,7 +332,7 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
         )
     for finding in summary["health"]:
         err.print(
-            f"[yellow]Warning:[/] {plain(finding['what'])} (first after {finding['first']:,} images);"
+            f"[yellow]Warning:[/] {plain(finding['what'])} (first after {plural(finding['first'], 'image')});"
             f" {plain(finding['advice'])}."
         )
     for path in display.figures:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from engram.errors import ConfigError
 from engram.neurons.base import Neuron, check_neuron
 from engram.projections.base import MOST_STEPS, Projection
-from engram.validation import check_choice, check_count, check_finite, check_positive, did_you_mean
+from engram.validation import check_choice, check_count, check_finite, check_positive, did_you_mean, settle_floats
 
 _HELD = 1e30
 """A time constant, ms, with which nothing decays in any time that is simulated."""
@@ -89,6 +90,7 @@ class AdaptiveThreshold:
         check_positive("reading of the threshold", self.reading, or_zero=True)
         if not 0 < self.plus_decay <= 1:
             raise ConfigError(f"plus_decay of the threshold must be above 0 and at most 1, got {self.plus_decay!r}.")
+        settle_floats(self)
 
 
 @dataclass(frozen=True)
@@ -169,9 +171,9 @@ class Network:
     20
     """
 
-    inputs: dict[str, Input]
-    populations: dict[str, Population]
-    projections: tuple[Projection, ...] = ()
+    inputs: Mapping[str, Any]  # each becomes an Input
+    populations: Mapping[str, Population]
+    projections: Sequence[Projection] = ()
     dt: float = 0.5
     integrator: str = "exponential_euler"
     dtype: str = "float32"

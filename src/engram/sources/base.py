@@ -15,7 +15,7 @@ import numpy as np
 from engram.equations.text import line_raised
 from engram.errors import DataError, EngramError, SourceError
 from engram.user_code import is_from_file
-from engram.validation import check_positive
+from engram.validation import check_positive, settle_floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,7 @@ class Source:
 
     def __post_init__(self):
         check_positive("input_gain", self.gain, or_zero=True)
+        settle_floats(self)
 
     def encode(self, sample, n_steps: int, dt: float, intensity: float, random: np.random.Generator):
         """The spikes that a sample draws.
