@@ -31,7 +31,7 @@ WATCH_SECONDS = 0.5
 
 TOO_MANY = 1013
 
-SORT_SECONDS = 2.0
+SORT_SECONDS = 4.0
 """So long neurons that learn keep their places among those of a label: sorting takes long, and nobody reads fields that
 jump."""
 
