@@ -458,6 +458,7 @@ def test_model_with_parts_of_one_s_own_is_read_where_their_file_is_named(tmp_pat
     [
         ("return 1 / 0", r"own\.py:2: ZeroDivisionError: division by zero"),
         ("raise KeyError('x')", r"own\.py:2: KeyError: 'x'"),
+        ("raise SystemExit(0)", r"own\.py:2: SystemExit: 0"),
     ],
 )
 def test_error_in_a_function_that_describes_a_network_names_its_line(tmp_path, body, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
@@ -23,9 +24,9 @@ def train(
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Config, show_default="self_normalizing")] = None,
     source: Annotated[Optional[str], typer.Option(help="What makes spikes of what is shown: poisson, latency, ramp, regular, events (of recordings), or my_source.py:MySource.", rich_help_panel=_Config, show_default="poisson")] = None,
     preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: sharp, at which every rule reads best, paper, or events for recordings shown by --source events.", rich_help_panel=_Config, show_default="sharp; paper with another --network")] = None,
-    network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
-    layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="together")] = None,
-    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME, source.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
+    network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, conv, conv-prototypes, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
+    layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="what suits the network")] = None,
+    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME, source.NAME, data.NAME or layer_examples.NAME; repeatable.", rich_help_panel=_Config)] = None,
     weight_bits: Annotated[Optional[int], typer.Option(metavar="BITS", help="Let weights learn in fixed point of so many bits, 1 to 24.", rich_help_panel=_Config, show_default="floating point")] = None,
     state_bits: Annotated[Optional[int], typer.Option(metavar="BITS", help="The same for the rule's traces and state.", rich_help_panel=_Config, show_default="floating point")] = None,
     rounding: Annotated[Optional[str], typer.Option(help="How fixed point rounds: nearest, or stochastic, by which small changes are not lost.", rich_help_panel=_Config, show_default="nearest")] = None,
@@ -208,7 +209,8 @@ def _check_code_is_given(start, given: dict, model: Path) -> None:
         ("source", start.source_record["source"]),
     ):
         if ":" in name and what not in given:
-            raise ConfigError(f"{model} has the {what} {name}; name its file again, --{what} path/to/{name}.")
+            file = name if os.sep in name else f"path/to/{name}"
+            raise ConfigError(f"{model} has the {what} {name}; name its file again, --{what} {file}.")
 
 
 def _dataset_of(start, model: Path) -> str:
@@ -363,7 +365,7 @@ def _with_given(options: dict, given: dict) -> dict:
     return {**options, **given}
 
 
-_TABLES = ("network", "protocol", "source", "data")
+_TABLES = ("network", "protocol", "source", "data", "layer_examples")
 
 
 def with_settings(options: dict, settings: list[str]) -> dict:
@@ -380,7 +382,8 @@ def with_settings(options: dict, settings: list[str]) -> dict:
         if table not in ("constants", *_TABLES):
             near = did_you_mean(table, _TABLES)
             raise ConfigError(
-                f"--set knows network.NAME, protocol.NAME, source.NAME and data.NAME, got {name!r}{near}."
+                "--set knows network.NAME, protocol.NAME, source.NAME, data.NAME and layer_examples.NAME, got"
+                f" {name!r}{near}."
             )
         table = {"source": "source_constants"}.get(table, table)
         value = option_value(text)
