@@ -166,7 +166,9 @@ def _fields(model: Model) -> Plans:
         name = f"receptive_fields{_suffix(layer, layers)}"
         if (filters := filters_of(model, layer)) is not None:
             side = round(len(filters) ** 0.5)
-            plans[f"filters{_suffix(layer, layers)}"] = partial(figures.receptive_fields, filters, (side, side))
+            plans[f"filters{_suffix(layer, layers)}"] = partial(
+                figures.receptive_fields, filters, (side, side), unit="filter", of=layer
+            )
             continue
         try:
             fields = fields_of(model, layer)
@@ -179,8 +181,16 @@ def _fields(model: Model) -> Plans:
             model.image_shape,
             model.readout.assigned if labelled else None,
             classes=[model.class_name(label) for label in model.readout.classes] if labelled else None,
+            of=_told(model, layer) if len(layers) > 1 else "",
         )
     return plans
+
+
+def _told(model: Model, layer: str) -> str:
+    """A layer's name, and whether its fields are seen through others."""
+    network = model.network
+    sees = any(p.before in network.inputs for p in network.projections if p.after == layer)
+    return layer if sees else f"{layer}, through the layers below"
 
 
 def _weights_and_theta(model: Model, metrics: list[dict], examples: list[int]) -> Plans:
@@ -189,11 +199,13 @@ def _weights_and_theta(model: Model, metrics: list[dict], examples: list[int]) -
     plans = {}
     for layer in layers:
         points = [record["layers"][layer] if layer else record for record in metrics]
+        shown = ("l1_norm", "theta") if model.has_threshold(layer) else ("l1_norm",)
         plans[f"weights_and_theta{_suffix(layer, layers)}"] = partial(
             figures.weights_and_theta,
             examples,
-            *([p[what][part] for p in points] for what in ("l1_norm", "theta") for part in ("mean", "sd")),
+            *([p[what][part] for p in points] for what in shown for part in ("mean", "sd")),
             target=target_norm("l1", model.network.n_inputs) if isinstance(model.network, DiehlCook) else None,
+            of=layer,
         )
     return plans
 

@@ -22,7 +22,7 @@ def train(
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Config, show_default="self_normalizing")] = None,
     source: Annotated[Optional[str], typer.Option(help="What makes spikes of what is shown: poisson, latency, ramp, regular, events (of recordings), or my_source.py:MySource.", rich_help_panel=_Config, show_default="poisson")] = None,
     preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: sharp, at which every rule reads best, paper, or events for recordings shown by --source events.", rich_help_panel=_Config, show_default="sharp; paper with another --network")] = None,
-    network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
+    network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, conv, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
     layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="together")] = None,
     set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME, source.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
     weight_bits: Annotated[Optional[int], typer.Option(metavar="BITS", help="Let weights learn in fixed point of so many bits, 1 to 24.", rich_help_panel=_Config, show_default="floating point")] = None,

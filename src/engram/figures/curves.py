@@ -156,7 +156,9 @@ def learning_curves(curves: Mapping[str, tuple]) -> Figure:
 
 
 @in_house_style
-def weights_and_theta(examples, norm_mean, norm_sd, theta_mean, theta_sd, target: float | None = None) -> Figure:
+def weights_and_theta(
+    examples, norm_mean, norm_sd, theta_mean=None, theta_sd=None, target: float | None = None, of: str = ""
+) -> Figure:
     """Draw the neurons' weight norm and adaptive threshold over training, mean ± one standard deviation.
 
     Parameters
@@ -165,10 +167,12 @@ def weights_and_theta(examples, norm_mean, norm_sd, theta_mean, theta_sd, target
         Training examples seen so far, not decreasing.
     norm_mean, norm_sd : array_like of shape (n_points,), float
         L1 norm of a neuron's incoming weights: mean and standard deviation over the neurons.
-    theta_mean, theta_sd : array_like of shape (n_points,), float
-        Adaptive part of the threshold over the neurons, in mV.
+    theta_mean, theta_sd : array_like of shape (n_points,), float, optional
+        Adaptive part of the threshold over the neurons, in mV; left out of neurons that have none.
     target : float, optional
         The norm that the learning rule or the normalisation aims at, drawn as a line.
+    of : str, optional
+        The population whose neurons they are, for the title.
 
     Returns
     -------
@@ -189,13 +193,10 @@ def weights_and_theta(examples, norm_mean, norm_sd, theta_mean, theta_sd, target
     ['L1 norm of weights', 'adaptive threshold θ (mV)']
     """
     examples = _check_examples(examples)
-    bands = {}
-    for name, values in {
-        "norm_mean": norm_mean,
-        "norm_sd": norm_sd,
-        "theta_mean": theta_mean,
-        "theta_sd": theta_sd,
-    }.items():
+    bands = {"norm_mean": norm_mean, "norm_sd": norm_sd}
+    if theta_mean is not None:
+        bands |= {"theta_mean": theta_mean, "theta_sd": theta_sd}
+    for name, values in bands.items():
         bands[name] = check_numbers(name, values, 1)
         check_length(name, bands[name], len(examples), "points")
         if name.endswith("_sd") and (bands[name] < 0).any():
@@ -203,20 +204,23 @@ def weights_and_theta(examples, norm_mean, norm_sd, theta_mean, theta_sd, target
     if target is not None:
         check_finite("target", target)
 
-    figure = new_figure(6.4, 4.6)
-    top, bottom = figure.subplots(2, 1, sharex=True)
+    rows = len(bands) // 2
+    figure = new_figure(6.4, 2.3 * rows)
+    top, *below = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
     _draw_band(top, examples, bands["norm_mean"], bands["norm_sd"], BLUE)
-    _draw_band(bottom, examples, bands["theta_mean"], bands["theta_sd"], GREEN)
+    for bottom in below:
+        _draw_band(bottom, examples, bands["theta_mean"], bands["theta_sd"], GREEN)
+        bottom.set(ylabel="adaptive threshold θ (mV)")
     if target is not None and len(examples):
         top.autoscale_view()
         low, high = top.get_ylim()
         room = 0.05 * (high - low)
         top.set_ylim(min(low, target - room), max(high, target + room))
         _draw_marks(top, [(target, f"target {target:,.4g}")])
-    top.set(ylabel="L1 norm of weights", title="Over the neurons, mean ± standard deviation")
-    bottom.set(ylabel="adaptive threshold θ (mV)")
+    title = f"Over the neurons{of and f' of {of}'}, mean ± standard deviation"
+    top.set(ylabel="L1 norm of weights", title=title)
     figure.align_ylabels()
-    _examples_axis(bottom, examples)
+    _examples_axis([top, *below][-1], examples)
     return figure
 
 

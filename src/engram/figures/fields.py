@@ -50,6 +50,8 @@ def receptive_fields(
     classes: Sequence | None = None,
     max_neurons: int = 400,
     order: str = "label",
+    unit: str = "neuron",
+    of: str = "",
 ) -> Figure:
     """Draw each neuron's receptive field in one tight grid, on a common colour scale.
 
@@ -73,6 +75,10 @@ def receptive_fields(
     order : {"label", "index"}, optional
         Sort the neurons by label (unassigned last) and those of one label so that similar fields stand side by side,
         or leave them in the network's order.
+    unit : str, optional
+        What has such a field, for the title: "filter" of a convolution.
+    of : str, optional
+        The population that they belong to, for the title.
 
     Returns
     -------
@@ -103,11 +109,10 @@ def receptive_fields(
 
     by_label = labels is not None and order == "label"
     drawn = drawn_neurons(weights, labels if by_label else None, max_neurons)
-    title = f"Receptive fields of {plural(n_neurons, 'neuron')}"
-    if n_neurons > max_neurons:
-        title = f"Receptive fields of {max_neurons:,} of {plural(n_neurons, 'neuron')}, evenly sampled"
-    if by_label:
-        title += ", sorted by label"
+    sampled = n_neurons > max_neurons
+    how_many = f"{max_neurons:,} of {plural(n_neurons, unit)}" if sampled else plural(n_neurons, unit)
+    title = f"Receptive fields of {how_many}{of and f' of {of}'}"
+    title += (", evenly sampled" if sampled else "") + (", sorted by label" if by_label else "")
 
     height, width = image_shape
     columns = min(len(drawn), max(1, math.ceil(math.sqrt(len(drawn) * height / width))))
