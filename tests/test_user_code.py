@@ -208,9 +208,9 @@ def test_estimator_with_own_parts_is_loaded_where_their_files_are_named(whole, o
 
 
 def test_only_the_usual_network_is_exported(whole, own):
-    with pytest.raises(ConfigError, match="Only the network of Diehl and Cook can be exported and certified"):
+    with pytest.raises(ConfigError, match="Only the network of Diehl and Cook can be exported or certified"):
         open_diehl_cook(whole.path)  # before any file is asked for
-    with pytest.raises(ConfigError, match="Only the network of Diehl and Cook can be exported and certified"):
+    with pytest.raises(ConfigError, match="Only the network of Diehl and Cook can be exported or certified"):
         freeze(load_model(whole.path, parts=[own["network"], own["rule"]]))
 
 

@@ -7,10 +7,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from engram import SelfNormalizing, STDPClassifier, TrainingConfig
+from engram import DiehlCook, Protocol, SelfNormalizing, STDPClassifier, TrainingConfig
 from engram.errors import ConfigError
+from engram.networks import AdaptiveThreshold, TutorialNetwork
+from engram.neurons import ALIF, LIF, AdEx, ConductanceLIF
+from engram.plasticity import Pair
+from engram.sources import Latency, Ramp
 from engram.validation import PARAMETERS, check_finite, check_positive, plain_number, settle, settled
-from tiny import tiny_training
+from tiny import so_small, tiny_training
 
 FIVES = (5, 5.0, np.int64(5), np.uint8(5), np.float32(5), np.float64(5), np.array(5), np.array(5.0), Fraction(5))
 
@@ -159,7 +163,8 @@ def model_file_of(path, rule, **options):
         network=options,
         protocol={"shown": 5.0, "blank": 0.0, "max_intensity": 2.0},
     )
-    classifier.fit(images, np.arange(10) % 2).save(path)
+    with so_small():
+        classifier.fit(images, np.arange(10) % 2).save(path)
     return path.read_bytes()
 
 
@@ -167,6 +172,19 @@ def model_file_of(path, rule, **options):
 def test_estimator_saves_the_same_bytes_whatever_the_types(tmp_path, kind):
     plain = model_file_of(tmp_path / "a", SelfNormalizing(eta=1.0), w_inh_exc=17.0)
     assert model_file_of(tmp_path / "b", SelfNormalizing(eta=kind(1)), w_inh_exc=kind(17)) == plain
+
+
+@pytest.mark.parametrize("kind", [int, np.float32, np.int64, np.array])
+def test_every_part_keeps_python_s_numbers_whatever_it_was_given(kind):
+    given = [
+        (SelfNormalizing, "eta"), (Pair, "a_pre"), (AdEx, "tau_w"), (LIF, "tau_rc"), (ALIF, "inc_inh"),
+        (ConductanceLIF, "tau_m"), (Latency, "white"), (Ramp, "growth"), (AdaptiveThreshold, "plus"),
+        (TutorialNetwork, "tau_input"), (DiehlCook, "w_inh_exc"), (Protocol, "shown"),
+    ]  # fmt: skip
+    for part, name in given:
+        made = part(**{name: kind(2)})
+        assert (type(getattr(made, name)), getattr(made, name)) == (float, 2.0), part
+        assert hash(made) == hash(part(**{name: 2.0}))
 
 
 def test_rule_learns_with_a_number_of_single_precision():

@@ -25,6 +25,7 @@ from engram.run_folder import RunFolder
 from engram.samples import samples_of
 from engram.simulation import simulate
 from engram.simulator import PresentedImage
+from engram.wording import plural
 
 Plans = dict[str, Callable]
 """Figures by name, each to be drawn when it is its turn."""
@@ -121,7 +122,7 @@ def _pictures_of(model: Model, dataset: Dataset | None) -> Plans:
         plans["contact_sheet"] = partial(
             figures.contact_sheet, dataset.train_images, model.image_shape, names, dataset.title
         )
-    return plans | _fields(model)
+    return plans | field_plans(model)
 
 
 def _curves_of(model: Model, metrics: list[dict], evaluation: Evaluation | None) -> Plans:
@@ -135,6 +136,7 @@ def _curves_of(model: Model, metrics: list[dict], evaluation: Evaluation | None)
         [record["accuracy"] for record in metrics],
         test_accuracy=None if evaluation is None else evaluation.accuracy,
         window=RunningAccuracy.WINDOW,
+        turns=turns_of(metrics),
     )
     return {"learning_curve": curve, **_weights_and_theta(model, metrics, examples)}
 
@@ -158,7 +160,7 @@ def _answers_of(model: Model, dataset: Dataset | None, evaluation: Evaluation | 
     return plans
 
 
-def _fields(model: Model) -> Plans:
+def field_plans(model: Model) -> Plans:
     """What each layer's neurons want to see; of a convolution its filters."""
     layers = list(dict.fromkeys(layer.population for layer in model.layers))
     plans = {}
@@ -166,8 +168,9 @@ def _fields(model: Model) -> Plans:
         name = f"receptive_fields{_suffix(layer, layers)}"
         if (filters := filters_of(model, layer)) is not None:
             side = round(len(filters) ** 0.5)
+            title = f"{plural(filters.shape[1], 'filter')} of {layer}, {side} × {side} pixels"
             plans[f"filters{_suffix(layer, layers)}"] = partial(
-                figures.receptive_fields, filters, (side, side), unit="filter", of=layer
+                figures.receptive_fields, filters, (side, side), title=title
             )
             continue
         try:
@@ -181,16 +184,26 @@ def _fields(model: Model) -> Plans:
             model.image_shape,
             model.readout.assigned if labelled else None,
             classes=[model.class_name(label) for label in model.readout.classes] if labelled else None,
-            of=_told(model, layer) if len(layers) > 1 else "",
+            title=_title_of(model, layer, fields.shape[1]) if len(layers) > 1 else None,
         )
     return plans
 
 
-def _told(model: Model, layer: str) -> str:
-    """A layer's name, and whether its fields are seen through others."""
+def _title_of(model: Model, layer: str, n_neurons: int) -> str:
+    """Whose fields they are, and whether they are seen through other layers."""
     network = model.network
     sees = any(p.before in network.inputs for p in network.projections if p.after == layer)
-    return layer if sees else f"{layer}, through the layers below"
+    through = "" if sees else ", through the layers below"
+    return f"Receptive fields of {plural(n_neurons, 'neuron')} of {layer}{through}"
+
+
+def turns_of(metrics: list[dict]) -> dict[str, int]:
+    """After how many images each layer began to learn, where they learn in turn."""
+    begun: dict[str, int] = {}
+    for before, record in zip([{"examples": 0}, *metrics], metrics, strict=False):
+        if "layer" in record:
+            begun.setdefault(record["layer"], before["examples"])
+    return begun
 
 
 def _weights_and_theta(model: Model, metrics: list[dict], examples: list[int]) -> Plans:
@@ -205,7 +218,8 @@ def _weights_and_theta(model: Model, metrics: list[dict], examples: list[int]) -
             examples,
             *([p[what][part] for p in points] for what in shown for part in ("mean", "sd")),
             target=target_norm("l1", model.network.n_inputs) if isinstance(model.network, DiehlCook) else None,
-            of=layer,
+            turns=turns_of(metrics),
+            layer=layer,
         )
     return plans
 

@@ -172,6 +172,15 @@ def settle(part) -> None:
             object.__setattr__(part, field.name, settled(field.name, getattr(part, field.name)))
 
 
+def settle_floats(part, *, but: tuple[str, ...] = ()) -> None:
+    """Give the fields of a frozen dataclass that are declared as ``float`` that type, whatever number they hold."""
+    for field in fields(part):
+        if field.name in but:
+            continue
+        if field.type in ("float", float) and (number := plain_number(getattr(part, field.name))) is not None:
+            object.__setattr__(part, field.name, float(number))
+
+
 def plain_number(value) -> int | float | None:
     """A number of any type as Python's ``int`` or ``float``; None for what is no number."""
     if getattr(value, "shape", None) == () and hasattr(value, "item"):

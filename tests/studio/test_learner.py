@@ -1,5 +1,7 @@
 """A training that a person steers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from engram import load_model
 from engram.errors import ConfigError
 from engram.run_folder import RunFolder
 from engram.runs import resume_run
+from engram.studio.desk import Desk
 from engram.studio.learner import Learner
 from engram.studio.moments import Glimpse, Moment, moment_of
 from studio.conftest import OPTIONS, quick_run, quick_training, wait_for
@@ -180,3 +183,16 @@ def test_page_steers_it_by_its_commands(client):
     state = wait_for(client, "finished")
     assert state["path"] == "runs/tiny.npz-1"
     assert state["changes"] == [{"examples": 1, "name": "network.w_inh_exc", "from": 17.0, "to": 1.0}]
+
+
+def test_last_image_is_told_by_the_name_of_its_class(folder):
+    desk = Desk(folder, options=QUIET)
+    desk.new(OPTIONS)
+    training = desk.subject.training
+    training.dataset = replace(training.dataset, class_names={0: "left", 1: "right"})
+    assert desk.state()["label"] is None
+    training.learn_block()
+    desk.subject.between(desk.subject._keep)
+    label = training.dataset.train_labels[training.last_shown[-1]]
+    assert desk.state()["label"] == ["left", "right"][label]
+    desk.close()

@@ -9,6 +9,7 @@ import typer
 
 from engram.cli.console import out, plain, print_json, told_counts
 from engram.cli.opening import open_model
+from engram.wording import plural
 
 
 def evaluate(
@@ -68,8 +69,8 @@ def evaluate(
         )
         out.print(f"by class ({headline})  {plain(classes)}")
         out.print(
-            f"{result.n_test:,} test images, labels from {result.n_label:,} training images;"
-            f" {result.unanswered_images} test images without an answer, which count as wrong,"
-            f" {result.silent_images} with too few spikes, {result.unassigned_neurons} unassigned neurons;"
+            f"{plural(result.n_test, 'test image')}, labels from {plural(result.n_label, 'training image')};"
+            f" {plural(result.unanswered_images, 'image')} without an answer, counted as wrong,"
+            f" {result.silent_images} with too few spikes, {plural(result.unassigned_neurons, 'unassigned neuron')};"
             f" {result.seconds:.1f} s"
         )

@@ -9,6 +9,7 @@ import typer
 
 from engram.cli.console import out, plain, print_json, progress_bar
 from engram.cli.opening import open_diehl_cook
+from engram.wording import plural
 
 
 def export(
@@ -76,7 +77,9 @@ def import_(
                     "n_neurons": model.network.n_neurons, "exact": list(kind.exact), "lost": list(kind.lost)})  # fmt: skip
     elif not quiet:
         n_inputs, n = model.network.n_inputs, model.network.n_neurons
-        out.print(f"[bold]{plain(out_file)}[/]  {n_inputs} inputs, {n} neurons, from {plain(kind.title)}")
+        out.print(
+            f"[bold]{plain(out_file)}[/]  {plural(n_inputs, 'input')}, {plural(n, 'neuron')}, from {plain(kind.title)}"
+        )
         out.print(f"exact  {plain(' '.join(kind.exact))}")
         out.print(f"lost   {plain(' '.join(kind.lost))}")
         out.print(f"next   engram evaluate {plain(out_file)} --label-examples 10000")

@@ -9,6 +9,7 @@ import typer
 
 from engram.cli.console import accuracies, out, plain, print_json, told_counts
 from engram.cli.opening import open_model
+from engram.wording import plural
 
 
 def figures(
@@ -97,7 +98,7 @@ def info(
             out.print(f"numbers    {plain(where)}{held}")
     out.print(f"spikes     {plain(_told_source(trained))}")
     in_turn = ", layers in turn" if trained.config.get("layers") == "in_turn" else ""
-    out.print(f"trained on {trained.examples:,} images{in_turn} of {plain(trained.dataset)} in {trained.presentations:,} presentations,"
+    out.print(f"trained on {plural(trained.examples, 'image')}{in_turn} of {plain(trained.dataset)} in {plural(trained.presentations, 'presentation')},"
               f" seed {trained.seed}, input gain {trained.input_gain:.3f}")  # fmt: skip
     with_threshold = {layer.projection for layer in trained.layers if trained.has_threshold(layer.population)}
     for projection, layer in layers.items():
@@ -109,7 +110,7 @@ def info(
         out.print("labels     none yet")
     else:
         shares = "  ".join(f"{trained.class_name(label)}: {count}" for label, count in counts.items())
-        out.print(f"labels     neurons by class, from {trained.readout.n_label:,} images: {plain(shares)}"
+        out.print(f"labels     neurons by class, from {plural(trained.readout.n_label, 'image')}: {plain(shares)}"
                   f"  unassigned: {trained.readout.unassigned_neurons}")  # fmt: skip
     accuracy = facts.get("summary", {}).get("accuracy")
     if accuracy:
@@ -132,11 +133,11 @@ def _parts_of(network) -> str:
     from engram.networks import DiehlCook
 
     if isinstance(network, DiehlCook):
-        return f"{network.n_inputs} inputs, {network.n_neurons} neurons"
+        return f"{plural(network.n_inputs, 'input')}, {plural(network.n_neurons, 'neuron')}"
     parts = [f"{plain(name)} {p.n:,} {type(p.neuron).__name__}" for name, p in network.populations.items()]
     ways = [f"{plain(p.name)} {type(p).__name__}" for p in network.projections]
     return (
-        f"{network.n_inputs} inputs, populations {', '.join(parts)}, projections {', '.join(ways)}, read out by"
+        f"{plural(network.n_inputs, 'input')}, populations {', '.join(parts)}, projections {', '.join(ways)}, read out by"
         f" {plain(network.readout)}"
     )
 

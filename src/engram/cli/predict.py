@@ -9,6 +9,7 @@ import typer
 
 from engram.cli.console import fail, out, plain, print_json, waiting
 from engram.cli.opening import labelled, open_model
+from engram.wording import plural
 
 
 def predict(
@@ -62,5 +63,7 @@ def _print_answer(answer, name_of) -> None:
         out.print(f"  prepared: {plain('; '.join(answer.steps))}")
     best = sorted(answer.scores.items(), key=lambda item: -item[1])
     out.print("  scores:   " + "  ".join(f"{plain(name_of(label))}: {score:.3g}" for label, score in best))
-    winners = "  ".join(f"#{neuron} ({name_of(label)}): {spikes} spikes" for neuron, label, spikes in answer.winners)
+    winners = "  ".join(
+        f"#{neuron} ({name_of(label)}): {plural(spikes, 'spike')}" for neuron, label, spikes in answer.winners
+    )
     out.print(f"  neurons:  {plain(winners or 'none fired')}")

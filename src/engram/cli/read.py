@@ -9,6 +9,7 @@ import typer
 
 from engram.cli.console import fail, out, plain, print_json, waiting
 from engram.cli.opening import labelled, open_model
+from engram.wording import plural
 
 
 def read(
@@ -56,10 +57,12 @@ def read(
             out.print(f"  why:      {plain(reading.why_none)}")
         if reading.picture.steps:
             out.print(f"  prepared: {plain('; '.join(reading.picture.steps))}")
-        again = f", {reading.repeats} times before" if reading.repeats else ""
+        again = f", {plural(reading.repeats, 'time')} before" if reading.repeats else ""
         out.print(f"  shown:    {reading.shown:,.0f} ms{again}, {len(reading.input_spikes):,} input spikes")
         name_of = trained.class_name
-        winners = "  ".join(f"#{n} ({name_of(label)}): {spikes} spikes" for n, label, spikes in reading.winners)
+        winners = "  ".join(
+            f"#{n} ({name_of(label)}): {plural(spikes, 'spike')}" for n, label, spikes in reading.winners
+        )
         out.print(f"  neurons:  {plain(winners or 'none fired')}")
         out.print(f"  figure:   {plain(figure)}")
         for drawn in layers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
@@ -11,6 +12,7 @@ import typer
 
 from engram.callbacks import ProgressBar
 from engram.cli.console import accuracies, err, out, plain, print_json
+from engram.wording import plural
 
 _Config = "What is computed"
 _Keeping = "The run folder"
@@ -22,9 +24,9 @@ def train(
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Config, show_default="self_normalizing")] = None,
     source: Annotated[Optional[str], typer.Option(help="What makes spikes of what is shown: poisson, latency, ramp, regular, events (of recordings), or my_source.py:MySource.", rich_help_panel=_Config, show_default="poisson")] = None,
     preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: sharp, at which every rule reads best, paper, or events for recordings shown by --source events.", rich_help_panel=_Config, show_default="sharp; paper with another --network")] = None,
-    network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, conv, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
-    layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="together")] = None,
-    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME, source.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
+    network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, conv, conv-prototypes, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
+    layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="what suits the network")] = None,
+    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME, source.NAME, data.NAME or layer_examples.NAME; repeatable.", rich_help_panel=_Config)] = None,
     weight_bits: Annotated[Optional[int], typer.Option(metavar="BITS", help="Let weights learn in fixed point of so many bits, 1 to 24.", rich_help_panel=_Config, show_default="floating point")] = None,
     state_bits: Annotated[Optional[int], typer.Option(metavar="BITS", help="The same for the rule's traces and state.", rich_help_panel=_Config, show_default="floating point")] = None,
     rounding: Annotated[Optional[str], typer.Option(help="How fixed point rounds: nearest, or stochastic, by which small changes are not lost.", rich_help_panel=_Config, show_default="nearest")] = None,
@@ -119,13 +121,13 @@ def train(
     try:
         _, summary = run_training(folder, training, options, [display])
     except Interrupted:
-        stopped = f"Stopped after {training.examples:,} of {training.total:,} images; everything is saved."
+        stopped = f"Stopped after {training.examples:,} of {plural(training.total, 'image')}; everything is saved."
         if training.done:
             stopped = "Stopped after training, before all was labelled, tested and drawn; everything learned is saved."
         raise Interrupted(f"{stopped} Continue with\n  {again}") from None
     except HealthError as error:
         raise HealthError(
-            f"Stopped after {training.examples:,} of {training.total:,} images: {error}. Everything is saved; to go on"
+            f"Stopped after {training.examples:,} of {plural(training.total, 'image')}: {error}. Everything is saved; to go on"
             f" all the same:\n  {again}"
         ) from None
     finally:
@@ -207,7 +209,8 @@ def _check_code_is_given(start, given: dict, model: Path) -> None:
         ("source", start.source_record["source"]),
     ):
         if ":" in name and what not in given:
-            raise ConfigError(f"{model} has the {what} {name}; name its file again, --{what} path/to/{name}.")
+            file = name if os.sep in name else f"path/to/{name}"
+            raise ConfigError(f"{model} has the {what} {name}; name its file again, --{what} {file}.")
 
 
 def _dataset_of(start, model: Path) -> str:
@@ -237,7 +240,7 @@ def _what_learns(training) -> str:
     described = training.simulator.described
     layers = [(layer, described.size_of(layer)) for layer in described.layers]
     if len(layers) == 1:
-        return f"{layers[0][1]:,} neurons"
+        return plural(layers[0][1], "neuron")
     named = ", ".join(f"{plain(layer)} {n:,}" for layer, n in layers)
     return f"{sum(n for _, n in layers):,} neurons in {len(layers)} layers ({named}; {'in turn' if training.layers else 'together'})"
 
@@ -282,7 +285,7 @@ class Display(ProgressBar):
         if not self.silent:
             done = f", {training.examples:,} of them done" if training.examples else ""
             err.print(
-                f"Training {_what_learns(training)} on {training.total:,} images of"
+                f"Training {_what_learns(training)} on {plural(training.total, 'image')} of"
                 f" {plain(training.dataset.name)}{_passes(training)}{done}, rule {plain(rule.name)}{_held(rule)},"
                 f" dt {network.dt:g} ms"
             )
@@ -308,7 +311,7 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
 
     norm = summary["l1_norm"]
     out.print(
-        f"trained on {summary['examples']:,} images in {summary['seconds']:.1f} s"
+        f"trained on {plural(summary['examples'], 'image')} in {summary['seconds']:.1f} s"
         f" ({summary['ms_per_example']:.2f} ms each), L1 norm {norm['mean']:.1f} ± {norm['sd']:.1f},"
         f" {summary['silent_images']} silent"
     )
@@ -320,10 +323,10 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
         )
         out.print(
             f"labels from {evaluation['n_label']:,} training images,"
-            f" {evaluation['unassigned_neurons']} neurons without one"
+            f" {plural(evaluation['unassigned_neurons'], 'neuron')} without one"
         )
         if evaluation["unanswered_images"]:
-            out.print(f"{evaluation['unanswered_images']:,} test images drew no answer, and count as wrong")
+            out.print(f"{plural(evaluation['unanswered_images'], 'test image')} drew no answer, counted as wrong")
     if summary["euler_overshot"]:
         err.print(
             "[yellow]Warning:[/] forward Euler passed the bound beyond which it overshoots; use --integrator"
@@ -331,7 +334,7 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
         )
     for finding in summary["health"]:
         err.print(
-            f"[yellow]Warning:[/] {plain(finding['what'])} (first after {finding['first']:,} images);"
+            f"[yellow]Warning:[/] {plain(finding['what'])} (first after {plural(finding['first'], 'image')});"
             f" {plain(finding['advice'])}."
         )
     for path in display.figures:
@@ -362,7 +365,7 @@ def _with_given(options: dict, given: dict) -> dict:
     return {**options, **given}
 
 
-_TABLES = ("network", "protocol", "source", "data")
+_TABLES = ("network", "protocol", "source", "data", "layer_examples")
 
 
 def with_settings(options: dict, settings: list[str]) -> dict:
@@ -379,7 +382,8 @@ def with_settings(options: dict, settings: list[str]) -> dict:
         if table not in ("constants", *_TABLES):
             near = did_you_mean(table, _TABLES)
             raise ConfigError(
-                f"--set knows network.NAME, protocol.NAME, source.NAME and data.NAME, got {name!r}{near}."
+                "--set knows network.NAME, protocol.NAME, source.NAME, data.NAME and layer_examples.NAME, got"
+                f" {name!r}{near}."
             )
         table = {"source": "source_constants"}.get(table, table)
         value = option_value(text)

@@ -39,6 +39,7 @@ def learning_curve(
     *,
     test_accuracy: Mapping[str, float] | None = None,
     window: int | None = None,
+    turns: Mapping[str, int] | None = None,
 ) -> Figure:
     """Draw the running accuracy over training, and where testing ended.
 
@@ -54,6 +55,9 @@ def learning_curve(
         Over how many of the latest examples `accuracy` runs; named in the title. Points before so many are left out,
         since they run over fewer: where they end the line would have a kink that is none of the network's. A shorter
         run has nothing else, and they are dotted.
+    turns : mapping of str to int, optional
+        Where layers learned one after another: after how many examples each began. Only the last of them answers, so
+        the window begins with it.
 
     Returns
     -------
@@ -84,7 +88,7 @@ def learning_curve(
 
     figure = new_figure(6.4, 3.6)
     axes = figure.add_subplot()
-    full = examples >= (window or 0)
+    full = examples >= (window or 0) + max((turns or {}).values(), default=0)
     if full.any():
         percent = np.where(full, percent, np.nan)
     _draw_line(axes, examples, percent, BLUE, "-" if full.any() else ":")
@@ -95,6 +99,7 @@ def learning_curve(
     _draw_marks(axes, [(value, f"{name} {value:.1f} %") for name, value in marks.items()], lines=False)
     count_axis(axes.yaxis)
     _examples_axis(axes, examples)
+    _draw_turns(axes, turns)
     over = "" if window is None else f" over the latest {window:,} examples"
     over = " over all examples so far" if len(examples) and not full.any() else over
     axes.set(ylabel="accuracy (%)", title=f"Running accuracy{over}")
@@ -157,7 +162,15 @@ def learning_curves(curves: Mapping[str, tuple]) -> Figure:
 
 @in_house_style
 def weights_and_theta(
-    examples, norm_mean, norm_sd, theta_mean=None, theta_sd=None, target: float | None = None, of: str = ""
+    examples,
+    norm_mean,
+    norm_sd,
+    theta_mean=None,
+    theta_sd=None,
+    target: float | None = None,
+    *,
+    turns=None,
+    layer: str = "",
 ) -> Figure:
     """Draw the neurons' weight norm and adaptive threshold over training, mean ± one standard deviation.
 
@@ -171,8 +184,10 @@ def weights_and_theta(
         Adaptive part of the threshold over the neurons, in mV; left out of neurons that have none.
     target : float, optional
         The norm that the learning rule or the normalisation aims at, drawn as a line.
-    of : str, optional
-        The population whose neurons they are, for the title.
+    turns : mapping of str to int, optional
+        Where layers learned one after another: after how many examples each began.
+    layer : str, optional
+        Whose neurons these are, where there are several.
 
     Returns
     -------
@@ -217,10 +232,12 @@ def weights_and_theta(
         room = 0.05 * (high - low)
         top.set_ylim(min(low, target - room), max(high, target + room))
         _draw_marks(top, [(target, f"target {target:,.4g}")])
-    title = f"Over the neurons{of and f' of {of}'}, mean ± standard deviation"
-    top.set(ylabel="L1 norm of weights", title=title)
+    top.set(ylabel="L1 norm of weights", title=f"Over the neurons{layer and f' of {layer}'}, mean ± standard deviation")
     figure.align_ylabels()
     _examples_axis([top, *below][-1], examples)
+    _draw_turns(top, turns)
+    for bottom in below:
+        _draw_turns(bottom, turns, named=False)
     return figure
 
 
@@ -299,6 +316,17 @@ def _draw_marks(axes, marks: list[tuple[float, str]], *, lines: bool = True) -> 
                 "shrinkB": 0,
             },
         )
+
+
+def _draw_turns(axes, turns: Mapping[str, int] | None, *, named: bool = True) -> None:
+    """A line where another layer begins to learn, and the layer's name beside it."""
+    for name, begin in (turns or {}).items():
+        if begin > 0:
+            axes.axvline(begin, color=MUTED, linewidth=1.0, linestyle=":")
+        if named:
+            axes.annotate(
+                f" {name} learns", (begin, 0.02), xycoords=axes.get_xaxis_transform(), color=MUTED, size=SMALL
+            )
 
 
 def _examples_axis(axes, examples) -> None:

@@ -22,9 +22,9 @@ from engram.figures.style import (
     colour_bar,
     in_house_style,
     new_figure,
-    plural,
 )
 from engram.validation import check_choice, check_count
+from engram.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,8 +50,7 @@ def receptive_fields(
     classes: Sequence | None = None,
     max_neurons: int = 400,
     order: str = "label",
-    unit: str = "neuron",
-    of: str = "",
+    title: str | None = None,
 ) -> Figure:
     """Draw each neuron's receptive field in one tight grid, on a common colour scale.
 
@@ -75,10 +74,8 @@ def receptive_fields(
     order : {"label", "index"}, optional
         Sort the neurons by label (unassigned last) and those of one label so that similar fields stand side by side,
         or leave them in the network's order.
-    unit : str, optional
-        What has such a field, for the title: "filter" of a convolution.
-    of : str, optional
-        The population that they belong to, for the title.
+    title : str, optional
+        What is drawn, in place of "Receptive fields of 100 neurons".
 
     Returns
     -------
@@ -109,10 +106,11 @@ def receptive_fields(
 
     by_label = labels is not None and order == "label"
     drawn = drawn_neurons(weights, labels if by_label else None, max_neurons)
-    sampled = n_neurons > max_neurons
-    how_many = f"{max_neurons:,} of {plural(n_neurons, unit)}" if sampled else plural(n_neurons, unit)
-    title = f"Receptive fields of {how_many}{of and f' of {of}'}"
-    title += (", evenly sampled" if sampled else "") + (", sorted by label" if by_label else "")
+    title = title or f"Receptive fields of {plural(n_neurons, 'neuron')}"
+    if n_neurons > max_neurons:
+        title += f", {max_neurons:,} of them evenly sampled"
+    if by_label:
+        title += ", sorted by label"
 
     height, width = image_shape
     columns = min(len(drawn), max(1, math.ceil(math.sqrt(len(drawn) * height / width))))

@@ -284,10 +284,9 @@ class Learner(Callback):
                     break
                 self._waiting = True
                 if not (self._go or self._steps) and not paused:
-                    self.phase, paused = "paused", True
                     self._keep()
-                    self.on_change()
                     save_checkpoint(self.folder, training)
+                    self.phase, paused = "paused", True
                     self.on_change()
                 self._turn.wait(min(left, _WAIT) if self._go or self._steps else None)
             self._waiting = False
