@@ -13,8 +13,9 @@ import pytest
 
 from engram import load_model
 from engram.cli import main
-from engram.cli.console import _StandardError, _Terminal, out, plain, printable
+from engram.cli.console import _StandardError, _Terminal, accuracies, out, plain, printable
 from engram.model_file import save_model
+from engram.readout import HEADLINE
 
 ESCAPES = "\x1b[31m\x1b]0;title\x07\u202e\x9b2J\r\b"
 
@@ -175,3 +176,9 @@ def test_container_without_home_or_user_has_a_cache_of_its_own(tmp_path):
     result = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
     assert result.stdout.split()[1:] == ["True", "0o700"], result.stderr
     assert user_cache_folder() == user_cache_folder()
+
+
+def test_the_accuracy_that_counts_is_told_first_and_the_others_beside_it():
+    found = {"logistic": 0.97, "mean": 0.95, "proportion": 0.96}
+    assert accuracies(found, HEADLINE) == "96.00 % (proportion)[/]; otherwise 97.00 % (logistic), 95.00 % (mean)"
+    assert accuracies({"mean": 0.5}, HEADLINE) == "50.00 % (mean)[/]"

@@ -10,6 +10,7 @@ import pytest
 
 from engram import STDPClassifier, load_model
 from engram.cli.opening import open_diehl_cook
+from engram.cli.sweep import _own_files
 from engram.cli.train import _begin
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, DataError, ModelFileError
@@ -207,7 +208,13 @@ def test_estimator_with_own_parts_is_loaded_where_their_files_are_named(whole, o
 
 
 def test_only_the_usual_network_is_exported(whole, own):
-    with pytest.raises(ConfigError, match="Only the network of Diehl and Cook can be exported and certified"):
+    with pytest.raises(ConfigError, match="Only the network of Diehl and Cook can be exported or certified"):
         open_diehl_cook(whole.path)  # before any file is asked for
-    with pytest.raises(ConfigError, match="Only the network of Diehl and Cook can be exported and certified"):
+    with pytest.raises(ConfigError, match="Only the network of Diehl and Cook can be exported or certified"):
         freeze(load_model(whole.path, parts=[own["network"], own["rule"]]))
+
+
+def test_sweep_advises_to_name_the_user_s_own_files_again(tmp_path):
+    options = {"network": {"kind": "rings.py:ring"}, "rule": "pair", "source": "early.py:Early"}
+    (tmp_path / "best.toml").write_text(TrainingConfig(**options).to_toml())
+    assert _own_files(tmp_path / "best.toml") == " --network rings.py:ring --source early.py:Early"

@@ -266,7 +266,7 @@ class Training:
         labelled = dataset.train_labels is not None
         n_neurons = self.simulator.network.n_neurons
         self.running = RunningAccuracy(np.array(dataset.classes), n_neurons) if labelled else None
-        self.health = Health(described, self.simulator.protocol)
+        self.health = Health(described, self.simulator.protocol, usual=isinstance(self.simulator.network, DiehlCook))
         self.stop_reason = ""
         self.spikes_since = 0
         self.images_since = 0
@@ -328,7 +328,8 @@ class Training:
         self.examples = stop
         self.spikes_since += int(spikes.sum())
         self.images_since += len(chosen)
-        self.health.update(self.examples, spikes, self.simulator.state, self.simulator.presentations - shown)
+        shown = self.simulator.presentations - shown
+        self.health.update(self.examples, spikes, self.simulator.state, shown, layer)
         norms, theta = self.layer_state(layer)
         report = self._report(layer, norms)
         if self.examples % self._curve_step() == 0 or self.done:

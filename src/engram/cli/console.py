@@ -114,7 +114,7 @@ def _told(error: BaseException) -> tuple[str, int]:
         return "There is not enough memory; use fewer neurons or images.", 1
     if isinstance(error, BrokenPipeError):
         return "", 1
-    if _is_of_output(error):
+    if isinstance(error, OSError) and _is_of_output(error):
         return f"The output cannot be written: {error.strerror}; write it elsewhere.", 1
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"Cannot use {error.filename}: {error.strerror}; check its place, its name and its permissions.", 1

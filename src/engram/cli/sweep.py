@@ -77,7 +77,16 @@ def sweep(
     out.print(sweep_table(records), markup=False, end="")
     if not quiet:
         out.print(f"written to {plain(out_)}/sweep.md, .csv, .json, .png and .svg; train with the best of them:")
-        out.print(f"  engram train --config {plain(out_)}/best.toml")
+        out.print(f"  engram train --config {plain(out_)}/best.toml{plain(_own_files(out_ / 'best.toml'))}")
+
+
+def _own_files(config: Path) -> str:
+    """The options that name the user's own files of a configuration, which are run only where they are named."""
+    from engram.config import code_named, read_options
+
+    options = read_options(config)
+    named = ((what, code_named(options, what)) for what in ("rule", "network", "source"))
+    return "".join(f" --{what} {code}" for what, code in named if code)
 
 
 def _blocks(plan: Path | None, given: dict, settings: list[str], varied: list[str]) -> list[dict]:
@@ -87,7 +96,7 @@ def _blocks(plan: Path | None, given: dict, settings: list[str], varied: list[st
 
     if plan is None and not varied:
         raise ConfigError("A sweep needs something to vary; give --vary NAME=A,B,C or a plan file.")
-    blocks = read_plan(plan) if plan is not None else [{}]
+    blocks = read_plan(plan, [given.get(what) for what in ("rule", "network", "source")]) if plan is not None else [{}]
     blocks = [with_options(block, given, settings) for block in blocks]
     for text in varied:
         name, equals, values = text.partition("=")
