@@ -11,6 +11,7 @@ import numpy as np
 from engram.kernels.state import NetworkState
 from engram.networks import Network, Protocol
 from engram.neurons.base import refractory_period
+from engram.wording import plural
 
 SILENT_IMAGES = 25
 """This many images in a row without an answer are silence."""
@@ -247,12 +248,14 @@ class Health:
         self._silent = int(edges[-1] - edges[-2]) - 1
         if longest < SILENT_IMAGES:
             return None
-        return f"silence: {longest} images in a row drew fewer than {self._min_spikes} spikes at any intensity"
+        return (
+            f"silence: {longest} images in a row drew fewer than {plural(self._min_spikes, 'spike')} at any intensity"
+        )
 
     def _too_often(self, shown: float) -> str | None:
         if shown <= MANY_REPEATS:
             return None
-        return f"images had to be shown {shown:.0f} times until they drew {self._min_spikes} spikes"
+        return f"images had to be shown {shown:.0f} times until they drew {plural(self._min_spikes, 'spike')}"
 
     def _stuck(self, state: NetworkState) -> str | None:
         for p in self._plastic:
