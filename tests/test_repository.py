@@ -1,12 +1,12 @@
 """What stands beside the code is true of it, and the code keeps its form."""
 
 import ast
-import functools
 import graphlib
 import re
 import statistics
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from engram import __version__, load_model
 from engram.models import shipped_models
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src/engram"
 
 
 def test_citation_names_this_version():
@@ -91,7 +92,7 @@ def test_types_are_told_to_checkers():
 
 def test_functions_are_short():
     lengths = {}
-    for path, tree in _trees().items():
+    for path, tree in _trees():
         for node in ast.walk(tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 lengths[f"{path.name}:{node.lineno} {node.name}"] = _lines_of(node)
@@ -99,10 +100,10 @@ def test_functions_are_short():
     assert statistics.median(lengths.values()) <= 7
 
 
-@functools.cache
-def _trees() -> dict[Path, ast.Module]:
-    """The package's modules as they are parsed."""
-    return {path: ast.parse(path.read_text("utf-8")) for path in (ROOT / "src/engram").rglob("*.py")}
+def _trees() -> Iterator[tuple[Path, ast.Module]]:
+    """The package's modules as they are parsed, one at a time: together they are millions of objects."""
+    for path in PACKAGE.rglob("*.py"):
+        yield path, ast.parse(path.read_text("utf-8"))
 
 
 def _lines_of(function) -> int:
@@ -112,12 +113,12 @@ def _lines_of(function) -> int:
 
 
 def test_modules_import_each_other_in_no_circle():
-    root = ROOT / "src/engram"
-    named = {
-        ".".join(("engram", *path.relative_to(root).with_suffix("").parts)): tree for path, tree in _trees().items()
+    names = {
+        path: ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+        for path in (ROOT / "src/engram").rglob("*.py")
     }
-    modules = {name.removesuffix(".__init__"): tree for name, tree in named.items()}
-    graph = {name: _imported(tree, modules) - {name} for name, tree in modules.items()}
+    names = {path: name.removesuffix(".__init__") for path, name in names.items()}
+    graph = {names[path]: _imported(tree, set(names.values())) - {names[path]} for path, tree in _trees()}
     assert "engram.plasticity.base" in graph["engram.plasticity.triplet"]
     list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
@@ -128,7 +129,7 @@ def _imported(node: ast.AST, modules) -> set[str]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ImportFrom) and child.module in modules:
             inner = {f"{child.module}.{alias.name}" for alias in child.names}
-            found |= inner & set(modules) or {child.module}
+            found |= inner & modules or {child.module}
         elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
             continue
         elif not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
