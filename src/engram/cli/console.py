@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import unicodedata
+import warnings
 from contextlib import contextmanager, suppress
 
 from rich.console import Console
@@ -142,6 +143,19 @@ def told_counts(*, quiet: bool = False):
             bars.update(tasks[what], completed=done, total=total)
 
         yield tell
+
+
+@contextmanager
+def told_warnings(kind: type[Warning]):
+    """Print what is warned of in the end, as everything is printed here; warnings of other kinds stay Python's."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", kind)
+        yield
+    for warning in found:
+        if issubclass(warning.category, kind):
+            err.print(f"[yellow]Warning:[/] {plain(warning.message)}")
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 @contextmanager

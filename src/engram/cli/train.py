@@ -11,7 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 from engram.callbacks import ProgressBar
-from engram.cli.console import accuracies, err, out, plain, print_json
+from engram.cli.console import accuracies, err, out, plain, print_json, told_warnings
 from engram.wording import plural
 
 _Config = "What is computed"
@@ -147,7 +147,7 @@ def _tell_beginning(dataset: str | None, config: Path | None, model: Path | None
 def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load, evaluate: bool):  # fmt: skip
     """A new run's folder, held, and its training; from a configuration file or a model, with options that win."""
     from engram.config import TrainingConfig, renamed_network
-    from engram.errors import ConfigError
+    from engram.errors import ConfigError, StepWarning
     from engram.evaluation import check_label_images
     from engram.model_file import load_model
     from engram.run_folder import RunFolder
@@ -174,7 +174,9 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
         chosen = TrainingConfig.from_dict(with_settings(options, settings))
         start = None if chosen.start is None else load_model(chosen.start, parts=chosen.own_files())
     chosen.make_source()  # what is wrong with it is told before anything is loaded
-    training = Training(chosen, load(chosen), start=start, threads=threads)
+    dataset = load(chosen)
+    with told_warnings(StepWarning):
+        training = Training(chosen, dataset, start=start, threads=threads)
     if evaluate:
         check_label_images(training)
     folder = RunFolder(out_ or next_folder(chosen.dataset))
