@@ -39,7 +39,7 @@ from engram.samples import samples_of
 from engram.simulator import Simulator, named_rule_state
 from engram.sources import Source
 from engram.sources.records import recorded_name, source_record
-from engram.validation import check_known, check_presentation
+from engram.validation import check_known, check_presentation, warn_of_rounded_times
 
 BLOCK = 25
 """Images between two looks at the clock, the keyboard and the learning curve."""
@@ -206,6 +206,7 @@ class Training:
         rule = settled_rule(rule or config.make_rule())
         network = network or config.make_network(dataset.image_shape or dataset.n_inputs, rule)
         check_presentation(network, config.make_protocol())
+        warn_of_rounded_times(network)
         if network.n_inputs != dataset.n_inputs:
             raise ConfigError(
                 f"The network has {network.n_inputs:,} inputs, the images of {dataset.name} {dataset.n_inputs:,};"
@@ -266,7 +267,7 @@ class Training:
         labelled = dataset.train_labels is not None
         n_neurons = self.simulator.network.n_neurons
         self.running = RunningAccuracy(np.array(dataset.classes), n_neurons) if labelled else None
-        self.health = Health(described, self.simulator.protocol)
+        self.health = Health(described, self.simulator.protocol, usual=isinstance(self.simulator.network, DiehlCook))
         self.stop_reason = ""
         self.spikes_since = 0
         self.images_since = 0
@@ -328,7 +329,8 @@ class Training:
         self.examples = stop
         self.spikes_since += int(spikes.sum())
         self.images_since += len(chosen)
-        self.health.update(self.examples, spikes, self.simulator.state, self.simulator.presentations - shown)
+        shown = self.simulator.presentations - shown
+        self.health.update(self.examples, spikes, self.simulator.state, shown, layer)
         norms, theta = self.layer_state(layer)
         report = self._report(layer, norms)
         if self.examples % self._curve_step() == 0 or self.done:

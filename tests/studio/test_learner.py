@@ -164,6 +164,18 @@ def test_what_pages_are_shown_is_the_network_as_it_stands(tmp_path, wanted):
     learner.close()
 
 
+def test_what_is_asked_of_a_network_that_stays_busy_is_refused_and_never_done(learner, monkeypatch):
+    monkeypatch.setattr("engram.studio.learner.PATIENCE", 0.01)
+    learner._waiting, done = False, []  # as while it compiles
+    with pytest.raises(ConfigError, match="still busy"):
+        learner.between(lambda: done.append(1))
+    learner._answer()
+    assert done == []
+    learner._waiting = True
+    learner.between(lambda: done.append(2))
+    assert done == [2]
+
+
 def test_speed_must_be_one(learner):
     for speed in (0.0, -1.0, 1e9, float("nan")):
         with pytest.raises(ConfigError, match="speed"):

@@ -40,23 +40,24 @@ def test_page_that_is_loaded_anew_finds_the_same_state(learned):
 def test_two_pages_see_one_run(client):
     client.do("new", options=OPTIONS)
     with client.stream() as one, client.stream() as other:
+        first = []
         for stream in (one, other):
-            decode(stream.receive_bytes())
+            first.append(decode(stream.receive_bytes())[0]["state"])
             stream.send_text(json.dumps({"drawn": 1}))
         client.do("step")
         wait_for(client, "paused")
-        seen = [last(stream, lambda state: state["phase"] == "paused") for stream in (one, other)]
+        streams = zip((one, other), first, strict=True)
+        seen = [last(stream, state, lambda state: state["phase"] == "paused") for stream, state in streams]
         assert [state["examples"] for state in seen] == [1, 1]
 
 
-def last(stream, until):
-    """The first state of the stream that is as wanted; every frame is acknowledged."""
-    state = {}
+def last(stream, state, until):
+    """The first state of the stream that is as wanted, from one on; every frame is acknowledged."""
     for _ in range(100):
         header, _ = decode(stream.receive_bytes())
         stream.send_text(json.dumps({"drawn": header["number"]}))
-        state |= header["state"]
-        if "phase" in state and until(state):
+        state = {**state, **header["state"]}
+        if until(state):
             return state
     raise AssertionError("the wanted state never came")
 

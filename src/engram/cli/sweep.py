@@ -47,6 +47,7 @@ def sweep(
     Test images take no part; train with the best of them in the end: engram train --config OUT/best.toml
     """
     from engram.cli.pools import hired, shown, threads_for
+    from engram.config import own_options, read_options
     from engram.errors import Interrupted
     from engram.pools import Here
     from engram.sweep import SweepOptions, sweep_table
@@ -76,8 +77,9 @@ def sweep(
         return
     out.print(sweep_table(records), markup=False, end="")
     if not quiet:
+        own = own_options(read_options(out_ / "best.toml"))
         out.print(f"written to {plain(out_)}/sweep.md, .csv, .json, .png and .svg; train with the best of them:")
-        out.print(f"  engram train --config {plain(out_)}/best.toml")
+        out.print(f"  engram train --config {plain(out_)}/best.toml{plain(own)}")
 
 
 def _blocks(plan: Path | None, given: dict, settings: list[str], varied: list[str]) -> list[dict]:
@@ -87,7 +89,7 @@ def _blocks(plan: Path | None, given: dict, settings: list[str], varied: list[st
 
     if plan is None and not varied:
         raise ConfigError("A sweep needs something to vary; give --vary NAME=A,B,C or a plan file.")
-    blocks = read_plan(plan) if plan is not None else [{}]
+    blocks = read_plan(plan, [given.get(what) for what in ("rule", "network", "source")]) if plan is not None else [{}]
     blocks = [with_options(block, given, settings) for block in blocks]
     for text in varied:
         name, equals, values = text.partition("=")

@@ -109,7 +109,7 @@ def describe_network(name: str, options: Mapping, wanted: Wanted) -> Network:
         network = function(**asked, **own)
     except EngramError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"{where_raised(function, error)}.") from error
     if not isinstance(network, Network):
         raise ConfigError(f"{name} must return a Network, got {network!r:.100}.")

@@ -237,7 +237,7 @@ def check_rule(rule: LearningRule) -> None:
         computed = reference_equation(function, np.float64)
         try:
             returned = computed(*(arguments[name] for name in arguments_of(function)))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise RuleError(
                 f"{line_raised(error, function)}: {equation} of {type(rule).__name__} raises"
                 f" {type(error).__name__}: {error}."
