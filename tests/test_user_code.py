@@ -10,9 +10,8 @@ import pytest
 
 from engram import STDPClassifier, load_model
 from engram.cli.opening import open_diehl_cook
-from engram.cli.sweep import _own_files
 from engram.cli.train import _begin
-from engram.config import TrainingConfig
+from engram.config import TrainingConfig, own_options, read_options
 from engram.errors import ConfigError, DataError, ModelFileError
 from engram.exchange import freeze
 from engram.growth import animate
@@ -214,7 +213,9 @@ def test_only_the_usual_network_is_exported(whole, own):
         freeze(load_model(whole.path, parts=[own["network"], own["rule"]]))
 
 
-def test_sweep_advises_to_name_the_user_s_own_files_again(tmp_path):
-    options = {"network": {"kind": "rings.py:ring"}, "rule": "pair", "source": "early.py:Early"}
-    (tmp_path / "best.toml").write_text(TrainingConfig(**options).to_toml())
-    assert _own_files(tmp_path / "best.toml") == " --network rings.py:ring --source early.py:Early"
+def test_advice_names_the_user_s_own_files_again(tmp_path):
+    options = {"network": {"kind": "my/rings.py:ring"}, "rule": "pair", "source": "early.py:Early"}
+    (tmp_path / "config.toml").write_text(TrainingConfig(**options).to_toml())
+    assert own_options(read_options(tmp_path / "config.toml")) == " --network my/rings.py:ring --source early.py:Early"
+    with pytest.raises(ModelFileError, match=r"--resume .* --network path/to/rings\.py:ring --source path"):
+        load_model(tmp_path)

@@ -399,6 +399,12 @@ def code_named(options: Mapping, what: str) -> str:
     return named if isinstance(named, str) and is_own(named) else ""
 
 
+def own_options(options: Mapping, folder: str = "") -> str:
+    """The options of the command line that name the user's own files among a run's; in a folder, if it is given."""
+    named = ((what, code_named(options, what)) for what in ("rule", "network", "source"))
+    return "".join(f" --{what} {folder + Path(code).name if folder else code}" for what, code in named if code)
+
+
 def names_code(options: Mapping) -> bool:
     """Whether options name any file of Python code."""
     return any(code_named(options, what) for what in ("rule", "network", "source"))

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from engram._version import __version__
-from engram.config import TrainingConfig
+from engram.config import TrainingConfig, own_options, read_options
 from engram.datasets.base import FRAMINGS
 from engram.datasets.recordings import Layout
 from engram.datasets.scale import PIXELS, ValueRange, check_value_range
@@ -290,7 +290,8 @@ def read_last_checkpoint(folder: Path) -> tuple[dict[str, np.ndarray], dict[str,
 def _what_then(folder: Path) -> str:
     """What to do where there is no model."""
     if exists(folder / "config.toml"):
-        return f" and no checkpoint yet; finish it with 'engram train --resume {folder}'"
+        own = own_options(read_options(folder / "config.toml"), "path/to/")
+        return f" and no checkpoint yet; finish it with 'engram train --resume {folder}{own}'"
     if inside := runs_in(folder):
         return f"; give one of its runs: {', '.join(inside)}"
     return f"; train with 'engram train --out {folder}'"

@@ -47,6 +47,7 @@ def sweep(
     Test images take no part; train with the best of them in the end: engram train --config OUT/best.toml
     """
     from engram.cli.pools import hired, shown, threads_for
+    from engram.config import own_options, read_options
     from engram.errors import Interrupted
     from engram.pools import Here
     from engram.sweep import SweepOptions, sweep_table
@@ -76,17 +77,9 @@ def sweep(
         return
     out.print(sweep_table(records), markup=False, end="")
     if not quiet:
+        own = own_options(read_options(out_ / "best.toml"))
         out.print(f"written to {plain(out_)}/sweep.md, .csv, .json, .png and .svg; train with the best of them:")
-        out.print(f"  engram train --config {plain(out_)}/best.toml{plain(_own_files(out_ / 'best.toml'))}")
-
-
-def _own_files(config: Path) -> str:
-    """The options that name the user's own files of a configuration, which are run only where they are named."""
-    from engram.config import code_named, read_options
-
-    options = read_options(config)
-    named = ((what, code_named(options, what)) for what in ("rule", "network", "source"))
-    return "".join(f" --{what} {code}" for what, code in named if code)
+        out.print(f"  engram train --config {plain(out_)}/best.toml{plain(own)}")
 
 
 def _blocks(plan: Path | None, given: dict, settings: list[str], varied: list[str]) -> list[dict]:

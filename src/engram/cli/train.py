@@ -61,15 +61,12 @@ def train(
     if err.is_terminal and not (quiet or json):
         _tell_beginning(dataset, config, from_, resume)  # before anything is imported that takes time
 
-    from engram.errors import ConfigError, HealthError, Interrupted
+    from engram.config import own_options
+    from engram.errors import ConfigError
     from engram.run_folder import RunFolder
-    from engram.runs import RunOptions, resume_run, run_training
-    from engram.validation import check_count, check_positive
+    from engram.runs import RunOptions, resume_run
 
-    check_positive("checkpoint-seconds", checkpoint_seconds, "s", or_zero=True)
-    for name, value in (("checkpoint-examples", checkpoint_examples), ("threads", threads)):
-        if value is not None:
-            check_count(name, value)
+    _check_numbers(checkpoint_seconds, {"checkpoint-examples": checkpoint_examples, "threads": threads})
     given = {
         "dataset": dataset, "rule": rule, "source": source, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples, "order": order,
         "dt": dt, "integrator": integrator, "dtype": dtype, "label_examples": label_examples, "network": network, "layers": layers and layers.replace("-", "_"),
@@ -77,49 +74,62 @@ def train(
         "input_gain": _gain(input_gain),
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
+    load = partial(_load_told, quiet=quiet or json)
     held = {"weight_bits": weight_bits, "state_bits": state_bits, "rounding": rounding}
     set_ = [*(set_ or []), *(f"{name}={value}" for name, value in held.items() if value is not None)]
     if checkpoint is not None and resume is None:
         raise ConfigError("--checkpoint is for resuming; give --resume RUN with it.")
-    load = partial(_load_told, quiet=quiet or json)
     if resume is not None:
-        if set(given) - {"rule", "network", "source"} or any((config, set_, overwrite, out_, from_)):
-            raise ConfigError(
-                "A resumed run keeps its own options; give --resume RUN without others, or --from RUN to go on learning"
-                " with others."
-            )
+        _check_options_are_kept(given, config, set_, overwrite, out_, from_)
         folder = RunFolder(resume)
         if folder.is_finished:
             _tell_finished(folder, quiet=quiet, as_json=json)
             return
-        own = {"rule": rule, "network": network, "source": source}
-        training = resume_run(folder, load=load, **own, checkpoint=checkpoint, threads=threads)
+        training = resume_run(folder, load=load, **given, checkpoint=checkpoint, threads=threads)
     else:
         folder, training = _begin(
-            given,
-            config,
-            from_,
-            set_,
-            out_,
-            overwrite=overwrite,
-            threads=threads,
-            load=load,
-            evaluate=not no_evaluate,
+            given, config, from_, set_, out_, overwrite=overwrite, threads=threads, load=load, evaluate=not no_evaluate
         )
-    named = (("rule", rule), ("network", network), ("source", source))
-    code = [f" --{what} {name}" for what, name in named if name and ":" in name]
-    again = f"engram train --resume {folder.path}{''.join(code)}"
     options = RunOptions(
-        checkpoint_seconds=checkpoint_seconds,
-        checkpoint_examples=checkpoint_examples,
-        evaluate=not no_evaluate,
-        figures=not no_figures,
-        threads=threads,
-        strict=strict,
-    )
+        checkpoint_seconds=checkpoint_seconds, checkpoint_examples=checkpoint_examples, evaluate=not no_evaluate,
+        figures=not no_figures, threads=threads, strict=strict,
+    )  # fmt: skip
     display = Display(quiet=quiet or json, evaluate=not no_evaluate)
+    summary = _trained(folder, training, options, display, f"engram train --resume {folder.path}{own_options(given)}")
+    if json:
+        print_json({"out": str(folder.path), **summary})
+    elif not quiet:
+        _print_summary(folder, summary, display)
+
+
+def _check_numbers(seconds: float, counts: dict) -> None:
+    """Raise ConfigError where options that are numbers cannot be."""
+    from engram.validation import check_count, check_positive
+
+    check_positive("checkpoint-seconds", seconds, "s", or_zero=True)
+    for name, value in counts.items():
+        if value is not None:
+            check_count(name, value)
+
+
+def _check_options_are_kept(given: dict, *others) -> None:
+    """Raise ConfigError where a run is to be resumed with other options than it has."""
+    from engram.errors import ConfigError
+
+    if set(given) - {"rule", "network", "source"} or any(others):
+        raise ConfigError(
+            "A resumed run keeps its own options; give --resume RUN without others, or --from RUN to go on learning"
+            " with others."
+        )
+
+
+def _trained(folder, training, options, display: Display, again: str) -> dict:
+    """The summary of a run that was brought to its end; where it is stopped, what is saved and how it goes on is said."""
+    from engram.errors import HealthError, Interrupted
+    from engram.runs import run_training
+
     try:
-        _, summary = run_training(folder, training, options, [display])
+        return run_training(folder, training, options, [display])[1]
     except Interrupted:
         stopped = f"Stopped after {training.examples:,} of {plural(training.total, 'image')}; everything is saved."
         if training.done:
@@ -132,10 +142,6 @@ def train(
         ) from None
     finally:
         folder.release()
-    if json:
-        print_json({"out": str(folder.path), **summary})
-    elif not quiet:
-        _print_summary(folder, summary, display)
 
 
 def _tell_beginning(dataset: str | None, config: Path | None, model: Path | None, resume: Path | None) -> None:
