@@ -86,6 +86,17 @@ def test_a_held_conductance_has_the_integral_of_a_free_one_times_the_factor():
     assert sum((1 - dt / tau) ** k * dt for k in range(2000)) == pytest.approx(held_factor(tau, dt, "euler") * tau)
 
 
+@pytest.mark.parametrize("dataset", ["strokes", "digits"])
+@pytest.mark.parametrize("to", FORMATS)
+def test_a_network_can_be_exported_without_images(to, dataset, tmp_path):
+    pytest.importorskip("nir") if to == "nir" else None
+    export = export_model(replace(small_model(), dataset=dataset), to, tmp_path, n_images=0)
+    assert export.files
+    if "presentations.npz" in {path.name for path in export.files}:
+        with np.load(tmp_path / "presentations.npz") as given:
+            assert given["input_spikes"].shape == given["exc_spikes"].shape == (0, 3)
+
+
 def test_export_replaces_nothing_unless_told_to(tmp_path):
     written(tmp_path, "json")
     with pytest.raises(RunFolderError, match=r"holds xeae\.json already"):
