@@ -128,7 +128,7 @@ def measure(options) -> None:
 def draw(folder: Path) -> None:
     """Accuracy and norm by bits, from what was measured."""
     figure = picture(json.loads((folder / RESULT).read_text())["runs"])
-    figure.savefig(folder / PICTURE, metadata={"Date": None})
+    figure.savefig(folder / PICTURE)
 
 
 def points(runs: dict, name: str, rounding: str, what: str) -> tuple[list[int], list[float], list[list[float]]]:
@@ -154,6 +154,7 @@ def picture(runs: dict):
     for axes in (left, right):
         axes.set_xticks([4, 6, 8, 10, 12, 16, FLOAT], ["4", "6", "8", "10", "12", "16", "float"])
         axes.set_xlabel("bits of a weight")
+        axes.set_xlim(3.3, FLOAT + 0.7)
     right.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
     right.set_yscale("symlog", linthresh=10)
     left.set_ylabel("test accuracy (%)")
