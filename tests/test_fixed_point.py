@@ -150,6 +150,7 @@ def test_draws_of_different_events_are_unrelated(other):
         (lambda: Triplet(weight_bits=6.5), "weight_bits must be"),
         (lambda: Triplet(weight_bits=math.nan), "weight_bits must be"),
         (lambda: Triplet(weight_bits="six"), "weight_bits must be"),
+        (lambda: make_rule("triplet", {"weight_bits": "70"}), r"got 70\."),
         (lambda: make_rule("triplet", {"weight_bits": "six"}), "weight_bits of Triplet must be a number, got 'six'"),
         (lambda: Triplet(rounding="up"), "rounding must be"),
         (lambda: Simulator(DiehlCook(n_neurons=2), Triplet(weight_bits=1, w_min=0.6)), "leaves no two weights"),
