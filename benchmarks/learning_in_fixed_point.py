@@ -91,7 +91,7 @@ def tasks(n_seeds: int) -> list[tuple[str, int]]:
     def late(task) -> int:
         name, seed = task
         is_main = not any(division in name for division in ("table", "shift", "of state"))
-        if " bits" not in name or "6 bits, stochastic" in name:
+        if " bits" not in name or ", 6 bits" in name:
             return 0 if seed == 0 else 3 - is_main
         near = any(f", {bits} bits" in name for bits in (4, 6, 8))
         return 1 if seed == 0 and is_main and near else 4
