@@ -17,7 +17,7 @@ from engram.plasticity.fixed_point import described, state_grids, weight_grid
 from engram.projections import Convolution, Uniform
 from scenes import poisson_train
 
-N_INPUTS, N_NEURONS, N_STEPS = 12, 5, 150
+N_INPUTS, N_NEURONS, N_STEPS = 12, 5, 90
 BY_CHANCE = {"weight_bits": 5, "state_bits": 7, "rounding": "stochastic"}
 
 every_rule = pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_finer_grids_come_closer_to_floating_point(rule):
     assert off[1] < 0.01 < off[0]
 
 
-def images(n=4):
+def images(n=3):
     return np.random.default_rng(8).integers(0, 256, (n, N_INPUTS)).astype(np.uint8)
 
 
