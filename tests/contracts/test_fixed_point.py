@@ -123,6 +123,16 @@ def test_training_in_parts_draws_what_training_at_once_draws(kernel):
     assert_same_state(whole, parts)
 
 
+def test_beginning_again_is_being_new_and_weights_from_elsewhere_are_rounded():
+    again, weights = trained(LEARNS_AT_BOTH), np.random.default_rng(4).uniform(0.0, 1.0, (N_INPUTS, N_NEURONS))
+    new = Simulator(again.network, LEARNS_AT_BOTH, protocol=again.protocol, weights=weights, theta=[8.0] * N_NEURONS)
+    again.begin_again(weights, [8.0] * N_NEURONS)
+    assert_on_grid(again.state.weights, weight_grid(LEARNS_AT_BOTH, N_INPUTS))
+    for simulator in (again, new):
+        simulator.train(images())
+    assert_same_state(again, new)
+
+
 def test_threads_draw_alike(monkeypatch):
     monkeypatch.setattr("engram.simulator.NEURONS_PER_THREAD", 32)
     monkeypatch.setattr("engram.simulator.default_threads", lambda: 2)
