@@ -51,7 +51,7 @@ def studio_of(folder: str, neurons: int, examples: int) -> Studio:
 
 
 PICTURES = (
-    ("light", 1280, 900, ("learn", "draw", "rule")),
+    ("light", 1280, 900, ("learn", "draw", "layers", "rule")),
     ("dark", 1280, 900, ("inside",)),
     ("light", 390, 844, ("draw",)),
 )
@@ -243,15 +243,21 @@ def _take_views(page, studio: Studio, theme: str, width: int, views: tuple[str, 
         name = view + ("-dark" if theme == "dark" else "") + ("-phone" if width < 600 else "")
         if width < 600:
             page.evaluate("document.querySelector('.answer').scrollIntoView({block: 'center'})")
-        save(page, folder / f"{name}.png", full=view != "learn" and width > 600)
+        save(page, folder / f"{name}.png", view, full=view != "learn" and width > 600)
 
 
 def show(page, studio: Studio, view: str) -> None:
     """Bring a view to where there is something to see."""
-    asked = {"learn": "", "draw": "?of=mnist-400", "inside": "?neuron=31&pixel=407", "rule": ""}[view]
+    asked = {
+        "learn": "",
+        "draw": "?of=mnist-400",
+        "layers": "?of=mnist-conv",
+        "inside": "?neuron=31&pixel=407",
+        "rule": "",
+    }[view]
     page.goto("about:blank")
-    page.goto(f"{studio.address}#/{view}{asked}")
-    if view == "draw":
+    page.goto(f"{studio.address}#/{'draw' if view == 'layers' else view}{asked}")
+    if view in ("draw", "layers"):
         draw_seven(page)
     if view == "inside":
         page.get_by_role("button", name="Read the test images").click()
@@ -272,11 +278,14 @@ def draw_seven(page) -> None:
     page.wait_for_selector(".answer .digit")
 
 
-def save(page, path: Path, *, full: bool) -> None:
+def save(page, path: Path, view: str, *, full: bool) -> None:
     """A picture of the page, small enough for a repository: few colours do for paper and ink."""
     from PIL import Image
 
-    page.screenshot(path=path, full_page=full)
+    if view == "layers":
+        page.locator("section:has(> .layers)").screenshot(path=path)
+    else:
+        page.screenshot(path=path, full_page=full)
     Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 

@@ -48,6 +48,11 @@ FORMS = {
     "row numbers": text(
         [[k, *row, y] for k, (row, y) in enumerate(zip(IMAGES, LABELS, strict=True))], ["", *PIXELS, "y"]
     ),
+    "bars": labelled(["label", *PIXELS]).replace(",", "|"),
+    "a stranger among pixels": text(
+        [[y, 7 * k, *row] for k, (row, y) in enumerate(zip(IMAGES, LABELS, strict=True))],
+        ["label", "row_number", *PIXELS],
+    ),
     "blank lines": labelled(["label", *PIXELS]).replace("\n", "\n\n"),
 }
 
@@ -81,6 +86,41 @@ def test_names_of_classes_in_the_only_column_of_text_are_labels(tmp_path):
         assert dataset.class_names == {0: "setosa", 1: "versicolor", 2: "virginica"}
         assert dataset.image_shape is None
         assert dataset.n_inputs == 8
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (["x", "y", "z", "label"], ["1", "0"]),
+        (["x", "y", "z", "kind"], ["dog", "cat"]),
+        (["x1", "x2", "filename", "y"], ["1", "0"]),
+        (["digit", "y", "z", "class"], ["日本", "naïve"]),
+    ],
+)
+def test_a_column_that_may_be_a_place_does_not_hide_the_labels(tmp_path, names, labels):
+    rows = [[k, 2 * k, f"{k}.png" if "filename" in names else 24 - k, labels[k % 2]] for k in range(12)]
+    (tmp_path / "a.csv").write_text(text(rows, names))
+    if "filename" in names:
+        with pytest.raises(DataError, match=r"holds '0.png' in line 2, column 2, where a number is needed"):
+            read_csv(tmp_path / "a.csv")
+    else:
+        assert set(map(str, read_csv(tmp_path / "a.csv").labels)) == set(labels)
+
+
+def test_numbers_may_have_a_decimal_comma_between_semicolons(tmp_path):
+    (tmp_path / "a.csv").write_text("a;b;kind\n" + "0,5;2;dog\n-1,25;3;cat\n" * 3)
+    table = read_csv(tmp_path / "a.csv")
+    assert table.values[:2].tolist() == [[0.5, 2], [-1.25, 3]]
+    assert table.labels[:2].tolist() == ["dog", "cat"]
+    (tmp_path / "b.csv").write_text("0,5;2,0;1\n-1,25;3,5;0\n")
+    assert read_csv(tmp_path / "b.csv", 2).values.tolist() == [[0.5, 2], [-1.25, 3.5]]
+
+
+@pytest.mark.parametrize("content", ["label pixel0\n1 2\n0 3\n", "label\n0\n1\n"])
+def test_a_table_of_one_column_is_told(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(DataError, match=r"a\.csv has no columns of values besides the labels; separate them by commas"):
+        datasets.load(tmp_path / "a.csv")
 
 
 def test_the_test_part_is_the_file_beside_that_is_called_so(tmp_path):

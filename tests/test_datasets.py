@@ -1137,7 +1137,9 @@ def test_an_unknown_name_lists_what_there_is():
 def test_impossible_names_are_told(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ENGRAM_DATA", str(tmp_path))
-    with pytest.raises(DataError, match=r"is neither a data set nor an existing path|neither a file nor a folder"):
+    with pytest.raises(
+        DataError, match=r"is neither a data set nor an existing path|neither a file nor a folder| holds "
+    ):
         datasets.load(name)
 
 
@@ -1198,3 +1200,22 @@ def test_a_new_format_is_one_more_file(tmp_path, monkeypatch):
     finally:
         registry._sources.cache_clear()
         sys.modules.pop("engram.datasets.text_lines", None)
+
+
+def test_labels_that_can_hardly_be_classes_are_warned_of():
+    images = np.random.default_rng(0).random((12, 8, 8))
+    with pytest.warns(DataWarning, match="labels of mine are 11 different ones for 12 samples, as quantities"):
+        from_arrays(images, [0, *range(11)], name="mine")
+
+
+def test_classes_of_the_test_part_alone_are_warned_of():
+    images, labels = np.random.default_rng(0).random((12, 8, 8)), np.arange(12) % 2
+    with pytest.warns(DataWarning, match="classes that training lacks, so that it is never right on them: 3, 4;"):
+        from_arrays(images, labels, images, labels + 3)
+    with pytest.warns(DataWarning, match="training lacks, so that it is never right on them: bird;"):
+        from_arrays(images, ["dog", "cat"] * 6, images, ["dog", "bird"] * 6)
+
+
+def test_images_without_a_picture_are_warned_of():
+    with pytest.warns(DataWarning, match="every pixel of the images of black is 0, so that there is nothing to learn"):
+        from_arrays(np.zeros((12, 8, 8)), np.arange(12) % 2, name="black")

@@ -180,6 +180,34 @@ def test_another_scale_than_that_of_fit_is_warned_of(classifier, digits, scale, 
         classifier.predict(digits.test_images[:20] * scale)
 
 
+def test_values_from_0_are_too_bright_where_black_was_below(digits):
+    images = digits.train_images[:40] / 255.0
+    features = STDPFeatures(2, epochs=1).fit(2 * images - 1)
+    with pytest.warns(DataWarning, match="X goes from 0 to 1, too bright for the scale −1 to 1"):
+        features.transform(images)
+
+
+@pytest.mark.parametrize("scale", [1.0, -1.0])
+def test_a_negative_of_what_was_learned_is_warned_of(digits, scale):
+    images = digits.train_images[:40] / 255.0
+    light, dark = (images, 1 - images)[:: int(scale)]
+    features = STDPFeatures(2, epochs=1).fit(light)
+    for reader in (features.transform, features.model_.to_estimator().transform):
+        with pytest.warns(DataWarning, match="X is a negative of the images learned from first.* give 1 - X"):
+            reader(dark)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DataWarning)
+            reader(light)
+
+
+def test_light_ground_that_was_asked_for_is_no_negative(digits):
+    light = 1 - digits.train_images[:40] / 255.0
+    features = STDPFeatures(2, epochs=1, value_range=(0, 1)).fit(light)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataWarning)
+        features.transform(light)
+
+
 def test_images_of_the_same_scale_are_not_warned_of(classifier, digits):
     with warnings.catch_warnings():
         warnings.simplefilter("error", DataWarning)

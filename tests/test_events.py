@@ -13,7 +13,7 @@ from engram import datasets
 from engram.datasets import from_recordings
 from engram.datasets.event_files import as_events, read_events
 from engram.datasets.recordings import Events, Layout, Recordings
-from engram.errors import ConfigError, DataError
+from engram.errors import ConfigError, DataError, DataWarning
 from event_scenes import bar_events, write_aedat4, write_bin, write_zips
 
 needs_data = pytest.mark.skipif(
@@ -201,11 +201,39 @@ def test_labels_of_recordings_may_be_names():
         ([({"t": [0], "x": [0]}, 0)], "events need t, x, y and p, got t, x; name them so"),
         ([(([0, 1], [0], [0, 0], [0, 1]), 0)], "events must be an array|one number of t, x, y and polarity each"),
         ([(np.zeros((0, 4)), 0), (np.zeros((0, 4)), 1)], "hold no events"),
+        ([([[0, -3, 0, 1]], 0)], "recording 0: x of events must be whole numbers of pixels, .*; got -3 to -3"),
+        ([([[0, 0, 0.5, 1]], 0)], "recording 0: y of events must be whole numbers of pixels, .*; got 0.5 to 0.5"),
+        ([([[0, 0, np.nan, 1]], 0)], "recording 0: y of events must be whole numbers of pixels"),
+        (
+            [([[3, 4, 290_000, 1]], 0)] * 2,
+            "reach to column 4 and row 290,000, farther than on any sensor; give them",
+        ),
     ],
 )
 def test_unusable_recordings_are_told(recordings, message):
     with pytest.raises(DataError, match=message):
         from_recordings(recordings)
+
+
+def test_frames_beyond_the_bound_are_refused_before_memory_is_taken():
+    with pytest.raises(DataError, match=r"frames of 12 recordings with 8,589,934,592 inputs need more than .* bytes"):
+        from_recordings(pairs(), sensor_shape=(2**16, 2**16))
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-3])
+def test_times_in_another_unit_are_warned_of(unit):
+    recordings = [(events * np.array([unit, 1, 1, 1]), label) for events, label in pairs()]
+    with pytest.warns(DataWarning, match=r"longest recording of bars lasts .* µs; times are µs: multiply seconds by"):
+        from_recordings(recordings, name="bars")
+
+
+def test_times_of_a_clock_that_began_long_before_count_from_the_first_event():
+    first = np.array([1_700_000_000_000_000, 0, 0, 0])
+    late = from_recordings([(events + first, label) for events, label in pairs()], test_fraction=0)
+    expected = [events[:, 0] - events[0, 0] for events, _ in pairs()]
+    assert late.train_recordings.time.tolist() == np.concatenate(expected).tolist()
+    assert "times count from the first event" in late.description
+    assert "first event" not in from_recordings(pairs()).description
 
 
 def test_events_beyond_the_sensor_are_told():
@@ -259,12 +287,18 @@ def test_a_damaged_aedat4_file_is_told_by_its_path(tmp_path, cut):
         read_events(path)
 
 
-@pytest.mark.parametrize("kind", ["npy", "npz"])
-def test_arrays_of_events_are_read(tmp_path, kind):
+@pytest.mark.parametrize("form", ["columns", "fields"])
+@pytest.mark.parametrize("kind", ["npy", "npz", "npz of one"])
+def test_arrays_of_events_are_read(tmp_path, kind, form):
     t, x, y, p = bar_events(1, 2)
-    path = tmp_path / f"a.{kind}"
-    np.save(path, np.column_stack((t, x, y, p))) if kind == "npy" else np.savez(path, t=t, x=x, y=y, p=p)
+    path = tmp_path / f"a.{kind[:3]}"
+    if kind == "npz":
+        np.savez(path, t=t, x=x, y=y, p=p)
+    else:
+        save = np.save if kind == "npy" else np.savez
+        save(path, forms(t, x, y, p)[form])
     np.testing.assert_array_equal(read_events(path).t, t)
+    np.testing.assert_array_equal(read_events(path).y, y)
 
 
 @pytest.mark.parametrize("parts", [("",), ("Train", "Test")])

@@ -746,3 +746,18 @@ def test_a_sweep_has_a_panel_for_each_option_and_joins_the_best_of_repeated_valu
     assert len(figures.sweep({"eta": [0.11, 0.12, 0.13]}, [0.5, 0.6, 0.7]).axes[0].lines) == 1
     with pytest.raises(DataError, match="eta must have a value for each of 2 trials"):
         figures.sweep({"eta": [0.1]}, [0.5, 0.6])
+
+
+@pytest.mark.parametrize(
+    ("columns", "title", "name"),
+    [
+        (1, "a_name_like_kaggle_s_train_small, 28×28, 16 + 3 images", "0"),
+        (1, "words " * 45, "Käse und Brot " * 4),
+        (10, "short", "Käse und Brot " * 2),
+    ],
+)
+def test_a_contact_sheet_has_room_for_its_title_and_names(columns, title, name):
+    images, labels = np.eye(16)[np.arange(3 * columns) % 16], [f"{name}{k}" for k in range(3)] * columns
+    figure = figures.contact_sheet(images, (4, 4), labels, title.strip())
+    assert parts_inside(figure)
+    assert figure.axes[0].get_title("left").replace("\n", " ") == title.strip()

@@ -120,6 +120,32 @@ def test_an_image_of_the_right_shape_on_black_is_left_as_it_is(save):
         assert prepared.steps == ("left as it is: 28×28 on a dark background already",)
 
 
+@pytest.mark.parametrize("fill", [20 / 28, 1.0])
+def test_the_negative_of_an_image_framed_as_in_training_gives_the_same_bits(save, fill):
+    image = np.zeros((28, 28), np.uint8)
+    side = round(28 * fill)
+    image[28 - side :, 3:7] = np.random.default_rng(0).integers(5, 256, (side, 4))
+    image[28 - side, 3] = image[27, 3] = 255
+    for picture in (image, 255 - image):
+        prepared = read_image(save(Image.fromarray(picture)), fill=fill)
+        np.testing.assert_array_equal(prepared.pixels, image.ravel())
+    assert prepared.steps == (
+        "inverted: dark ink on light paper",
+        "otherwise left as it is: its ink spans as much of 28×28 as in training images",
+    )
+    grey_paper = (180 - image / 2).astype(np.uint8)
+    assert read_image(save(Image.fromarray(grey_paper)), fill=fill).steps[-1] == "centred by mass"
+
+
+def test_values_of_8_bits_in_a_picture_of_16_are_not_black(save):
+    image = np.zeros((28, 28), np.uint16)
+    image[3:9, 20:25] = 30 + 15 * np.arange(5)
+    prepared = read_image(save(Image.fromarray(image)))
+    np.testing.assert_array_equal(prepared.pixels, image.ravel())
+    assert prepared.steps[0] == "values of 8 bits in a picture of 16"
+    assert read_image(save(Image.fromarray(image * np.uint16(257)))).steps[0] == "scaled from 16 to 8 bits"
+
+
 def test_an_image_of_the_right_shape_on_paper_is_prepared(save):
     image = np.full((28, 28), 255, np.uint8)
     image[3:9, 20:25] = 0

@@ -7,11 +7,13 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from engram import DiehlCook, SelfNormalizing, Triplet
-from engram.kernels import build, code_store, engine, machine, stock
+from engram.kernels import build, code_store, engine, machine, stock, workers
 from engram.kernels.code_store import CacheWarning
 from engram.kernels.machine import Routine, callable_routine
 from engram.kernels.parts import I8, part
@@ -169,6 +171,31 @@ def test_watchers_are_told_what_is_compiled(cache):
     assert told == [(0, 1, "something"), (1, 1, "")]
     machine.prepare([Routine(outer, label="something")], lambda *news: told.append(news))
     assert len(told) == 2
+
+
+def test_what_another_process_compiles_meanwhile_is_waited_for(cache, monkeypatch):
+    routine, told = Routine(outer, label="something"), []
+    machine.prepare([routine])
+    code = code_store.find(routine, machine.target())
+    kept(cache)[0].unlink()
+    machine._ADDRESSES.clear()
+    monkeypatch.setattr(workers, "compiled", lambda left, _: ((each, None) for each in left))  # which nothing can load
+    with code_store.alone(routine):
+        waiting = threading.Thread(target=machine.prepare, args=([routine], lambda *news: told.append(news)))
+        waiting.start()
+        while not told:
+            time.sleep(0.001)
+        code_store.keep(routine, machine.target(), code)
+    waiting.join()
+    assert told == [(0, 1, "something"), (1, 1, "")]
+
+
+def test_nobody_waits_for_ever_for_another_process(cache, monkeypatch):
+    monkeypatch.setattr(code_store, "_PATIENCE_SECONDS", 0.0)
+    routine = Routine(outer)
+    with code_store.alone(routine):
+        machine.prepare([routine])
+    assert len(kept(cache)) == 1
 
 
 def test_code_that_another_process_clears_away_meanwhile_is_no_error(tmp_path, monkeypatch):

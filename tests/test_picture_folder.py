@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from engram import datasets
 from engram.datasets import picture_folder
 from engram.errors import ConfigError, DataError
+from engram.images import read_image
 
 needs_data = pytest.mark.skipif(
     not os.environ.get("ENGRAM_DATA"), reason="ENGRAM_DATA is not set to a folder that holds png-folders/"
@@ -147,9 +148,55 @@ def test_other_files_and_hidden_ones_are_left_aside(tmp_path):
     assert len(datasets.load(folder, n_test=0).train_images) == 10
 
 
-def test_one_folder_of_pictures_is_no_data_set(tmp_path):
-    with pytest.raises(DataError, match="is neither a file nor a folder of a known kind"):
-        datasets.load(write(tmp_path / "mine", classes=("a",)))
+@pytest.mark.parametrize(
+    ("at", "classes", "message"),
+    [
+        ("", ("a",), "mine holds pictures of one class only, 'a'; give a subfolder for each of at least two classes"),
+        ("train", ("a",), "mine holds pictures of one class only, 'a'"),
+        ("", ("",), "mine holds pictures that lie in no folder of a class; put those of each class into a subfolder"),
+        ("x/y", ("a", "b"), "mine holds no classes of pictures itself; did you mean .*/mine/x/y[?]"),
+        ("test", ("a", "b"), "mine holds no classes of pictures itself; did you mean .*/mine/test[?]"),
+        ("train/train", ("a", "b"), "mine holds no classes of pictures itself; did you mean .*/mine/train[?]"),
+        ("", (), "is neither a file nor a folder of a known kind"),
+    ],
+)
+def test_a_folder_that_is_nearly_a_data_set_is_told_what_it_lacks(tmp_path, at, classes, message):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(DataError, match=message):
+        datasets.load(write(tmp_path / "mine", classes=classes, part=at))
+
+
+def test_a_second_test_part_is_left_aside_and_told(tmp_path):
+    for part in ("train", "val", "test"):
+        write(tmp_path / "mine", part=part, n=3 if part == "val" else 4)
+    dataset = datasets.load(tmp_path / "mine")
+    assert (len(dataset.train_images), len(dataset.test_images)) == (8, 8)
+    assert "the folder 'val' beside the test part is left aside" in dataset.description
+
+
+@pytest.mark.parametrize("values", [lambda noise: noise // 16, lambda noise: noise.astype(np.uint16) * 16])
+def test_pictures_of_few_or_many_bits_are_read_back_as_they_were_learned(tmp_path, values):
+    for k in range(12):
+        file = tmp_path / "mine" / "ab"[k % 2] / f"{k:02}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        image = noise(k)
+        image[[0, -1]] = image[:, [0, -1]] = 0
+        Image.fromarray(values(image)).save(file)
+    dataset = datasets.load(tmp_path / "mine")
+    learned = np.rint(np.concatenate((dataset.train_images, dataset.test_images))).astype(int)
+    assert len(np.unique(learned)) == 16 if values(image).dtype == np.uint8 else len(np.unique(learned)) > 150
+    assert learned.max() == 255
+    for file in sorted((tmp_path / "mine").rglob("*.png")):
+        read = read_image(file, (8, 8), value_range=dataset.value_range, framing=dataset.framing).pixels
+        assert np.abs(learned - read).max(axis=1).min() <= 1
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning")
+def test_folders_that_were_looked_at_are_closed(tmp_path):
+    import gc
+
+    datasets.load(write(tmp_path / "mine", n=100))
+    gc.collect()
 
 
 def test_only_one_picture_is_decoded_at_a_time_and_progress_is_told(tmp_path):

@@ -21,7 +21,7 @@ from engram.equations.vocabulary import MEANT
 from engram.kernels.compiler import compiled
 from engram.kernels.precision import compiled_equation
 from engram.plasticity import RULES
-from engram.precision import reference_equation
+from engram.precision import has_branches, reference_equation
 
 THIRD, FIVE, PAIR = 0.3, 5, (0.1, 2)
 both_precisions = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -115,6 +115,19 @@ def test_any_expression_has_the_same_bits_by_numpy_and_compiled(expressions):
                 with np.errstate(all="ignore"):
                     arguments = real(x), real(y), n, m
                 assert_same_bits(ours(*arguments), theirs(*arguments))
+
+
+@both_precisions
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(EXPRESSIONS.filter(lambda text: "helper" not in text and " if " not in text))
+def test_column_of_numbers_has_the_bits_that_each_of_them_has_alone(dtype, expression):
+    equation = function_of(f"def equation(x, y, n, m):\n    return {expression} * 1\n")
+    assert not has_branches(equation)
+    computed = reference_equation(equation, dtype)
+    with np.errstate(all="ignore"):
+        x, y = np.array([VALUES, [0.25, *VALUES[:0:-1]]]).astype(dtype)
+    alone = [computed(*numbers, 4, True) for numbers in zip(x, y, strict=True)]
+    assert_same_bits(np.broadcast_to(computed(x, y, 4, True), len(x)), alone)
 
 
 # Every function that an equation may use

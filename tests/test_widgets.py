@@ -11,7 +11,7 @@ pytest.importorskip("anywidget", reason="widgets are an extra: pip install 'engr
 
 from sklearn.base import clone
 
-from engram import STDPClassifier, widgets
+from engram import STDPClassifier, load_model, widgets
 from engram.errors import ConfigError
 from engram.studio.frames import decode
 from engram.widgets import LearningView
@@ -90,3 +90,10 @@ def test_modules_are_one_that_imports_nothing():
 def test_follow_needs_a_training():
     with pytest.raises(ConfigError, match=r"LearningView\(training\)"):
         next(LearningView().follow())
+
+
+def test_view_of_a_convolution_shows_its_filters():
+    view = LearningView.of_model(load_model("mnist-conv"))
+    header, arrays = decode(view.frame)
+    assert (header["fields"]["kind"], arrays["fields"].shape) == ("filters", (49, 64))
+    assert view.picture()[:4] == b"\x89PNG"

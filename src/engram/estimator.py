@@ -328,7 +328,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         self.image_shape_ = None if shape is None else (int(shape[0]), int(shape[1]))
         self.value_range_ = self._value_range(X, self.image_shape_)
         ground = find_ground(X, self.image_shape_, self.value_range_)
-        self._framing = "photo" if ground == "varied" else "ink"
+        self._framing = "ink" if ground == "dark" else "photo"
 
     def _value_range(self, X: np.ndarray, image_shape: tuple[int, int] | None) -> ValueRange:
         """The values that become black and white; warns of such as are no pixels any more."""
@@ -363,8 +363,14 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             return  # who gives a range wants what lies outside clipped
         if trouble:
             _warn(
-                f"X goes up to {float(X.max()):g}, too {trouble} for the scale {describe_range(self.value_range_)} of"
-                " the images learned from first; bring X to that scale, or give value_range when fitting."
+                f"X goes from {float(X.min()):g} to {float(X.max()):g}, too {trouble} for the scale"
+                f" {describe_range(self.value_range_)} of the images learned from first; bring X to that scale, or give"
+                " value_range when fitting."
+            )
+        elif self.model_.framing != "photo" and find_ground(X, self.image_shape_, self.value_range_) == "light":
+            _warn(
+                "X is a negative of the images learned from first, whose ground has the other brightness; give"
+                f" {sum(self.value_range_):g} - X."
             )
 
     def _warn_of_ink(self, X: np.ndarray) -> None:

@@ -56,8 +56,8 @@ ADVICE = {
         " normalise the weights (normalization=l1)"
     ),
     "repeats": (
-        "use more neurons (neurons), ask for fewer spikes (protocol.min_spikes), which --preset sharp does, or show the"
-        " images brighter from the start (protocol.start_intensity)"
+        "use more neurons (neurons), ask for fewer spikes (protocol.min_spikes; --preset sharp asks for one), or show"
+        " the images brighter from the start (protocol.start_intensity)"
     ),
     "unlabelled": (
         "learn from more images (epochs), label from more (label_examples), use fewer neurons, or raise the steps of"

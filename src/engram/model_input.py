@@ -49,7 +49,17 @@ def load_for(model: Model, source: str | Path | None = None, progress: Progress 
         return load_with(source)
     known = find_source(source)[0].options
     options = {name: value for name, value in _of_model(model).items() if name in known and value is not None}
-    return renumbered(load_with(source, Options(**options), progress), model)
+    return renumbered(_not_inverted(load_with(source, Options(**options), progress), model), model)
+
+
+def _not_inverted(dataset: Dataset, model: Model) -> Dataset:
+    """The data set with its light ground left light, where the model's training images were left as they are."""
+    black, white = dataset.value_range
+    if model.framing != "photo" or isinstance(black, tuple) or black <= white:
+        return dataset
+    negatives = {part: 255 - getattr(dataset, part) for part in ("train_images", "test_images")}
+    told = f"{dataset.description} Light ground is left light, as in training."
+    return replace(dataset, **negatives, value_range=(white, black), framing="photo", description=told)
 
 
 def renumbered(dataset: Dataset, model: Model) -> Dataset:
@@ -177,10 +187,8 @@ def _prepared(model, rows, path, steps):
     if not np.isfinite([rows.min(), rows.max()]).all():
         raise DataError(f"{path} holds values that are not finite; replace or remove them.")
     value_range = range_for(rows, model.value_range, path.name, steps)
-    if value_range != model.value_range and model.framing != "photo":
-        ground = find_ground(rows, model.image_shape, value_range)
-        if ground == "light":
-            steps.append("inverted: dark ink on light paper")
-            value_range = value_range[::-1]
+    if model.framing != "photo" and find_ground(rows, model.image_shape, value_range) == "light":
+        steps.append("inverted: dark ink on light paper")
+        value_range = value_range[::-1]
     pixels = np.rint(to_pixels(rows, value_range)).astype(np.uint8)
     return [PreparedImage(row, model.image_shape, tuple(steps)) for row in pixels]

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from engram.datasets.csv_file import is_csv
+from engram.datasets.event_files import is_recording
+from engram.datasets.pictures import is_picture
 from engram.errors import ConfigError, DataError, EngramError
 from engram.files import exists
 from engram.model import Model
@@ -145,6 +148,7 @@ def read_each(model: Model, paths: Sequence[Path], scheme: str = "proportion") -
 def files_of(patterns: Sequence[str | Path]) -> list[Path]:
     """The files that are meant by paths, folders and patterns such as ``*.png``, each folder's in natural order.
 
+    Of a folder, notes and other files that are called like no data are left aside, if there are some that are.
     A path that exists is meant as it is, also if it has ``[`` or ``*`` in it; so is a pattern that matches nothing.
 
     Raises
@@ -155,7 +159,7 @@ def files_of(patterns: Sequence[str | Path]) -> list[Path]:
     found: list[Path] = []
     for pattern in map(Path, patterns):
         if pattern.is_dir():
-            inside = [path for path in pattern.iterdir() if path.is_file() and path.name[0] != "."]
+            inside = _readable([path for path in pattern.iterdir() if path.is_file() and path.name[0] != "."])
         elif exists(pattern) or not glob.has_magic(str(pattern)):
             inside = [pattern]
         else:
@@ -165,6 +169,11 @@ def files_of(patterns: Sequence[str | Path]) -> list[Path]:
             raise DataError(f"{pattern} holds no files; give pictures, recordings or tables.")
         found += sorted(inside, key=_natural) or [pattern]
     return found
+
+
+def _readable(paths: list[Path]) -> list[Path]:
+    """Those called like pictures, arrays, recordings or tables; all where none is."""
+    return [path for path in paths if is_picture(path.name) or is_recording(path.name) or is_csv(path)] or paths
 
 
 def _natural(path: Path) -> list:

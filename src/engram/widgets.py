@@ -135,11 +135,12 @@ class LearningView(anywidget.AnyWidget, Callback):
         moment = self._moment
         if moment is None:
             raise ConfigError("There is no network to draw yet; fit the estimator, or make LearningView(training).")
-        labels = None if moment.model.readout is None else moment.assigned
-        figure = figures.receptive_fields(
-            moment.model.weights, moment.shape, labels, classes=moment.classes or None, order=self.order
-        )
-        return figure._repr_png_()
+        layer = moment.layer()
+        if layer.is_read and moment.is_labelled:
+            how = {"labels": layer.assigned, "classes": moment.classes, "order": self.order}
+        else:
+            how = {}
+        return figures.receptive_fields(layer.fields, layer.shape, **how)._repr_png_()
 
     def _take(self, training: Training) -> None:
         self._training = training

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engram import datasets, load_model
+from engram import TrainingConfig, datasets, load_model
 from event_scenes import bar_events, write_bin, write_zips
 
 needs_data = pytest.mark.skipif(not os.environ.get("ENGRAM_DATA"), reason="ENGRAM_DATA is not set to a folder of data")
@@ -109,21 +109,35 @@ SCALES = {
 }
 
 
-@pytest.mark.parametrize("scale", SCALES)
-def test_a_network_trained_on_any_scale_reads_pictures_and_arrays_of_any(engram, digits, tmp_path, monkeypatch, scale):
+def written(digits, scale):
+    """The digits on that scale as files: of floats to 1 in MNIST's form, of others as arrays."""
+    scaled = [SCALES[scale](images).reshape(-1, 28, 28) for images in (digits.train_images, digits.test_images)]
+    if scale != "floats to 1":
+        np.savez("set.npz", images=scaled[0], labels=digits.train_labels)
+        return "./set.npz"
+    for part, images, labels in (("train", scaled[0], digits.train_labels), ("t10k", scaled[1], digits.test_labels)):
+        datasets.write_idx(Path(f"set/{part}-images-idx3-ubyte"), images)
+        datasets.write_idx(Path(f"set/{part}-labels-idx1-ubyte"), labels.astype(np.uint8))
+    return "./set"
+
+
+@pytest.mark.parametrize(("scale", "preset"), [*((scale, "sharp") for scale in SCALES), ("dark on light", "paper")])
+def test_a_network_trained_on_any_scale_reads_pictures_and_arrays_of_any(
+    engram, digits, tmp_path, monkeypatch, scale, preset
+):
     monkeypatch.chdir(tmp_path)
-    np.savez("set.npz", images=SCALES[scale](digits.train_images).reshape(-1, 28, 28), labels=digits.train_labels)
-    short = ("--preset", "paper", "--neurons", 60, "--examples", 1500, "--no-evaluate", "--no-figures")
-    code, _, err = engram("train", "--dataset", "set.npz", *short, "--out", "run")
+    dataset = written(digits, scale)
+    short = ("--neurons", 60, "--examples", 1500, "--no-evaluate", "--no-figures")
+    short += () if preset == TrainingConfig().preset else ("--preset", preset)
+    code, _, err = engram("train", "--dataset", dataset, *short, "--out", "run")
     assert code == 0, err
-    labelled = datasets.load("set.npz")
-    from engram import load_model
+    labelled = datasets.load(dataset)
     from engram.evaluation import evaluate
     from engram.prediction import read_pictures
 
     model, evaluation = evaluate(load_model("run"), labelled, label_examples=1000)
     images, labels = digits.test_images[:60].reshape(-1, 28, 28), digits.test_labels[:60]
-    found = {}
+    found, pixels = {}, {}
     for kind in ("png", "dark png", "npy", "floats"):
         paths = []
         for number, image in enumerate(images):
@@ -135,9 +149,12 @@ def test_a_network_trained_on_any_scale_reads_pictures_and_arrays_of_any(engram,
             paths.append(path)
         answers = read_pictures(model, paths)
         found[kind] = np.mean([answer.label == label for answer, label in zip(answers, labels, strict=True)])
+        pixels[kind] = np.array([answer.pixels for answer in answers])
     assert evaluation.accuracy["proportion"] > 0.75
-    assert min(found["png"], found["npy"], found["floats"]) > 0.75, found
-    assert found["dark png"] > 0.7, found
+    assert min(found.values()) > 0.75, found
+    assert np.array_equal(pixels["dark png"], pixels["png"])
+    assert np.abs(pixels["npy"].astype(int) - pixels["png"]).max() <= 1
+    assert np.abs(pixels["floats"].astype(int) - pixels["png"]).max() <= (3 if scale == "floats to 1.01" else 1)
 
 
 def test_folders_of_pictures_train_and_their_classes_are_called_by_name(engram, digits, tmp_path, monkeypatch):
@@ -148,7 +165,9 @@ def test_folders_of_pictures_train_and_their_classes_are_called_by_name(engram, 
             folder.mkdir(parents=True, exist_ok=True)
             picture = Image.fromarray(255 - np.rint(image).astype(np.uint8).reshape(28, 28))
             picture.resize((90, 120)).convert("RGB").save(folder / f"{number}.jpg")
-    code, _, err = engram("train", "--dataset", "pictures", "--neurons", 10, "--epochs", 5, "--out", "run")
+    code, _, err = engram(
+        "train", "--dataset", "pictures", "--neurons", 10, "--epochs", 5, "--out", "run", "--no-figures"
+    )
     assert code == 0, err
     assert "all brought to one size as a whole" in err
     assert "dark ink on light ground is inverted" in err
@@ -183,6 +202,79 @@ def test_check_says_what_data_are_read_as_and_draws_them(engram, tmp_path, monke
     code, _, err = engram("data", "check", "pictures")
     assert code == 1
     assert "pictures/b/1.png cannot be read as a picture" in err
+
+
+def test_names_of_classes_may_be_anything_and_stay_on_their_line(engram, digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("two\nlines\x1b[31m", "[red]$新_{$")
+    for number, (image, label) in enumerate(zip(digits.train_images, digits.train_labels, strict=True)):
+        if label < 2 and number < 120:
+            folder = Path("any", names[label])
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.rint(image).astype(np.uint8).reshape(28, 28)).save(folder / f"{number} ü.png")
+    picture = next(Path("any", names[0]).iterdir())
+    for words in (
+        ("data", "check", "any"),
+        ("train", "--dataset", "any", "--neurons", 6, "--epochs", 2, "--out", "run"),
+        ("evaluate", "run"), ("info", "run"), ("predict", "run", picture), ("read", picture, "--model", "run"),
+    ):  # fmt: skip
+        code, out, err = engram(*words)
+        assert code == 0, err
+        assert "\x1b[31m" not in out + err
+        assert "Glyph" not in out + err
+        if words[0] != "train":
+            assert "two\\nlines\\x1b[31m: " in out or words[0] == "read"
+            assert "[red]$新_{$" in out or words[0] == "read"
+        assert "two\nlines" not in out + err
+
+
+@pytest.mark.parametrize("place", ["nowhere", "file"])
+def test_a_data_folder_that_is_none_is_told(engram, tmp_path, monkeypatch, place):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ENGRAM_DATA", str(tmp_path / place))
+    monkeypatch.setattr("engram.datasets.places.cache_folder", lambda: tmp_path / "cache")
+    told = f"$ENGRAM_DATA names {tmp_path / place}, which is {'not there' if place == 'nowhere' else 'no folder'}"
+    code, _, err = engram("data", "list")
+    assert (code, told in err) == (0, True)
+    code, _, err = engram("data", "check", "nothing-like-this")
+    assert (code, told in err) == (1, True)
+
+
+def test_light_ground_that_was_asked_for_stays_light_in_what_is_read(engram, digits, tmp_path, monkeypatch):
+    from engram.model_input import load_for
+    from engram.prediction import read_pictures
+
+    monkeypatch.chdir(tmp_path)
+    light = 255 - np.rint(digits.train_images[:200]).astype(np.uint8).reshape(-1, 28, 28)
+    for name in ("set", "other"):
+        np.savez(f"{name}.npz", images=light, labels=digits.train_labels[:200])
+    Image.fromarray(light[0]).save("light.png")
+    asked = ("--set", "data.value_range=0,255", "--neurons", 5, "--no-figures", "--quiet", "--examples", 50)
+    code, _, err = engram("train", "--dataset", "set.npz", *asked, "--out", "run")
+    assert code == 0, err
+    model = load_model("run")
+    assert np.array_equal(read_pictures(model, [Path("light.png")])[0].pixels, light[0].ravel())
+    assert np.array_equal(load_for(model, "other.npz").train_images, load_for(model).train_images)
+    assert load_for(model).train_images.mean() > 128
+
+
+def test_rows_of_negatives_are_read_as_the_images_are(tmp_path, digits):
+    from engram.model_input import samples
+
+    images = digits.test_images[:12]
+    for scale, shown in {"%d": images, "%.4f": images / 255}.items():
+        white = shown.max()
+        for name, values in {"light": shown, "dark": white - shown}.items():
+            np.savetxt(tmp_path / f"{name}.csv", values, scale, ",")
+        light, dark = (
+            [sample for _, sample in samples(load_model("mnist-100"), tmp_path / f"{name}.csv")]
+            for name in ("light", "dark")
+        )
+        assert "inverted: dark ink on light paper" in dark[0].steps
+        assert light[0].steps == ()
+        for first, second, image in zip(light, dark, images, strict=True):
+            assert np.abs(first.pixels - np.rint(image)).max() <= 1
+            assert np.abs(second.pixels.astype(int) - first.pixels).max() <= 1
 
 
 def test_check_warns_of_what_is_doubtful(engram, tmp_path):

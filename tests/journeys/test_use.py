@@ -235,6 +235,9 @@ def test_folders_and_patterns_are_read_in_natural_order(tmp_path, folder):
     for name in ("10.png", "9.png", "[2].png", ".hidden.png"):
         (inside / name).write_bytes(b"")
     assert [path.name for path in files_of([inside])] == ["9.png", "10.png", "[2].png"]
+    for other in ("readme.txt", "Thumbs.db"):
+        (inside / other).touch()
+    assert [path.name for path in files_of([inside])] == ["9.png", "10.png", "[2].png"]
     assert files_of([inside / "[2].png"]) == [inside / "[2].png"]
     if folder == "plain":
         assert [path.name for path in files_of([inside / "*0.png", inside / "9.png"])] == ["10.png", "9.png"]

@@ -22,8 +22,7 @@ refractory times. Traces are exact under either integrator, since they only deca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,6 +37,8 @@ from brian2 import (
     ms,
     prefs,
 )
+
+prefs.codegen.target = "numpy"  # from the making of synapses on: C++ takes longer to compile than any run here takes
 
 ORDER_INPUT_PRE, ORDER_CLAMP, ORDER_INPUT_POST, ORDER_EXC_INH, ORDER_INH_EXC = 0, 1, 2, 4, 5
 
@@ -285,17 +286,6 @@ _RULES = {
 }
 
 
-@contextmanager
-def _code_generation(target: str) -> Iterator[None]:
-    """Brian's code generation target, put back afterwards."""
-    before = prefs.codegen.target
-    prefs.codegen.target = target
-    try:
-        yield
-    finally:
-        prefs.codegen.target = before
-
-
 def _input_synapses(source, exc, weights: np.ndarray, model: _RuleModel, learn: bool, clock: Clock) -> Synapses:
     """All-to-all plastic synapses; without learning they only deliver their weight."""
     synapses = Synapses(
@@ -379,7 +369,6 @@ def simulate_brian2(
     e_inh_inh: float = -85.0,
     tau_g_exc: float = 1.0,
     tau_g_inh: float = 2.0,
-    target: str = "numpy",
 ) -> Brian2Run:
     r"""Run the Diehl & Cook network in Brian 2 on given input spikes.
 
@@ -421,8 +410,6 @@ def simulate_brian2(
         Membrane, refractory and conductance times in ms.
     e_exc, e_inh_exc, e_inh_inh : float
         Reversal potentials in mV: excitation, and inhibition of either population.
-    target : {'cython', 'numpy'}
-        Brian's code generation target.
 
     Returns
     -------
@@ -448,74 +435,73 @@ def simulate_brian2(
         raise ValueError(f"unknown rule {name!r}")
     model = _RULES[name](n_inputs=n_inputs, **constants)
 
-    with _code_generation(target):
-        # Fixed names: they appear in the generated code, whose compiled form Brian caches.
-        clock = Clock(dt=dt * ms, name="network_clock")
-        source = SpikeGeneratorGroup(
-            n_inputs,
-            np.asarray(spike_index, dtype=np.int64),
-            np.asarray(spike_step) * dt * ms,
-            clock=clock,
-            name="input",
-        )
-        shared = {"e_exc": e_exc, "tau_g_exc": tau_g_exc * ms, "tau_g_inh": tau_g_inh * ms}
-        exc = NeuronGroup(
-            n_neurons,
-            MEMBRANE + ("dtheta/dt = -theta / tau_theta : 1\n" if learn else "theta : 1\n") + model.neuron_equations,
-            threshold="v > theta + v_thresh - offset",
-            reset="v = v_reset" + ("\ntheta += theta_plus\n" + model.neuron_reset if learn else ""),
-            refractory=t_ref_exc * ms,
-            method=integrator,
-            namespace={
-                **model.constants,
-                **shared,
-                "v_rest": v_rest_exc,
-                "v_reset": v_reset_exc,
-                "v_thresh": v_thresh_exc,
-                "offset": offset,
-                "e_inh": e_inh_exc,
-                "tau_m": tau_m_exc * ms,
-                "theta_plus": theta_plus,
-                "tau_theta": tau_theta * ms,
-            },
-            clock=clock,
-            name="exc",
-        )
-        inh = NeuronGroup(
-            n_neurons,
-            MEMBRANE,
-            threshold="v > v_thresh",
-            reset="v = v_reset",
-            refractory=t_ref_inh * ms,
-            method=integrator,
-            namespace={
-                **shared,
-                "v_rest": v_rest_inh,
-                "v_reset": v_reset_inh,
-                "v_thresh": v_thresh_inh,
-                "e_inh": e_inh_inh,
-                "tau_m": tau_m_inh * ms,
-            },
-            clock=clock,
-            name="inh",
-        )
-        exc.v = v_start_exc
-        exc.theta = np.asarray(theta, dtype=np.float64)
-        inh.v = v_start_inh
-        for variable, value in model.neuron_start.items():
-            setattr(exc, variable, value)
-        clamp = exc.run_regularly(
-            "g_exc = clip(g_exc, 0, inf)", clock=clock, when="synapses", order=ORDER_CLAMP, name="exc_clamp"
-        )
+    # Fixed names: they appear in the generated code, whose compiled form Brian caches.
+    clock = Clock(dt=dt * ms, name="network_clock")
+    source = SpikeGeneratorGroup(
+        n_inputs,
+        np.asarray(spike_index, dtype=np.int64),
+        np.asarray(spike_step) * dt * ms,
+        clock=clock,
+        name="input",
+    )
+    shared = {"e_exc": e_exc, "tau_g_exc": tau_g_exc * ms, "tau_g_inh": tau_g_inh * ms}
+    exc = NeuronGroup(
+        n_neurons,
+        MEMBRANE + ("dtheta/dt = -theta / tau_theta : 1\n" if learn else "theta : 1\n") + model.neuron_equations,
+        threshold="v > theta + v_thresh - offset",
+        reset="v = v_reset" + ("\ntheta += theta_plus\n" + model.neuron_reset if learn else ""),
+        refractory=t_ref_exc * ms,
+        method=integrator,
+        namespace={
+            **model.constants,
+            **shared,
+            "v_rest": v_rest_exc,
+            "v_reset": v_reset_exc,
+            "v_thresh": v_thresh_exc,
+            "offset": offset,
+            "e_inh": e_inh_exc,
+            "tau_m": tau_m_exc * ms,
+            "theta_plus": theta_plus,
+            "tau_theta": tau_theta * ms,
+        },
+        clock=clock,
+        name="exc",
+    )
+    inh = NeuronGroup(
+        n_neurons,
+        MEMBRANE,
+        threshold="v > v_thresh",
+        reset="v = v_reset",
+        refractory=t_ref_inh * ms,
+        method=integrator,
+        namespace={
+            **shared,
+            "v_rest": v_rest_inh,
+            "v_reset": v_reset_inh,
+            "v_thresh": v_thresh_inh,
+            "e_inh": e_inh_inh,
+            "tau_m": tau_m_inh * ms,
+        },
+        clock=clock,
+        name="inh",
+    )
+    exc.v = v_start_exc
+    exc.theta = np.asarray(theta, dtype=np.float64)
+    inh.v = v_start_inh
+    for variable, value in model.neuron_start.items():
+        setattr(exc, variable, value)
+    clamp = exc.run_regularly(
+        "g_exc = clip(g_exc, 0, inf)", clock=clock, when="synapses", order=ORDER_CLAMP, name="exc_clamp"
+    )
 
-        input_exc = _input_synapses(source, exc, weights, model, learn, clock)
-        exc_inh = _one_to_one(exc, inh, w_exc_inh, clock)
-        inh_exc = _lateral(inh, exc, w_inh_exc, np.asarray(delays), dt, clock)
-        exc_spikes = SpikeMonitor(exc, name="exc_spikes")
-        inh_spikes = SpikeMonitor(inh, name="inh_spikes")
+    input_exc = _input_synapses(source, exc, weights, model, learn, clock)
+    exc_inh = _one_to_one(exc, inh, w_exc_inh, clock)
+    inh_exc = _lateral(inh, exc, w_inh_exc, np.asarray(delays), dt, clock)
+    exc_spikes = SpikeMonitor(exc, name="exc_spikes")
+    inh_spikes = SpikeMonitor(inh, name="inh_spikes")
 
-        network = Network(source, exc, inh, clamp, input_exc, exc_inh, inh_exc, exc_spikes, inh_spikes)
-        network.run(n_steps * dt * ms, namespace={})
+    network = Network(source, exc, inh, clamp, input_exc, exc_inh, inh_exc, exc_spikes, inh_spikes)
+    network.run(n_steps * dt * ms, namespace={})
 
     learned = np.empty_like(weights)
     learned[np.asarray(input_exc.i), np.asarray(input_exc.j)] = np.asarray(input_exc.w)

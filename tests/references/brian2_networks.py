@@ -22,7 +22,7 @@ from brian2 import (
     ms,
 )
 
-from references.brian2_network import _RULES, MEMBRANE, _code_generation, _RuleModel, _spikes
+from references.brian2_network import _RULES, MEMBRANE, _RuleModel, _spikes
 
 BRIAN_NAMES = {
     "self_normalizing": ("eta", "x_tar", "tau_pre", "a_tar", "variant", "count"),
@@ -316,8 +316,7 @@ class BrianNetwork:
 
     def run(self, n_steps: int) -> None:
         """Go on for some steps."""
-        with _code_generation("numpy"):
-            self.network.run(n_steps * self.dt * ms, namespace={})
+        self.network.run(n_steps * self.dt * ms, namespace={})
 
     def spikes(self, name: str) -> np.ndarray:
         """Every spike of a population as (neuron, step)."""

@@ -177,6 +177,34 @@ def test_network_of_filters_shows_where_they_answered(page, studio):
     assert page.evaluate("document.querySelector('option[value=tutorial]').closest('label').hidden")
 
 
+def test_new_network_is_announced_while_it_is_made_and_nothing_can_be_started_before(
+    page, browser, tmp_path, monkeypatch
+):
+    studio, make, made = ready_studio(tmp_path), Desk.new, threading.Event()
+    monkeypatch.setattr(Desk, "new", lambda desk, options: (made.wait(20), make(desk, options)))
+    go(page, studio, "learn")
+    says(page, "Ready.")
+    studio.desk.subject._count_compiled(3, 38, "the engine")
+    says(page, "3 of 38 parts compiled")
+    studio.desk.subject._count_compiled(38, 38, "")
+    says(page, "0 of 2,000 images")
+    page.get_by_text("Another network").click()
+    page.get_by_label("Network").select_option("two-layers")
+    assert page.get_by_label("Constants").all_inner_texts() == ["as published"]
+    page.get_by_label("Neurons", exact=True).fill("9")
+    page.get_by_role("button", name="New network").click()
+    says(page, "Making the new network")
+    assert page.get_by_role("button", name="Start").is_disabled()
+    made.set()
+    until(page, "window.studio.state.network_name === 'two-layers'")
+    says(page, "Ready.")
+    until(page, "!document.querySelector('button.primary').disabled")
+    page.locator("label:has-text('Layer') > select:has(option[value=first])").select_option("first")
+    until(page, "document.querySelector('canvas.fields') && window.studio.frame.arrays.neurons.length === 100")
+    assert "layer=first" in page.url
+    studio.close()
+
+
 def test_neuron_and_pixel_are_found_by_their_address_and_by_the_keyboard(page, studio):
     go(page, studio, "inside?neuron=5&pixel=400")
     says(page, "Neuron 5")

@@ -21,8 +21,11 @@ def list_datasets(json: Annotated[bool, typer.Option("--json", help="Print it as
     from dataclasses import asdict
 
     from engram.datasets import available
+    from engram.datasets.places import trouble
 
     records = available()
+    if trouble():
+        err.print(f"[yellow]Warning:[/] {plain(trouble())}.")
     if json:
         print_json([{**asdict(record), "location": _text(record.location)} for record in records])
         return
@@ -61,7 +64,7 @@ def fetch(
         out.print(f"{name} comes with engram; nothing to fetch.")
     else:
         already = "" if files else " already; nothing to fetch"
-        out.print(f"{name} is in {folder}{already}", markup=False)
+        out.print(f"{name} is in {plain(folder)}{already}")
 
 
 @app.command()
@@ -119,7 +122,7 @@ def told_load(load: Callable, *, quiet: bool = False):
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     if not quiet and dataset.description and dataset.name not in named_sources():
-        err.print(f"{dataset.title}: {dataset.description}", markup=False)
+        err.print(f"{plain(dataset.title)}: {plain(dataset.description)}")
     return dataset
 
 
@@ -148,14 +151,14 @@ def _facts(dataset) -> dict:
 def _print_facts(facts: dict) -> None:
     from engram.datasets.scale import describe_range
 
-    out.print(f"read as    {facts['title']}", markup=False)
+    out.print(f"read as    {plain(facts['title'])}")
     out.print(
         f"scale      {describe_range(facts['value_range'])}, mean ink {100 * facts['mean_ink']:.1f} %", markup=False
     )
     for part, counts in facts["classes"].items():
-        out.print(f"{part:<9}  " + "  ".join(f"{name}: {count:,}" for name, count in counts.items()), markup=False)
+        out.print(f"{part:<9}  " + "  ".join(f"{plain(name)}: {count:,}" for name, count in counts.items()))
     if "figure" in facts:
-        out.print(f"figure     {facts['figure']}", markup=False)
+        out.print(f"figure     {plain(facts['figure'])}")
 
 
 def _draw_sheet(dataset, folder: Path) -> Path:

@@ -57,7 +57,7 @@ def read(
         out.print(f"  shown:    {reading.shown:,.0f} ms{again}, {len(reading.input_spikes):,} input spikes")
         name_of = trained.class_name
         winners = "  ".join(f"#{n} ({name_of(label)}): {spikes} spikes" for n, label, spikes in reading.winners)
-        out.print(f"  neurons:  {winners or 'none fired'}", markup=False)
+        out.print(f"  neurons:  {plain(winners or 'none fired')}")
         out.print(f"  figure:   {plain(figure)}")
         for drawn in layers:
             out.print(f"  layers:   {plain(drawn)}")

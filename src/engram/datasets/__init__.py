@@ -15,7 +15,7 @@ from engram.datasets.idx import read_idx, write_idx
 from engram.datasets.idx_folder import write_idx_folder
 from engram.datasets.mnist import MNIST
 from engram.datasets.options import Options, Progress
-from engram.datasets.places import data_folder, in_data_folder
+from engram.datasets.places import data_folder, in_data_folder, trouble
 from engram.datasets.registry import CheckedItem, PathSource, named_sources, path_sources
 from engram.datasets.splits import stratified_split
 from engram.errors import ConfigError, DataError
@@ -151,6 +151,10 @@ def find_source(source: str | Path) -> tuple[PathSource, Path]:
         found = _reader(path)
         if found is not None:
             return found, path
+    for path in filter(_exists, _candidates(source)):
+        missing = next(filter(None, (candidate.why_not(path) for candidate in path_sources())), "")
+        if missing:
+            raise DataError(f"{path} {missing}{'' if missing.endswith('?') else '.'}")
     names = ", ".join(f"'{name}'" for name in named_sources())
     what = (
         "is neither a file nor a folder of a known kind"
@@ -158,7 +162,9 @@ def find_source(source: str | Path) -> tuple[PathSource, Path]:
         else "is neither a data set nor an existing path"
     )
     kinds = "; or ".join(candidate.description for candidate in path_sources())
-    raise DataError(f"'{source}' {what}{did_you_mean(str(source), named_sources())}; give {names}; or {kinds}.")
+    meant = did_you_mean(str(source), named_sources())
+    wrong = f"; {trouble()}" if trouble() else ""
+    raise DataError(f"'{source}' {what}{meant}{wrong}; give {names}; or {kinds}.")
 
 
 def _candidates(source):
@@ -278,6 +284,9 @@ def fetch(name: str, progress: Progress | None = None) -> Path | None:
     """
     names = named_sources()
     if name not in names:
-        raise DataError(f"there is no data set '{name}' to fetch; choose from {', '.join(names)}.")
+        raise DataError(
+            f"there is no data set '{name}' to fetch; choose from {', '.join(names)}, or"
+            " download it yourself and name its folder wherever a dataset is named."
+        )
     source = names[name]
     return source.fetch(progress) if source.fetch is not None else None

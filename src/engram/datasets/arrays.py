@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engram.datasets.base import Dataset, check_images
-from engram.datasets.labels import read_labels
+from engram.datasets.labels import read_labels, warn_of_labels
 from engram.datasets.npy import NPY_MAGIC, npz_keys, read_npy, read_npz
 from engram.datasets.options import DEFAULTS, Options
 from engram.datasets.registry import PathSource
@@ -85,7 +85,7 @@ def from_arrays(
     table : bool, optional
         Whether the columns are no pixels, whatever their number.
     framing : {"ink", "whole"}, optional
-        See :class:`engram.datasets.Dataset`; images without a plain ground are framed as photographs in any case.
+        See :class:`engram.datasets.Dataset`; images on no dark ground are framed as photographs in any case.
     description : str, optional
         Where the images come from.
 
@@ -127,6 +127,7 @@ def from_arrays(
     else:
         test_images, _ = as_rows(test_images, image_shape, "test_images", [], table=table)
         (labels, test_labels), names = read_labels(labels, test_labels)
+    warn_of_labels(labels, test_labels, names or class_names or {}, name)
     _check_finite(images, "images")
     _check_finite(test_images, "test_images")
     asked = value_range is not None
@@ -137,8 +138,9 @@ def from_arrays(
         steps.append(f"values are taken as {describe_range(value_range)}, as asked for")
     ground = find_ground(images, shape, value_range)
     if ground == "light" and not asked:
-        value_range = value_range[::-1]
+        value_range, ground = value_range[::-1], "dark"
         steps.append("dark ink on light ground is inverted")
+    _warn_of_one_value(images, name)
     _warn_of_test_scale(images, test_images, value_range, name)
     return Dataset(
         name=name,
@@ -150,7 +152,7 @@ def from_arrays(
         description=_sentence(steps),
         class_names=names or class_names or {},
         value_range=value_range,
-        framing="photo" if ground == "varied" else framing,
+        framing=framing if ground == "dark" else "photo",
     )
 
 
@@ -259,6 +261,16 @@ def _warn_of_standardised(images, shape):
         warnings.warn(
             "images are standardised: every pixel has mean 0 and variance 1, which makes noise of the border as strong"
             " as ink; give them as they were before.",
+            DataWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_of_one_value(images, name):
+    if images.size and images.min() == images.max():
+        warnings.warn(
+            f"every pixel of the images of {name} is {images.flat[0]:g}, so that there is nothing to learn; look at how"
+            " they were made.",
             DataWarning,
             stacklevel=3,
         )

@@ -79,7 +79,7 @@ def _part(folder, is_wanted):
         found = [
             (entry.name, child.name, Path(entry.path))
             for child in _subfolders(folder)
-            for entry in os.scandir(child)
+            for entry in _entries(child)
             if is_wanted(entry.name) and not entry.is_dir()
         ]
     except OSError as error:
@@ -90,13 +90,57 @@ def _part(folder, is_wanted):
 
 def _subfolders(folder):
     try:
-        return sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] not in "._")
+        return sorted(Path(entry.path) for entry in _entries(folder) if entry.is_dir() and entry.name[0] not in "._")
     except OSError:
         return []
 
 
+def _entries(folder):
+    """What lies in a folder, one after the other."""
+    with os.scandir(folder) as entries:
+        yield from entries
+
+
 def _holds(folder, is_wanted):
     try:
-        return any(is_wanted(entry.name) for entry in itertools.islice(os.scandir(folder), _LOOKED_AT))
+        with os.scandir(folder) as entries:
+            return any(is_wanted(entry.name) for entry in itertools.islice(entries, _LOOKED_AT))
     except OSError:
         return False
+
+
+def left_aside(root: Path) -> list[str]:
+    """The names of further folders that may be meant as a part: of several test parts one is taken."""
+    taken = part_folders(root)
+    return [child.name for child in _subfolders(root) if child.name.lower() in TRAIN + TEST and child not in taken]
+
+
+def why_no_classes(root: Path, is_wanted: IsWanted, what: str) -> str:
+    """What is missing for a folder to hold classes of such files; empty where there is no such file near by.
+
+    Parameters
+    ----------
+    root : Path
+    is_wanted : callable
+        Tells by a name whether a file belongs.
+    what : str
+        What such files are called.
+    """
+    train = part_folders(root)[0]
+    of_one = [child.name for child in _subfolders(train or root) if _holds(child, is_wanted)]
+    if len(of_one) == 1:
+        return f"holds {what} of one class only, {of_one[0]!r}; give a subfolder for each of at least two classes"
+    if _holds(root, is_wanted):
+        return f"holds {what} that lie in no folder of a class; put those of each class into a subfolder of its name"
+    below = next((folder for folder in _folders_below(root) if holds_classes(folder, is_wanted)), None)
+    return "" if below is None else f"holds no classes of {what} itself; did you mean {below}?"
+
+
+def _folders_below(root):
+    """Folders in a folder and in these, no more than are looked at quickly."""
+    for number, (folder, children, _) in enumerate(os.walk(root)):
+        children.sort()
+        if number == _LOOKED_AT:
+            return
+        if number:
+            yield Path(folder)

@@ -20,7 +20,7 @@ from engram.datasets.shapes import square_side
 from engram.errors import DataError
 
 LABEL_NAMES = ("label", "labels", "class", "target", "species", "category", "digit", "y")
-"""Headers of the column with the labels, whatever their case."""
+"""Headers of the column with the labels, whatever their case; of several the first of these, whatever their order."""
 
 NO_LABELS = "none"
 """What `Options.label_column` says where there is no column of labels."""
@@ -30,7 +30,9 @@ _PIXEL = re.compile(r"(pixel|px|p|x|v)?[_ ]?\d+([x_, ]\d+)?", re.IGNORECASE)
 _MAX_LINE_BYTES = 16 * 2**20
 _MAX_COLUMNS = 2**20
 _CELLS_AT_ONCE = 2**21
-_SEPARATORS = ",;\t"
+_SEPARATORS = ",;\t|"
+_BETWEEN_DIGITS = re.compile(r"(?<=\d),(?=\d)")
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +123,10 @@ def read_csv(
     """Read a CSV file in pieces, so that little more than its values lies in memory.
 
     A first line without numbers, or that only counts, is a header. Labels are in the column that the header calls so
-    (``label``, ``class``, ``target``, ``species`` …), else in the only column of text, else, without a header, in the
-    first one if the others make a square picture. Columns that number the rows are left out.
+    (``label``, ``class``, ``target``, ``species`` … or ``y``, unless ``x`` makes that a place), else in the only column
+    of text, else, without a header, in the first one if the others make a square picture. Columns that number the rows
+    are left out, and those among pixels that are called otherwise, if the pixels make a square without them. Fields are
+    separated by commas, semicolons, tabs or bars; where it is not by commas, numbers may have a decimal comma.
 
     Parameters
     ----------
@@ -162,17 +166,20 @@ class _Layout:
     n_columns: int
     has_header: bool
     label: int | None
-    numbering: tuple[int, ...]
+    left_out: tuple[int, ...]
     pixels: bool
     separator: str
+    decimal: str
     steps: tuple[str, ...]
 
     @classmethod
     def of(cls, path, label_column, n_inputs):
         """Look at the first lines."""
         lines = _first_lines(path)
-        separator = max(_SEPARATORS, key=lines[0].count)
+        separator = max(_SEPARATORS, key=_BETWEEN_DIGITS.sub("", lines[0]).count if ";" in lines[0] else lines[0].count)
         first, second = (next(csv.reader([line], delimiter=separator), []) for line in (lines * 2)[:2])
+        decimal = "," if separator != "," and any(map(_DECIMAL_COMMA.fullmatch, second)) else "."
+        second = [cell.replace(decimal, ".") for cell in second]
         if len(first) != len(second):
             raise DataError(
                 f"{path} is no table (Expected {len(first):,} fields in line 2, saw {len(second):,}); give every line"
@@ -180,24 +187,43 @@ class _Layout:
             )
         if not first or len(first) > _MAX_COLUMNS:
             raise DataError(f"{path} has {len(first):,} columns in its first line; give one picture or row a line.")
-        has_header = not any(map(_is_number, first)) or [cell.strip() for cell in first] == [
-            str(k) for k in range(len(first))
-        ]
+        counting = [cell.strip() for cell in first] == [str(k) for k in range(len(first))]
+        has_header = counting or not any(_is_number(cell.replace(decimal, ".")) for cell in first)
         names = [cell.strip().lower() for cell in first] if has_header else []
-        values = second if has_header else first
+        values = second if has_header else [cell.replace(decimal, ".") for cell in first]
         numbering = tuple(k for k, name in enumerate(names) if name in _NUMBER_NAMES)
         label = _label_column(path, label_column, names, values, numbering, n_inputs)
         others = [k for k in range(len(first)) if k != label and k not in numbering]
+        strangers = _among_pixels(names, others)
+        others = [k for k in others if k not in strangers]
+        if not others:
+            raise DataError(
+                f"{path} has no columns of values besides the labels; separate them by commas, semicolons or tabs."
+            )
         if names:
-            named = sum(_PIXEL.fullmatch(names[k]) is not None for k in others)
-            pixels = named > len(others) / 2
+            pixels = sum(_is_pixel(names[k]) for k in others) > len(others) / 2
         else:
             pixels = square_side(len(others)) is not None
         if n_inputs is not None and len(others) != n_inputs:
             raise DataError(f"{path} has {len(others):,} columns of values, the model reads {n_inputs:,} inputs.")
         steps = [] if label is None else [f"labels from the column {_called(names, label)}"]
         steps += [f"the column {_called(names, k)} only numbers the rows and is left out" for k in numbering]
-        return cls(len(first), has_header, label, numbering, pixels, separator, tuple(steps))
+        steps += [f"the column {_called(names, k)} among pixels is left out" for k in strangers]
+        left_out = (*numbering, *strangers)
+        return cls(len(first), has_header, label, left_out, pixels, separator, decimal, tuple(steps))
+
+
+def _is_pixel(name):
+    return _PIXEL.fullmatch(name) is not None
+
+
+def _among_pixels(names, others):
+    """Columns that are called otherwise than the pixels around them, which make a square without these."""
+    strangers = [k for k in others if names and not _is_pixel(names[k])]
+    n_pixels = len(others) - len(strangers)
+    if n_pixels <= len(others) / 2 or square_side(len(others)) or not square_side(n_pixels):
+        return []
+    return strangers
 
 
 def _label_column(path, asked, names, values, numbering, n_inputs):
@@ -207,10 +233,10 @@ def _label_column(path, asked, names, values, numbering, n_inputs):
         return None
     if asked is not None:
         return _asked_column(path, asked, names, n_columns)
-    called = [k for k, name in enumerate(names) if name in LABEL_NAMES]
-    if called:
-        return called[0]
     text = [k for k, value in enumerate(values) if not _is_number(value) and k not in numbering]
+    called = next((name for name in LABEL_NAMES if name in names), None)
+    if called is not None and not (called == "y" and "x" in names and len(text) == 1):  # x and y: a place
+        return names.index(called)
     if len(text) == 1:
         return text[0]
     n_others = n_columns - len(numbering)
@@ -322,7 +348,7 @@ def _count_lines(path) -> int:
 
 def _read(path, layout, progress):
     """The file in pieces, into an array that is as large as the number of lines says."""
-    kept = [k for k in range(layout.n_columns) if k != layout.label and k not in layout.numbering]
+    kept = [k for k in range(layout.n_columns) if k != layout.label and k not in layout.left_out]
     n_lines = _count_lines(path)
     if n_lines <= layout.has_header:
         raise DataError(f"{path} holds a header and nothing else; give a table with one picture or row a line.")
@@ -354,6 +380,7 @@ def _pieces(path, layout: _Layout, progress):
             header=None,
             skiprows=1 if layout.has_header else 0,
             sep=layout.separator,
+            decimal=layout.decimal,
             names=range(layout.n_columns),
             index_col=False,
             chunksize=max(1, _CELLS_AT_ONCE // layout.n_columns),

@@ -43,7 +43,7 @@ def read_events(path: str | Path) -> Events:
     ----------
     path : str or Path
         ``.bin`` as N-MNIST has them, ``.aedat4``, ``.npy`` of shape (n_events, 4) with t, x, y and polarity in its
-        columns, or ``.npz`` with these four keys.
+        columns or with fields of these names, or ``.npz`` with these four keys or one such array.
 
     Returns
     -------
@@ -60,9 +60,10 @@ def read_events(path: str | Path) -> Events:
         return read_aedat4(path)
     try:
         if suffix == ".npz":
-            return as_events(read_npz(path, max_bytes=8 * MAX_EVENTS))
+            arrays = read_npz(path, max_bytes=32 * MAX_EVENTS, fields=True)
+            return as_events(*arrays.values() if len(arrays) == 1 else (arrays,))
         if suffix == ".npy":
-            return as_events(read_npy(path, max_bytes=32 * MAX_EVENTS))
+            return as_events(read_npy(path, max_bytes=32 * MAX_EVENTS, fields=True))
         with open_regular(path)[0] as file:
             return parse_nmnist(file, str(path))
     except DataError as error:

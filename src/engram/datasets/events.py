@@ -1,12 +1,13 @@
 """Data sets of event recordings: from folders and zip files of classes, and from anything that yields recordings."""
 
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from engram.datasets.base import Dataset
-from engram.datasets.class_folders import TEST, TRAIN, find_parts, holds_classes
+from engram.datasets.class_folders import TEST, TRAIN, find_parts, holds_classes, left_aside, why_no_classes
 from engram.datasets.event_files import (
     MAX_BIN_BYTES,
     MAX_EVENTS,
@@ -16,13 +17,13 @@ from engram.datasets.event_files import (
     parse_nmnist,
     read_events,
 )
-from engram.datasets.files import check_unpacked, open_regular
-from engram.datasets.labels import read_labels
+from engram.datasets.files import MAX_BYTES, check_unpacked, open_regular
+from engram.datasets.labels import read_labels, warn_of_labels
 from engram.datasets.options import DEFAULTS, Options, Progress
-from engram.datasets.recordings import Events, Layout, Recordings
+from engram.datasets.recordings import Events, Layout, Recordings, from_start
 from engram.datasets.registry import PathSource
 from engram.datasets.splits import stratified_split
-from engram.errors import DataError
+from engram.errors import DataError, DataWarning
 
 TEST_FRACTION = 1 / 6
 """Share of the recordings that is held out where there is no test part."""
@@ -30,6 +31,11 @@ TEST_FRACTION = 1 / 6
 MAX_EVENTS_IN_ALL = 2**30
 """No set of more events is read; the whole of N-MNIST has a quarter of that."""
 
+LARGEST_SENSOR = 4096
+"""Pixels of a side that is taken as far as events reach; cameras of today have up to 1,280."""
+
+_SHORTEST = 1000  # µs; a set of shorter recordings has its times in another unit
+_ONLY_EVENTS = (".bin", ".aedat4")
 _DAMAGE = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
@@ -57,7 +63,7 @@ def from_recordings(
     name : str, optional
         What to call the set.
     sensor_shape : tuple of int, optional
-        Height and width, pixels; as far as the events reach by default.
+        Height and width, pixels; as far as the events reach by default, up to 4,096.
     window : tuple of float, optional
         Begin and end, ms, of what is shown of each recording; all of it by default.
     speed : float, optional
@@ -104,7 +110,14 @@ def from_recordings(
         test, test_labels = _taken(test_recordings, "test")
         (labels, test_labels), names = read_labels(labels, test_labels)
         told = ""
+    warn_of_labels(labels, test_labels, names, name)
     layout = Layout(tuple(sensor_shape or _reach(train + test)), channels, window, speed)
+    if (len(train) + len(test)) * layout.n_inputs > MAX_BYTES:
+        raise DataError(
+            f"frames of {len(train) + len(test):,} recordings with {layout.n_inputs:,} inputs need more than"
+            f" {MAX_BYTES:,} bytes; give the sensor_shape that it is, fewer recordings, or channels='merged'."
+        )
+    _warn_of_unit(train + test, name)
     parts = [Recordings.of(layout, part) for part in (train, test)]
     white = parts[0].white()
     shown = "all" if window is None else f"{window[0]:g} to {window[1]:g} ms"
@@ -113,6 +126,7 @@ def from_recordings(
         f"events of a sensor of {layout.sensor_shape[1]}×{layout.sensor_shape[0]} pixels,"
         f" {'off and on side by side' if channels == 'both' else 'off and on together'}",
         f"{shown} of each recording is shown, at speed {speed:g}",
+        "times count from the first event" if any(from_start(one.t) is not one.t for one in train) else "",
         told,
     ]
     text = "; ".join(part for part in sentence if part)
@@ -153,14 +167,14 @@ def load_event_folder(path: str | Path, options: Options = DEFAULTS, progress: P
         If a file is damaged; the message has its path.
     """
     path = Path(path)
-    archives = _archives(path)
+    archives, aside = _archives(path), []
     if archives is not None:
         readers = [_from_zip(archive, progress) for archive in archives]
         name = path.name.removesuffix(".zip")
     else:
         parts = [part for part in find_parts(path, is_recording) if part is not None]
         readers = [_from_files(part, path.name, progress) for part in parts]
-        name = path.resolve().name
+        name, aside = path.resolve().name, left_aside(path)
     train, test = (list(readers[0]), list(readers[1]) if len(readers) == 2 else None)
     sensor_shape = options.sensor_shape
     if sensor_shape is None:
@@ -174,7 +188,9 @@ def load_event_folder(path: str | Path, options: Options = DEFAULTS, progress: P
         window=options.window,
         speed=options.speed or 1.0,
         channels=options.channels or "both",
-        description=f"recordings in {path}",
+        description="; ".join(
+            [f"recordings in {path}", *(f"the folder {name!r} beside the test part is left aside" for name in aside)]
+        ),
     )
 
 
@@ -210,7 +226,24 @@ def _reach(recordings: list[Events]):
     inhabited = [events for events in recordings if len(events.t)]
     if not inhabited:
         raise DataError("the recordings hold no events; give some, or their sensor_shape.")
-    return tuple(1 + max(int(getattr(events, axis).max()) for events in inhabited) for axis in ("y", "x"))
+    height, width = (1 + max(int(getattr(events, axis).max()) for events in inhabited) for axis in ("y", "x"))
+    if max(height, width) > LARGEST_SENSOR:
+        raise DataError(
+            f"events reach to column {width - 1:,} and row {height - 1:,}, farther than on any sensor; give them in the"
+            " order t, x, y, polarity, or the sensor_shape (height, width) if that is right."
+        )
+    return height, width
+
+
+def _warn_of_unit(recordings, name):
+    longest = max((int(events.t[-1] - events.t[0]) for events in recordings if len(events.t)), default=_SHORTEST)
+    if longest < _SHORTEST:
+        warnings.warn(
+            f"the longest recording of {name} lasts {longest:,} µs; times are µs: multiply seconds by a million,"
+            " milliseconds by a thousand.",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 def _is_nmnist(path):
@@ -301,9 +334,15 @@ def _recognises(path):
     return _archives(path) is not None
 
 
+def _why_not(path):
+    """Of files that may be nothing else than recordings."""
+    return why_no_classes(path, lambda name: name.lower().endswith(_ONLY_EVENTS), "recordings") if path.is_dir() else ""
+
+
 SOURCE = PathSource(
     description="a folder of event recordings (.bin, .aedat4, .npy), or Train.zip and Test.zip of N-MNIST",
     recognises=_recognises,
     load=load_event_folder,
     options=("window", "speed", "channels", "sensor_shape"),
+    why_not=_why_not,
 )

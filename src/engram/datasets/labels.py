@@ -1,9 +1,14 @@
 """Labels as people have them: whole numbers, names, one column per class."""
 
+import warnings
+from collections.abc import Mapping
+
 import numpy as np
 
 from engram.datasets.base import check_labels
-from engram.errors import DataError
+from engram.errors import DataError, DataWarning
+
+_FEW = 8  # samples of which each may well be of its own class
 
 
 def read_labels(*parts, name: str = "labels") -> tuple[list[np.ndarray], dict[int, str]]:
@@ -45,6 +50,38 @@ def read_labels(*parts, name: str = "labels") -> tuple[list[np.ndarray], dict[in
     if any(text == "" for text in names):
         raise DataError(f"{name} hold an empty name; give every image the name of its class.")
     return [np.searchsorted(names, part).astype(np.int64) for part in texts], dict(enumerate(names))
+
+
+def warn_of_labels(train: np.ndarray, test: np.ndarray, names: Mapping[int, str], what: str, stacklevel=3) -> None:
+    """Warn of labels that can hardly be classes, and of classes that only the test part has.
+
+    Parameters
+    ----------
+    train, test : ndarray of shape (n_images,)
+        Whole numbers.
+    names : mapping of int to str
+        Of classes that have one.
+    what : str
+        What to call the data.
+    """
+    seen, n_labels = np.unique(train), len(train) + len(test)
+    n_classes = len(np.union1d(seen, test))
+    if n_labels > _FEW and n_classes > 0.75 * n_labels:
+        warnings.warn(
+            f"the labels of {what} are {n_classes:,} different ones for {n_labels:,} samples, as quantities or numbers"
+            " of rows are; give classes, or name their column with label_column.",
+            DataWarning,
+            stacklevel=stacklevel,
+        )
+    strangers = np.setdiff1d(test, seen).tolist()
+    if strangers:
+        told = ", ".join(str(names.get(label, label)) for label in strangers[:5])
+        warnings.warn(
+            f"the test part of {what} has classes that training lacks, so that it is never right on them: {told}"
+            f"{' …' if len(strangers) > 5 else ''}; give both the same classes.",
+            DataWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def _one_each(labels, name):

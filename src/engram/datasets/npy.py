@@ -19,7 +19,7 @@ _PIECE = 2**20
 _DAMAGE = (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
-def read_npy(path: str | Path, *, max_bytes: int = MAX_BYTES) -> np.ndarray:
+def read_npy(path: str | Path, *, max_bytes: int = MAX_BYTES, fields: bool = False) -> np.ndarray:
     """Read a ``.npy`` file.
 
     Parameters
@@ -28,6 +28,8 @@ def read_npy(path: str | Path, *, max_bytes: int = MAX_BYTES) -> np.ndarray:
         The file.
     max_bytes : int, optional
         No larger array is read.
+    fields : bool, optional
+        Whether values may have named fields.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def read_npy(path: str | Path, *, max_bytes: int = MAX_BYTES) -> np.ndarray:
     file, size = open_regular(path)
     try:
         with file:
-            return _read_array(file, size, path.name, max_bytes)
+            return _read_array(file, size, path.name, max_bytes, fields)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror or error}); check its place and permissions."
@@ -51,7 +53,7 @@ def read_npy(path: str | Path, *, max_bytes: int = MAX_BYTES) -> np.ndarray:
 
 
 def read_npz(
-    path: str | Path, keys: tuple[str, ...] | None = None, *, max_bytes: int = MAX_BYTES
+    path: str | Path, keys: tuple[str, ...] | None = None, *, max_bytes: int = MAX_BYTES, fields: bool = False
 ) -> dict[str, np.ndarray]:
     """Read arrays from a ``.npz`` file, compressed or not.
 
@@ -63,6 +65,8 @@ def read_npz(
         Read only these, where they are there; all by default.
     max_bytes : int, optional
         No larger array is read.
+    fields : bool, optional
+        Whether values may have named fields.
 
     Returns
     -------
@@ -81,7 +85,7 @@ def read_npz(
             for member in archive.infolist():
                 key = member.filename.removesuffix(".npy")
                 if key != member.filename and (keys is None or key in keys):
-                    arrays[key] = _read_member(archive, member, f"'{key}' in {path.name}", max_bytes)
+                    arrays[key] = _read_member(archive, member, f"'{key}' in {path.name}", max_bytes, fields)
     except DataError:
         raise
     except _DAMAGE as error:
@@ -122,7 +126,7 @@ def npz_keys(path: str | Path) -> tuple[str, ...]:
     return tuple(name.removesuffix(".npy") for name in names if name.endswith(".npy"))
 
 
-def _read_member(archive, member, name, max_bytes):
+def _read_member(archive, member, name, max_bytes, fields):
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(
             f"{name} is compressed by another method than deflate; save it again with numpy.savez_compressed."
@@ -136,15 +140,15 @@ def _read_member(archive, member, name, max_bytes):
     if member.compress_type != zipfile.ZIP_STORED:
         check_unpacked(name, member.file_size, member.compress_size)
     with archive.open(member) as file:
-        return _read_array(file, member.file_size, name, max_bytes)
+        return _read_array(file, member.file_size, name, max_bytes, fields)
 
 
-def _read_array(file, size, name, max_bytes):
+def _read_array(file, size, name, max_bytes, fields=False):
     """The array of an .npy stream of `size` bytes, compared with its header before memory is taken."""
     shape, fortran_order, dtype, header_bytes = _read_header(file, name)
     if dtype.hasobject:
         raise DataError(f"{name} holds Python objects, which are never loaded; save a plain array of numbers.")
-    if dtype.names is not None or dtype.itemsize == 0:
+    if (dtype.names is not None and not fields) or dtype.itemsize == 0:
         raise DataError(f"{name} holds values of type {dtype}; save a plain array of numbers.")
     if len(shape) > MAX_DIMENSIONS:
         raise DataError(f"{name} has {len(shape)} dimensions, the limit is {MAX_DIMENSIONS}; reshape the array.")

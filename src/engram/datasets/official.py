@@ -13,7 +13,7 @@ from engram.datasets.base import Dataset
 from engram.datasets.files import open_regular, write_atomically
 from engram.datasets.idx import idx_bytes, parse_idx, read_idx
 from engram.datasets.options import Progress
-from engram.datasets.places import cache_folder, data_folder
+from engram.datasets.places import cache_folder, data_folder, trouble
 from engram.datasets.registry import CheckedItem, NamedSource
 from engram.errors import DataError
 
@@ -169,6 +169,8 @@ class OfficialSet:
         what = (
             f"{self.title} is incomplete ({'; '.join(partial)})" if partial else f"{self.title} is not on this machine"
         )
+        if trouble():
+            what += f"; {trouble()}"
         raise DataError(
             f"{what}; run 'engram data fetch {self.name}', or place its four files, gzipped or not, in"
             f" {' or '.join(places)}."

@@ -7,10 +7,10 @@ import numpy as np
 
 from engram.datasets.arrays import from_arrays
 from engram.datasets.base import Dataset
-from engram.datasets.class_folders import find_parts, holds_classes
+from engram.datasets.class_folders import find_parts, holds_classes, left_aside, why_no_classes
 from engram.datasets.files import MAX_BYTES
 from engram.datasets.options import DEFAULTS, Options, Progress
-from engram.datasets.pictures import frame_whole, is_picture, read_grey
+from engram.datasets.pictures import DEEP, frame_whole, is_picture, read_grey
 from engram.datasets.registry import PathSource
 from engram.errors import DataError
 
@@ -68,12 +68,15 @@ def load_picture_folder(path: str | Path, options: Options = DEFAULTS, progress:
         name=path.resolve().name,
         value_range=options.value_range,
         framing="whole" if "scaled" in steps else "ink",
-        description=_description(len(files), image_shape, steps),
+        description=_description(len(files), image_shape, steps, left_aside(path)),
     )
 
 
 def _read_all(files: Iterable[Path], image_shape, name, counts, progress):
-    """Every picture as a row of bytes, one after the other, so that only one is decoded at a time."""
+    """Every picture as a row of bytes, one after the other, so that only one is decoded at a time.
+
+    From the first of more than 8 bits on as floats, since what has 12 bits fills but a sixteenth of the scale.
+    """
     rows = np.empty((len(files), image_shape[0] * image_shape[1]), np.uint8)
     for number, file in enumerate(files):
         steps: list[str] = []
@@ -81,12 +84,25 @@ def _read_all(files: Iterable[Path], image_shape, name, counts, progress):
         if grey.shape != image_shape:
             steps.append("scaled")
             grey = frame_whole(grey, image_shape)
-        rows[number] = np.rint(grey).clip(0, 255).astype(np.uint8).ravel()
+        if DEEP in steps and rows.dtype == np.uint8:
+            rows = _widened(rows, number)
+        rows[number] = (np.rint(grey) if rows.dtype == np.uint8 else grey).clip(0, 255).ravel()
         for step in {step.split(" ")[0] if step.startswith(("laid", "took", "averaged")) else step for step in steps}:
             counts[step] = counts.get(step, 0) + 1
         if progress is not None and (number % 64 == 63 or number + 1 == len(files)):
             progress(f"reading {name}", number + 1, len(files))
     return rows
+
+
+def _widened(rows, n_done):
+    if 4 * rows.size > MAX_BYTES:
+        raise DataError(
+            f"{len(rows):,} pictures of more than 8 bits need more than {MAX_BYTES:,} bytes; give a smaller"
+            " image_shape."
+        )
+    wide = np.empty(rows.shape, np.float32)
+    wide[:n_done] = rows[:n_done]
+    return wide
 
 
 def _spread(files):
@@ -115,11 +131,12 @@ _TOLD = {
 }
 
 
-def _description(n_files, image_shape, counts):
+def _description(n_files, image_shape, counts, aside):
     told = [
         _TOLD.get(step, "{} " + step).format(f"{count:,}" if count < n_files else "all")
         for step, count in sorted(counts.items())
     ]
+    told += [f"the folder {name!r} beside the test part is left aside" for name in aside]
     return "; ".join([f"{n_files:,} pictures of {image_shape[0]}×{image_shape[1]} pixels", *told])
 
 
@@ -127,9 +144,14 @@ def _recognises(path):
     return holds_classes(path, is_picture)
 
 
+def _why_not(path):
+    return why_no_classes(path, is_picture, "pictures") if path.is_dir() else ""
+
+
 SOURCE = PathSource(
     description="a folder with a subfolder of PNG or JPEG pictures for each class",
     recognises=_recognises,
     load=load_picture_folder,
     options=("image_shape", "value_range"),
+    why_not=_why_not,
 )

@@ -21,6 +21,9 @@ MAX_PIXELS = 64 * 2**20
 MAX_WORKING_SIDE = 2048
 """Pixels; larger pictures are first averaged down, which does not show at 28×28."""
 
+DEEP = "scaled from 16 to 8 bits"
+"""What is told of pictures of more than 8 bits."""
+
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -167,6 +170,6 @@ def _grey_from_deep(array, mode, steps):
     if not 0 <= low <= high <= 65535:
         raise DataError(f"the picture holds values from {low:g} to {high:g}; save it with 8 or 16 bits per pixel.")
     if high > 255 or mode.startswith("I"):
-        steps.append("scaled from 16 to 8 bits")
+        steps.append(DEEP)
         return array / np.float32(257)
     return array * np.float32(255) if 0 < high <= 1 else array

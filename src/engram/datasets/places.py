@@ -12,6 +12,14 @@ def data_folder() -> Path | None:
     return Path(root).expanduser() if root else None
 
 
+def trouble() -> str:
+    """What is wrong with ``$ENGRAM_DATA``, empty where nothing is."""
+    root = data_folder()
+    if root is None or root.is_dir():
+        return ""
+    return f"$ENGRAM_DATA names {root}, which is {'no folder' if root.exists() else 'not there'}"
+
+
 def cache_folder() -> Path:
     """Where downloaded sets are kept, one folder each."""
     return user_cache_folder() / "data"

@@ -20,6 +20,7 @@ WHITE_QUANTILE = 0.995
 """The count of events that is drawn white: few inputs have more, and what they have more is mostly noise."""
 
 _FRAMES_LOOKED_AT = 1000
+_LONG_BEFORE = 10_000_000  # µs; nothing is presented for so long
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,27 @@ class Events:
         times = parts["t"].astype(np.int64)
         if len(times) and (np.any(times < 0) or not np.isfinite(parts["t"]).all()):
             raise DataError(f"times of events must be µs from the start, zero or positive; got {parts['t'].min()}.")
+        for name in ("x", "y"):
+            _check_places(parts[name], name)
         order = np.argsort(times, kind="stable") if np.any(np.diff(times) < 0) else slice(None)
         for name, part in (parts | {"t": times}).items():
             object.__setattr__(self, name, part[order])
+
+
+def _check_places(places, name):
+    """Raise DataError for columns or rows that are no pixels."""
+    if len(places) and not (np.isfinite(places).all() and places.min() >= 0 and (places == np.rint(places)).all()):
+        raise DataError(
+            f"{name} of events must be whole numbers of pixels, zero or positive; got {places.min():g} to"
+            f" {places.max():g}."
+        )
+
+
+def from_start(times: np.ndarray) -> np.ndarray:
+    """Times from a clock that began long before a recording, 10 s and longer than it lasts, from its first event on."""
+    if len(times) and times[0] > max(_LONG_BEFORE, times[-1] - times[0]):
+        return times - times[0]
+    return times
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,12 +179,13 @@ class Recordings(Sequence):
         ----------
         layout : Layout
         recordings : iterable of Events
+            Times of a clock that began long before are counted from the first event, see :func:`from_start`.
         """
         narrow = np.uint16 if layout.n_inputs <= 2**16 else np.int32
         times, addresses = [], []
         for events in recordings:
             addresses.append(layout.addresses(events.x, events.y, events.polarity).astype(narrow))
-            times.append(events.t)
+            times.append(from_start(events.t))
         longest = max((int(t[-1]) for t in times if len(t)), default=0)
         short = np.int32 if longest < 2**31 else np.int64
         offset = np.concatenate(([0], np.cumsum([len(t) for t in times]))).astype(np.int64)

@@ -80,12 +80,16 @@ class PathSource:
         ``load(path, options, progress) -> Dataset``; `progress` may be None.
     options : tuple of str, optional
         The names of those of `Options` that it goes by.
+    why_not : callable, optional
+        ``why_not(path) -> str``: what is missing where a path is nearly such a thing, as it follows after its name;
+        empty where it is not.
     """
 
     description: str
     recognises: Callable[[Path], bool]
     load: Callable[[Path, Options, Progress | None], Dataset]
     options: tuple[str, ...] = ()
+    why_not: Callable[[Path], str] = lambda path: ""
 
 
 @cache

@@ -203,7 +203,8 @@ def on_scale(values: np.ndarray, value_range: ValueRange) -> str:
     """Whether values may well lie on a scale, or are too ``"dark"`` or too ``"bright"`` for it; empty if they may.
 
     Too dark is what fills less than an eighth of the scale, too bright what is clipped at its end for more than one
-    inked value in twenty. All black fits any scale.
+    inked value in twenty, or ends at exactly 0 where black is below: such values are on a scale from 0, as black as it
+    gets there. All black fits any scale.
     """
     black, white = (np.asarray(end, np.float64) for end in value_range)
     if values.size == 0 or black.ndim:
@@ -212,6 +213,8 @@ def on_scale(values: np.ndarray, value_range: ValueRange) -> str:
     reach = float(values.max())
     if low < reach < low + (high - low) / 8 and (low >= 0 or float(values.min()) > low / 8):
         return "dark"
+    if low < 0 < reach and values.min() == 0:
+        return "bright"
     inked = int(np.count_nonzero(values > low))
     return "bright" if inked and np.count_nonzero(values > high * (1 + 1e-6)) > inked / 20 else ""
 
@@ -246,7 +249,9 @@ def range_for(values: np.ndarray, value_range: ValueRange, name: str, steps: lis
     if low < 0 and high <= 0:
         raise DataError(f"{name} holds values from {low:g} to {high:g}; give pixels on the scale 0–255 or 0–1.")
     found = find_value_range(values)
-    if found not in (PIXELS, (0.0, 1.0)):
+    if found == (0.0, 1.0) and min(value_range) < 0:
+        steps.append(f"values taken as 0–1, not as {describe_range(value_range)}: none is below 0")
+    elif found not in (PIXELS, (0.0, 1.0)):
         steps.append(f"values taken as {describe_range(found)}: no other scale is known")
     return found
 

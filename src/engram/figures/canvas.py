@@ -21,8 +21,9 @@ class HouseFigure(Figure):
         The layout measures texts, which differ a little from one format's resolution to another's.
         """
         engine = self.get_layout_engine()
-        for _ in range(2):  # the second pass knows the sizes that panels of fixed aspect took in the first
-            engine.execute(self)
+        with house_style():
+            for _ in range(2):  # the second pass knows the sizes that panels of fixed aspect took in the first
+                engine.execute(self)
         self.set_layout_engine("none")
         self._settled = True
 

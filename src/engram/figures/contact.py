@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _INCHES = 0.55  # of the longer side of an image
 _MOST_CLASSES = 30
+_TITLE = 120  # characters of its longest line
+_NAME = 40  # characters of a class
+_CHARACTER = 0.085  # inches, of a title's
 
 
 @in_house_style
@@ -65,10 +69,15 @@ def contact_sheet(images, image_shape: tuple[int, int], labels, title: str = "",
         sheet[:, row * columns : row * columns + len(numbers)] = images[numbers].T
     tall, wide = len(classes) * (height + 1), columns * (width + 1)
     scale = min(_INCHES / max(height, width), 14.0 / max(tall, wide))  # inches per pixel
-    figure = new_figure(max(wide * scale, 3.0) + 1.4, tall * scale + 0.7)
-    axes = figure.add_subplot()
+    title = "\n".join(wrap(title, _TITLE)) if len(title) > _TITLE else title
+    widest = max(map(len, title.split("\n")))
+    lines = title.count("\n")
+    called = [name if len(name) <= _NAME else f"{name[: _NAME - 1]}…" for name in map(str, classes)]
+    room = max(1.4, 0.4 + max(map(len, called)) * _CHARACTER)
+    figure = new_figure(max(wide * scale, 3.0, widest * _CHARACTER) + room, tall * scale + 0.7 + 0.17 * lines)
+    axes = figure.add_subplot(anchor="W")
     _draw(axes, mosaic(sheet, (height, width), columns), float(images.max()) or 1.0)
-    axes.set_yticks([row * (height + 1) + height / 2 for row in range(len(classes))], classes)
+    axes.set_yticks([row * (height + 1) + height / 2 for row in range(len(classes))], called)
     axes.set_title(title)
     return figure
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
+from functools import cache, wraps
 
 # Okabe & Ito's palette, told apart with any colour vision.
 BLUE = "#0072B2"
@@ -52,6 +53,7 @@ RC = {
     "lines.linewidth": 1.5,
     "svg.hashsalt": "engram",  # ids of an SVG's parts: the same figure gives the same bytes
     "text.color": INK,
+    "text.parse_math": False,  # names of classes and files are texts, also with a dollar in them
     "xtick.color": MUTED,
     "xtick.labelcolor": INK,
     "xtick.major.size": 3.0,
@@ -60,6 +62,12 @@ RC = {
     "ytick.major.size": 3.0,
 }
 
+
+FURTHER_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "PingFang SC", "Hiragino Sans", "Microsoft YaHei",
+    "WenQuanYi Micro Hei", "Noto Sans Arabic", "Noto Sans Devanagari", "Arial Unicode MS",
+)  # fmt: skip
+"""Fonts with scripts that matplotlib's own lacks, used where installed: names of classes are in any language."""
 
 _in_style: ContextVar[bool] = ContextVar("in_style", default=False)
 """Whether the house style holds already, further out."""
@@ -73,14 +81,23 @@ def house_style():
     if _in_style.get():
         yield
         return
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(RC)
+        matplotlib.rcParams.update(RC | {"font.family": ["sans-serif", *_further_fonts()]})
         entered = _in_style.set(True)
         try:
             yield
         finally:
             _in_style.reset(entered)
+
+
+@cache
+def _further_fonts():
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return [name for name in FURTHER_FONTS if name in installed]
 
 
 def in_house_style(function):

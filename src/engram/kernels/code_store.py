@@ -12,6 +12,7 @@ file, and the code is compiled again.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -20,6 +21,7 @@ import shutil
 import stat
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from engram.folders import user_cache_folder
@@ -34,6 +36,7 @@ _NEEDED = ("avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt", "movbe")
 _SUFFIX = ".code"
 _MOST_BYTES = 1 << 24
 _FILES_KEPT = 2_000
+_PATIENCE_SECONDS = 60.0
 
 
 class CacheWarning(UserWarning):
@@ -63,6 +66,22 @@ def keep(routine, target: tuple[str, str], code: bytes) -> None:
     if folder is not None:
         _write(folder / _file_name(routine, target), code)
         _forget_oldest(folder)
+
+
+@contextlib.contextmanager
+def alone(routine) -> Iterator[None]:
+    """While one process compiles a routine and others after it, another that wants it first waits, and finds it then.
+
+    It waits for a minute at most, and not where files cannot be locked.
+    """
+    folder, held = _folder(), contextlib.ExitStack()
+    if folder is not None:
+        from filelock import FileLock
+
+        with contextlib.suppress(OSError, NotImplementedError):  # a time-out is one
+            held.enter_context(FileLock(folder / f".lock-{routine.digest[:1]}", timeout=_PATIENCE_SECONDS))
+    with held:
+        yield
 
 
 def ship(routine, code: bytes, folder: Path = SHIPPED) -> Path:

@@ -117,13 +117,21 @@ def prepare(routines: Iterable[Routine], watch: Watcher | None = None) -> None:
         absent = missing(routines)  # another thread may have been at it
         if absent:
             tell(0, len(absent), absent[0].label)
-            from engram.kernels.workers import compiled
+            with code_store.alone(absent[0]):
+                _compile_all(absent, tell)
 
-            with contextlib.closing(compiled(absent, target())) as finished:
-                for done, (routine, code) in enumerate(finished, 1):
-                    code_store.keep(routine, target(), code)
-                    _place(routine, code)
-                    tell(done, len(absent), "" if done == len(absent) else absent[done].label)
+
+def _compile_all(absent: list[Routine], tell: Watcher) -> None:
+    left = missing(absent)  # another process may have been at it
+    from engram.kernels.workers import compiled
+
+    with contextlib.closing(compiled(left, target())) as finished:
+        for done, (routine, code) in enumerate(finished, 1 + len(absent) - len(left)):
+            code_store.keep(routine, target(), code)
+            _place(routine, code)
+            tell(done, len(absent), "" if done == len(absent) else absent[done].label)
+    if not left:
+        tell(len(absent), len(absent), "")
 
 
 def _place(routine: Routine, code: bytes) -> None:

@@ -426,7 +426,9 @@ class _Projection:
 
 
 class Learner:
-    """Applies a rule's equations as they are written, synapse by synapse.
+    """Applies a rule's equations as they are written.
+
+    One without branches is applied to all synapses of a neuron at once, any other synapse by synapse.
 
     Parameters
     ----------
@@ -473,11 +475,10 @@ class Learner:
             pre = self._after_pre(i, t)
             if self.on_pre is not None:
                 after, where = self._synapses_of(i)
-                places = [s[1] if isinstance(s, tuple) else s for s in where]
-                self.rounding.draw(t, i, places, "on_pre")
-                for place, (j, s) in enumerate(zip(after, where, strict=True)):
-                    if self.everywhere or np.any(post[self.asked, j] != 0):
-                        self._change("on_pre", s, j, t, pre, post[:, j], self.parameters["n_inputs"], place)
+                self.rounding.draw(t, i, where[-1], "on_pre")
+                moving = np.flatnonzero(self.everywhere | np.any(post[self.asked][:, after] != 0, axis=0))
+                after, where = after[moving], where[:, moving]
+                self._change("on_pre", where, after, t, pre, post[:, after], self.parameters["n_inputs"], moving)
 
     def _after_pre(self, i, t):
         memory = self.memory
@@ -499,9 +500,9 @@ class Learner:
         memory.changed[c] = True
         self._hook("before_post", j, where, t, x_pre, x_post, n_inputs)
         if self.on_post is not None:
-            self.rounding.draw(t, j, range(len(where)), "on_post")
-            for k, s in enumerate(where):
-                self._change("on_post", s, j, t, x_pre[:, k], x_post, n_inputs, k)
+            places = np.arange(where.shape[1])
+            self.rounding.draw(t, j, places, "on_post")
+            self._change("on_post", where, j, t, x_pre, x_post, n_inputs, places)
         self._hook("after_post", j, where, t, x_pre, x_post, n_inputs)
         for k, name in enumerate(self.names["post"]):
             memory.x_post[k, j] = 1.0 if self.added[name] is None else x_post[k] + self.real(self.added[name])
@@ -538,57 +539,64 @@ class Learner:
                 scale_to_norm(w, first, 1, last - first, kind, target)
                 w[first:last] = self.rounding.column(w[first:last], c)
 
-    # Dense synapses are numbered by (before, after), listed ones by their weight.
+    # Dense synapses are numbered by before and after, listed ones by their weight: columns of an array of numbers.
 
     def _synapses_of(self, i):
         """The neurons that neuron i sends to, and the numbers of the synapses' weights."""
         listing = self.state.listing
         if listing is None:
-            n = self.state.weights.shape[1]
-            return np.arange(n), [(i, j) for j in range(n)]
+            everybody = np.arange(self.state.weights.shape[1])
+            return everybody, np.array([np.full_like(everybody, i), everybody])
         part = slice(listing.starts[i], listing.starts[i + 1])
-        return listing.who[part], listing.where[part]
+        return listing.who[part], listing.where[np.newaxis, part]
 
     def _column_of(self, j):
         """The neurons that send to neuron j, and the numbers of the synapses' weights."""
         listing = self.state.listing
         if listing is None:
-            n = self.state.weights.shape[0]
-            return np.arange(n), [(i, j) for i in range(n)]
+            everybody = np.arange(self.state.weights.shape[0])
+            return everybody, np.array([everybody, np.full_like(everybody, j)])
         part = slice(listing.column_starts[j], listing.column_starts[j + 1])
-        return listing.column_before[part], listing.column_where[part]
+        return listing.column_before[part], listing.column_where[np.newaxis, part]
 
     def _columns_of(self, j):
         return j if self.state.listing is None else self.state.listing.column_of[j]
 
-    def _number(self, s):
-        """The number of a synapse in the rule's memory."""
-        return s[0] * self.state.weights.shape[1] + s[1] if isinstance(s, tuple) else s
+    def _change(self, name, where, j, t, x_pre, x_post, n_inputs, places):
+        """Synapses of a neuron: all at once, or one by one where an equation has branches or weights are shared."""
+        shares = self.state.listing is not None and len(np.unique(where)) < where.shape[1]
+        if not (shares or has_branches(getattr(self, name)[0])):
+            self._change_these(name, tuple(where), j, t, x_pre, x_post, n_inputs, places)
+            return
+        for k, s in enumerate(zip(*where, strict=True)):
+            before, after = (x[:, k] if x.ndim > 1 else x for x in (x_pre, x_post))
+            self._change_these(name, s, j if np.ndim(j) == 0 else j[k], t, before, after, n_inputs, places[k])
 
-    def _change(self, name, s, j, t, x_pre, x_post, n_inputs, place):
-        """One synapse."""
+    def _change_these(self, name, s, j, t, x_pre, x_post, n_inputs, places):
+        """One synapse, or some with weights of their own."""
         memory, traces = self.memory, self.names["synapse"]
         known = {"w": self.state.weights[s], **self.parameters, "n_inputs": n_inputs, **self._state(j)}
         known |= zip(self.names["pre"], x_pre, strict=True)
         known |= zip(self.names["post"], x_post, strict=True)
         if traces:
-            k = self._number(s)
-            now = self._decayed(memory.synapse[:, k], self.rates["synapse"], memory.synapse_step[k], t)
-            known |= zip(traces, now, strict=True)
+            k = np.ravel_multi_index(s, self.state.weights.shape)
+            rates = self.rates["synapse"] if np.ndim(k) == 0 else self.rates["synapse"][:, np.newaxis]
+            known |= zip(traces, self._decayed(memory.synapse[:, k], rates, memory.synapse_step[k], t), strict=True)
         function, run = getattr(self, name)
         known = self.rounding.settled(known)
         result = run(*(known[name] for name in arguments_of(function)))
         if traces:
             result, *written = result
-            memory.synapse[:, k] = self.rounding.traces(traces, written, place)
+            for trace, values in zip(memory.synapse, self.rounding.traces(traces, written, places), strict=True):
+                trace[k] = values
             memory.synapse_step[k] = t
-        self.state.weights[s] = self.rounding.weight(self.real(result), place)
+        self.state.weights[s] = self.rounding.weight(np.asarray(result, self.real)[()], places)
 
     def _hook(self, name, j, where, t, x_pre, x_post, n_inputs):
         """A hook over a neuron's whole column; what it returns is the neuron's state."""
         if getattr(self, name) is None:
             return
-        chosen = tuple(np.array(where).T) if self.state.listing is None else where
+        chosen = tuple(where)
         column = self.state.weights[chosen]
         known = {"w": column, **self.parameters, "n_inputs": n_inputs, **self._state(j)}
         known |= zip(self.names["pre"], x_pre, strict=True)

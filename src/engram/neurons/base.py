@@ -134,6 +134,7 @@ class Neuron:
         return {name: float(value) for name, value in values if isinstance(value, (int, float))}
 
 
+@functools.lru_cache(maxsize=1024)
 def asked_by(function: Callable) -> tuple[str, ...]:
     """The names that an equation asks for."""
     return tuple(inspect.signature(function).parameters)

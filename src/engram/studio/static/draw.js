@@ -67,7 +67,7 @@ export class DrawView {
         "div",
         { class: "side" },
         card("Draw a digit", "With the mouse, a pen or a finger, as large as the field; with the keyboard, arrow keys move the pen, Space puts it down and lifts it. Or drop a picture on it.", this.pad.element, this.buttons()),
-        h("div", { class: "who" }, card("Which network", null, this.choices())),
+        h("div", { class: "who" }, card("Which network", "Those of MNIST come with engram; they learned from its handwritten digits.", this.choices())),
         this.seen,
       ),
       h("div", { class: "wide" }, card("The network's answer", null, this.answer, this.scores, this.votes), this.result),
@@ -91,7 +91,7 @@ export class DrawView {
     const { about } = this.studio;
     const models = [
       ["current", "the network that is open under Learn"],
-      ...about.models.map(({ name, neurons, dataset, network }) => [name, `${name}: ${network === "diehl-cook" ? `${shown(neurons)} neurons` : "filters for patches"} that learned the handwritten digits of ${dataset.toUpperCase()}`]),
+      ...about.models.map(({ name, neurons, dataset, network }) => [name, `${name}: ${network === "diehl-cook" ? `${shown(neurons)} neurons` : "filters for patches"} (${dataset.toUpperCase()})`]),
     ];
     const again = (change) => (value) => {
       change(value);

@@ -9,6 +9,7 @@ const SPEEDS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, null];
 const PRESETS = { paper: "as published", sharp: "sharp: one neuron wins", events: "for event cameras", conv: "made for it" };
 const SIZES = { neurons: "Neurons", maps: "Filters", hidden: "Neurons of the first layer" };
 const INTRODUCTION = "A network of artificial neurons looks at images, one after the other. Nobody tells it what they show: each neuron comes to look for something that it has often seen.";
+const COUNTED = { compiling: "parts compiled", labelling: "images answered, for the labels", testing: "test images read", drawing: "figures drawn" };
 const STANDING = {
   weights: "Each square is one neuron and shows the pixels that it listens to: dark where it listens closely. When a neuron fires, it comes to look more like the image that made it fire.",
   filters: "Each square is a filter: a small pattern that is looked for at every place of the image, red where there has to be ink, blue where there must be none.",
@@ -135,7 +136,7 @@ export class LearnView {
         seed: Number(seed.input.value), examples: Number(images.input.value),
       };
       this.studio.remember({ open: null });
-      this.studio.attempt(() => perform("new", { options: asked }));
+      this.meanwhile("Making the new network …", () => perform("new", { options: asked }));
     };
     const parts = [dataset, network, rule, preset, { element: sizes }, images, seed].map(({ element }) => element);
     const open = this.opening();
@@ -152,7 +153,7 @@ export class LearnView {
     const { runs, models } = this.studio.about;
     const options = [...models.map(({ name }) => [name, `${name} (comes with engram)`]), ...runs.map((run) => [run, run])];
     const { element, select } = choice("Run or model", options, options[0]?.[0]);
-    const open = () => this.studio.attempt(() => perform("open", { path: select.value }));
+    const open = () => this.meanwhile(`Opening ${select.value} …`, () => perform("open", { path: select.value }));
     return h("div", { class: "form" }, element, h("button", { onclick: open }, "Open"));
   }
 
@@ -179,9 +180,18 @@ export class LearnView {
     this.nextWords = now + WORDS_MS;
     this.sayPhase(state);
     this.sayFacts(state);
-    this.showLast(state, arrays);
+    this.showLast(state, scale, arrays);
     this.showCurves(points, state);
     this.showConstants(state);
+  }
+
+  /** Say what goes on while something takes its time, and let nothing be started that it would meet. */
+  async meanwhile(words, work) {
+    this.words = words;
+    this.sayPhase(this.studio.state);
+    await this.studio.attempt(work);
+    this.words = null;
+    this.sayPhase(this.studio.state);
   }
 
   /** What the pointer is at, or what the squares are. */
@@ -194,20 +204,18 @@ export class LearnView {
     this.steering.hidden = !learns;
     this.adopt.hidden = state.phase !== "left";
     this.goes = state.phase === "learning" || state.phase === "compiling";
-    const [, done, all] = state.counted ?? ["", 0, 0];
-    const what = state.counted?.[0];
-    const counting = ["labelling", "testing"].includes(state.phase) && all ? ` ${shown(done)} of ${shown(all)}.` : "";
-    const compiles = what === "compiling" && done < all && ["ready", "compiling"].includes(state.phase);
-    const compiled = compiles ? ` On first use engram compiles for this machine: ${done} of ${all} parts.` : "";
-    const text = `${PHASES[state.phase] ?? ""}${counting}${compiled} ${state.message ?? ""}`.trim();
-    say(this.phase, text);
+    const counts = this.words ? null : countsOf(state);
+    const compiles = counts?.what === "compiling" ? " On first use engram compiles for this machine." : "";
+    const text = `${PHASES[state.phase] ?? ""}${compiles} ${state.message ?? ""}`.trim();
+    say(this.phase, this.words ?? text);
     this.phase.classList.toggle("bad", state.phase === "failed");
     say(this.go, this.goes ? "Pause" : state.examples ? "Go on" : "Start");
-    const ended = !learns || ["finished", "stopped", "failed", "labelling", "testing", "drawing"].includes(state.phase);
-    for (const button of [this.go, this.one, this.speed]) button.disabled = ended;
-    this.end.disabled = ended || !state.examples;
-    this.bar.value = state.total ? state.examples / state.total : 0;
-    say(this.counted, `${shown(state.examples)} of ${shown(state.total)} images`);
+    const ended = this.words || !learns || ["finished", "stopped", "failed", "labelling", "testing", "drawing"].includes(state.phase);
+    for (const button of [this.go, this.one, this.speed]) button.disabled = Boolean(ended);
+    this.end.disabled = Boolean(ended || !state.examples);
+    const [done, all] = counts ? [counts.done, counts.all] : [state.examples, state.total];
+    this.bar.value = all ? done / all : 0;
+    say(this.counted, `${shown(done)} of ${shown(all)} ${counts ? COUNTED[counts.what] : "images"}`);
     if (document.activeElement !== this.speed && learns) {
       const place = SPEEDS.findIndex((speed) => speed === state.speed);
       this.speed.value = place < 0 ? SPEEDS.length - 1 : place;
@@ -248,7 +256,7 @@ export class LearnView {
     facts.forEach(([, value], k) => say(this.values[k], value));
   }
 
-  showLast(state, arrays) {
+  showLast(state, scale, arrays) {
     if (!arrays.image) {
       this.last.replaceChildren();
       return;
@@ -262,7 +270,8 @@ export class LearnView {
     const name = state.label === null || state.label === undefined ? "" : ` (a ${state.label})`;
     const label = `the last image${name}`;
     const times = spikes === 1 ? "once" : `${shown(spikes)} times`;
-    const answered = fired === 0 ? "No neuron fired for it." : `It made ${shown(fired)} ${fired === 1 ? "neuron" : "neurons"} fire ${times}: framed in the grid.`;
+    const isCounted = scale.kind !== "filters" && this.layers.isLast(state); // spikes are those of the layer that is read
+    const answered = !isCounted ? "" : fired === 0 ? "No neuron fired for it." : `It made ${shown(fired)} ${fired === 1 ? "neuron" : "neurons"} fire ${times}: framed in the grid.`;
     this.last.replaceChildren(
       picture(arrays.image, state.shape, { size: 64, label }),
       h("p", { class: "hint" }, `The last image${name}. ${answered}`),
@@ -321,6 +330,12 @@ export class LearnView {
     if (this.grid.data) this.grid.set(this.grid.data);
     this.last.querySelectorAll("canvas").forEach((canvas) => canvas.redraw());
   }
+}
+
+/** What is counted besides the images that are learned from; it moves, so it is told where no screen reader reads along. */
+function countsOf({ phase, counted: [what, done, all] = ["", 0, 0] }) {
+  const goes = what === "compiling" ? done < all && ["ready", "compiling"].includes(phase) : what === phase && all > 0;
+  return goes && what in COUNTED ? { what, done, all } : null;
 }
 
 function band(name) {

@@ -106,7 +106,7 @@ export function slider(name, hint, start, { onchange, positive = start > 0 } = {
   };
   const set = (value) => {
     range.value = toPlace(value);
-    say(value);
+    say(round(value, 4));
   };
   set(start);
   const element = h("div", { class: "slider" }, h("span", { class: "name" }, name), range, input, hint && h("span", { class: "hint" }, hint));
@@ -129,8 +129,8 @@ export function downloads(studio, pictures, tables, query = () => "") {
   );
 }
 
-function round(value) {
-  return Number(value.toPrecision(3));
+function round(value, digits = 3) {
+  return Number(value.toPrecision(digits));
 }
 
 /** What the constants do, in few words. */

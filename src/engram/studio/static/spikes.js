@@ -78,7 +78,8 @@ export class SpikePlayer {
     context.fillStyle = ink("band");
     context.fillRect(x(this.spikes.shown / dt), 0, width, height);
     context.fillStyle = ink("muted");
-    context.fillText(`${nInputs.toLocaleString("en")} pixels send spikes${this.spikes.source === "poisson" ? ": the more ink, the more often" : this.spikes.source === "latency" ? ": each one, the more ink, the earlier" : ""}`, left, gap - 5 * ratio);
+    const how = { poisson: ": the more ink, the more often", latency: ": each one, the more ink, the earlier" }[this.spikes.source] ?? "";
+    context.fillText(`${nInputs.toLocaleString("en")} pixels send spikes${width > 480 * ratio ? how : ""}`, left, gap - 5 * ratio);
     context.fillText(`${nNeurons.toLocaleString("en")} neurons answer, by what they mean`, left, gap + part + gap - 5 * ratio);
     if (this.spikes.shown < total && width > 480 * ratio) context.fillText("blank", Math.min(width - 32 * ratio, x(this.spikes.shown / dt) + 4 * ratio), gap - 5 * ratio);
     this.drawGroups(context, gap, part, ratio, width);

@@ -21,7 +21,7 @@ function render({ model, el }) {
     const content = model.get("frame");
     if (!content || !content.byteLength) return;
     const { header, arrays } = decodeFrame(content.buffer.slice(content.byteOffset, content.byteOffset + content.byteLength));
-    grid.set({ ...arrays, shape: header.fields.shape, signed: header.fields.signed, classes: header.classes });
+    grid.set({ ...arrays, ...header.fields, classes: header.classes });
     counted.textContent = header.total ? `${shown(header.examples)} of ${shown(header.total)} images` : `learned from ${shown(header.examples)} images`;
     const column = (k) => header.points.map((point) => point[k]);
     for (const [curve, k] of [[accuracy, 1], [norm, 2], [theta, 3]]) {
