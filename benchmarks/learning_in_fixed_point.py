@@ -85,7 +85,7 @@ def cases() -> dict[str, tuple[str, dict]]:
 
 
 def tasks(n_seeds: int) -> list[tuple[str, int]]:
-    """Every case and seed, the most telling first: of 6 bits and floating point, then of 4 and 8, then their seeds."""
+    """Every case and seed, the most telling first: 6 bits and floating point, then 4, 8 and 16, then their seeds."""
     found = [(name, seed) for seed in range(n_seeds) for name in cases()]
 
     def late(task) -> int:
@@ -93,7 +93,7 @@ def tasks(n_seeds: int) -> list[tuple[str, int]]:
         is_main = not any(division in name for division in ("table", "shift", "of state"))
         if " bits" not in name or ", 6 bits" in name:
             return 0 if seed == 0 else 3 - is_main
-        near = any(f", {bits} bits" in name for bits in (4, 6, 8))
+        near = any(f", {bits} bits" in name for bits in FEWER)
         return 1 if seed == 0 and is_main and near else 4
 
     return sorted(found, key=late)
@@ -190,7 +190,9 @@ def picture(runs: dict):
             for rounding, line in (("stochastic", "-"), ("nearest", ":")):
                 bits, means, each = points(runs, name, rounding, what)
                 label = name if rounding == "stochastic" and what == "accuracy" else None
-                axes.plot(bits, means, line, color=colour, label=label, marker="o", markersize=3)
+                n = len(bits) - (FLOAT in bits)
+                axes.plot(bits[:n], means[:n], line, color=colour, label=label, marker="o", markersize=3)
+                axes.plot(bits[n:], means[n:], color=colour, marker="o", markersize=4)
                 for place, values in zip(bits, each, strict=True):
                     axes.plot([place] * len(values), values, "_", color=colour, markersize=4, markeredgewidth=0.8)
     for axes in (left, right):
@@ -199,6 +201,11 @@ def picture(runs: dict):
         axes.set_xlim(3.3, FLOAT + 0.7)
     right.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
     right.set_yscale("symlog", linthresh=10)
+    ticks = [-100, -10, -5, 0, 5, 10, 100, 1000]
+    right.set_yticks(ticks, [f"{tick:+,d}" if tick else "0" for tick in ticks])
+    right.minorticks_off()
+    drifts = [100 * seed["drift"] for seeds in runs.values() for seed in seeds.values()]
+    right.set_ylim(1.3 * min(-8.0, *drifts), 1.3 * max(10.0, *drifts))
     left.set_ylabel("test accuracy (%)")
     right.set_ylabel("sum of weights beside its target (%)")
     left.plot([], [], ":", color=INK, label="rounded to the nearest")
