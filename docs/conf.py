@@ -1,6 +1,7 @@
 """How the documentation is built: every notebook page is executed, nothing is fetched."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -10,15 +11,18 @@ project = "engram"
 copyright = "the engram authors"
 release = version = __version__
 
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 extensions = [
+    "gallery",
     "myst_nb",
+    "notebooks",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "examples", "measured", "pictures", "_static/mathjax"]
+exclude_patterns = ["_build", "_extensions", "examples", "measured", "pictures", "_static/mathjax"]
 templates_path = ["_templates"]
 root_doc = "index"
 
@@ -32,6 +36,7 @@ html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 5,
+    "article_header_end": ["notebook"],
     "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "guides": [], "reference": [], "api/index": []},
 }
 html_show_sourcelink = False

@@ -38,6 +38,7 @@ from engram.health import HealthWarning
 from engram.networks import diehl_cook
 from engram.readout import fit_readout
 from engram.simulator import Simulator
+from tiny import ONCE, so_small
 
 QUICK = {"max_intensity": 4.0}
 """The checks' images are noise of few pixels: shown again and again they only cost time."""
@@ -250,7 +251,7 @@ def test_a_first_batch_darker_than_the_next_is_warned_of(digits, first, message)
 
 
 def test_values_outside_the_range_are_clipped():
-    features = STDPFeatures(2, epochs=1, value_range=(0, 1)).fit(np.full((2, 4), 0.5))
+    features = STDPFeatures(2, epochs=1, value_range=(0, 1), protocol=ONCE).fit(np.full((2, 4), 0.5))
     assert features._pixels(np.array([[-1.0, 0.0, 0.5, 7.0]])).tolist() == [[0, 0, 127.5, 255]]
 
 
@@ -318,13 +319,14 @@ def test_pipeline_and_cross_validation(digits):
 
 
 def test_pandas_output_and_feature_names(digits):
-    features = STDPFeatures(5, epochs=1).set_output(transform="pandas")
+    features = STDPFeatures(5, epochs=1, protocol=ONCE).set_output(transform="pandas")
     table = features.fit_transform(digits.train_images[:10])
     names = [f"stdpfeatures{k}" for k in range(5)]
     assert table.columns.tolist() == names == features.get_feature_names_out().tolist()
-    classifier = STDPClassifier(5, epochs=1).set_output(transform="pandas")
+    classifier = STDPClassifier(5, epochs=1, protocol=ONCE).set_output(transform="pandas")
     named = table.add_prefix("pixel ")
-    classifier.fit(named, digits.train_labels[:10])
+    with so_small():
+        classifier.fit(named, digits.train_labels[:10])
     assert classifier.feature_names_in_.tolist() == named.columns.tolist()
     assert classifier.predict(named).shape == (10,)
 
@@ -427,10 +429,10 @@ def test_warm_start_goes_on_from_what_was_learned(digits):
 
 def test_random_state_none_draws_a_seed():
     images = np.arange(40.0).reshape(10, 4)
-    seeds = {STDPFeatures(2, epochs=1, random_state=None).fit(images).model_.seed for _ in range(3)}
+    seeds = {STDPFeatures(2, epochs=1, random_state=None, protocol=ONCE).fit(images).model_.seed for _ in range(3)}
     assert len(seeds) == 3
     state = np.random.RandomState(5)
-    assert STDPFeatures(2, epochs=1, random_state=state).fit(images).model_.seed < 2**31
+    assert STDPFeatures(2, epochs=1, random_state=state, protocol=ONCE).fit(images).model_.seed < 2**31
 
 
 # Callbacks
@@ -473,7 +475,8 @@ def test_metrics_are_kept_every_so_often(digits):
 
 def test_early_stopping_ends_a_fit(digits):
     stop = EarlyStopping(every=25, patience=2, min_rise=1.0)
-    classifier = STDPClassifier(4, epochs=5, callbacks=stop).fit(digits.train_images, digits.train_labels)
+    with so_small():
+        classifier = STDPClassifier(4, epochs=5, callbacks=stop).fit(digits.train_images, digits.train_labels)
     assert classifier.model_.examples == 75
     assert classifier._progress == pytest.approx(75 / 1500)
     with pytest.raises(ConfigError, match="EarlyStopping watches the accuracy, which needs labels"):
@@ -551,7 +554,7 @@ def test_feature_names_are_saved(tmp_path):
     import pandas as pd
 
     table = pd.DataFrame(np.arange(40.0).reshape(10, 4), columns=list("abcd"))
-    STDPFeatures(2, epochs=1).fit(table).save(tmp_path / "m")
+    STDPFeatures(2, epochs=1, protocol=ONCE).fit(table).save(tmp_path / "m")
     loaded = STDPFeatures.load(tmp_path / "m")
     assert loaded.feature_names_in_.tolist() == list("abcd")
     loaded.transform(table)
@@ -572,7 +575,7 @@ def test_models_of_the_command_line_are_loaded(digits, tmp_path):
 
 
 def test_what_does_not_hold_a_classifier_is_told(tmp_path):
-    STDPFeatures(2, epochs=1).fit(np.arange(40.0).reshape(10, 4)).save(tmp_path / "m")
+    STDPFeatures(2, epochs=1, protocol=ONCE).fit(np.arange(40.0).reshape(10, 4)).save(tmp_path / "m")
     with pytest.raises(ModelFileError, match="does not hold a STDPClassifier: its neurons have no labels"):
         STDPClassifier.load(tmp_path / "m")
 
@@ -592,9 +595,9 @@ def test_model_of_a_user_s_rule_is_read_without_it_and_goes_on_with_it(tmp_path,
     )
     mine = load_rule_class(f"{file}:Mine")
     images, labels = np.random.default_rng(0).random((10, 9)), np.arange(10) % 2
-    classifier = STDPClassifier(5, epochs=1, rule=mine(), protocol={**QUICK, "shown": 20, "blank": 5}).fit(
-        images, labels
-    )
+    classifier = STDPClassifier(5, epochs=1, rule=mine(), protocol={**QUICK, "shown": 20, "blank": 5})
+    with so_small():
+        classifier.fit(images, labels)
     classifier.save(tmp_path / "m")
     monkeypatch.setattr("engram.user_code._run_file", lambda *_: pytest.fail("ran a user's file"))
     loaded = STDPClassifier.load(tmp_path / "m")
@@ -708,7 +711,8 @@ def test_weights_that_are_none_are_told(weights):
 
 def test_estimator_weighs_and_keeps_what_it_was_asked_for(digits, tmp_path):
     X, y = digits.train_images[:60], digits.train_labels[:60] % 2
-    classifier = STDPClassifier(6, epochs=1, balanced=True).fit(X, y, sample_weight=np.where(y == 1, 2, 1))
+    with so_small():
+        classifier = STDPClassifier(6, epochs=1, balanced=True).fit(X, y, sample_weight=np.where(y == 1, 2, 1))
     assert classifier.model_.readout.balanced
     classifier.save(tmp_path / "model.safetensors")
     loaded = STDPClassifier.load(tmp_path / "model.safetensors")

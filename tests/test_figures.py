@@ -149,7 +149,7 @@ def test_sampled_receptive_fields_say_so_and_cover_all_labels():
     figure = figures.receptive_fields(np.ones((4, 6400)), (2, 2), labels, max_neurons=100)
     shown = {c.get_label(): len(c.get_offsets()) for c in figure.axes[0].collections if c.get_label().isdigit()}
     assert shown == {str(k): 10 for k in range(10)}
-    assert "100 of 6,400 neurons, evenly sampled" in title(figure.axes[0]).replace("\n", " ")
+    assert "6,400 neurons, 100 of them evenly sampled" in title(figure.axes[0]).replace("\n", " ")
 
 
 def test_all_6400_receptive_fields_fit_into_one_bounded_figure():
@@ -316,6 +316,18 @@ def test_curve_begins_where_its_window_is_full():
     np.testing.assert_array_equal(short.lines[0].get_ydata(), [10.0, 30.0])
     assert short.lines[0].get_linestyle() == ":"
     assert title(short) == "Running accuracy over all examples so far"
+
+
+def test_curve_of_layers_that_learn_in_turn_marks_where_each_begins():
+    examples, accuracy = [500, 1000, 1500, 2000], [np.nan, np.nan, 0.3, 0.6]
+    turns = {"low": 0, "high": 1000}
+    axes = figures.learning_curve(examples, accuracy, window=1000, turns=turns).axes[0]
+    assert [line.get_xdata()[0] for line in axes.lines[1:]] == [1000]
+    assert [(text.get_text(), text.xy[0]) for text in axes.texts] == [(" low learns", 0), (" high learns", 1000)]
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [np.nan, np.nan, np.nan, 60.0])
+    both = figures.weights_and_theta([1, 2], [1, 1], [0, 0], [1, 1], [0, 0], turns={"low": 0, "high": 1}, layer="low")
+    assert [axes.lines[-1].get_xdata()[0] for axes in both.axes] == [1, 1]
+    assert title(both.axes[0]) == "Over the neurons of low, mean ± standard deviation"
 
 
 def test_test_results_are_marks_at_the_end():

@@ -20,7 +20,7 @@ from engram.neurons import EXCITATORY
 from engram.plasticity import SelfNormalizing, Triplet
 from engram.projections import AllButOwn, Convolution, Dense, Sparse, Uniform
 from engram.receptive_fields import fields_of, filters_of
-from engram.run_figures import draw_again
+from engram.run_figures import _weights_and_theta, draw_again, field_plans, turns_of
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, resume_run, start_run
 from engram.simulator import Simulator
@@ -214,7 +214,7 @@ def test_network_s_file_that_says_something_else_now_is_refused(tmp_path):
     file.write_text(textwrap.dedent(FILE.format(gain=4.0)))
     folder = stopped_run(tmp_path / "run", config_of(f"{file}:stacked"), 25)
     file.write_text(textwrap.dedent(FILE.format(gain=4.5)))
-    with pytest.raises(ConfigError, match="is of another configuration"):
+    with pytest.raises(ConfigError, match="describes another network now than"):
         resumed(folder.path, network=f"{file}:stacked")
     file.write_text("# a word more\n" + textwrap.dedent(FILE.format(gain=4.0)))
     resumed(folder.path, network=f"{file}:stacked")
@@ -239,7 +239,7 @@ def test_network_described_in_code_is_resumed_with_it(tmp_path):
     folder.release()
     with pytest.raises(ConfigError, match="was described in code; resume it there"):
         resumed(folder.path)
-    with pytest.raises(ConfigError, match="is of another configuration"):
+    with pytest.raises(ConfigError, match="has another network than the one given"):
         resumed(folder.path, network=own_network(rule=Triplet()))
     going_on = resume_run(folder, dataset=tiny_dataset(), kernel="reference", network=network)
     assert going_on.examples == 25
@@ -370,9 +370,38 @@ def test_filters_are_those_that_a_convolution_learned():
     )
     model = tiny_training(CONFIG.replace(network={}), network=network).model()
     assert filters_of(model, "maps").T.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    (draw,) = field_plans(model).values()
+    assert draw().axes[0].get_title(loc="left") == "2 filters of maps, 2 × 2 pixels"
     fields = fields_of(model).reshape(3, 3, 2, 2, 2)
     assert fields[1:, :1, 1, 1, 0].ravel().tolist() == [4.0, 6.0]
     assert [layer.norms.tolist() for layer in model.layers] == [[6.0, 22.0]]
+
+
+def test_figures_of_layers_say_whose_fields_they_show():
+    network = Network(
+        inputs={"image": (3, 3)},
+        populations={
+            "maps": Population((2, 2, 2), EXCITATORY),
+            "readers": Population(3, EXCITATORY, AdaptiveThreshold(start=1.0)),
+        },
+        projections=[
+            Convolution(before="image", after="maps", size=2, weights=1.0, rule=SelfNormalizing()),
+            Dense(before="maps", after="readers", weights=1.0, rule=SelfNormalizing()),
+        ],
+    )
+    model = tiny_training(CONFIG.replace(network={}), network=network).model()
+    point = {"l1_norm": {"mean": 1.0, "sd": 0.1}, "theta": {"mean": 1.0, "sd": 0.0}}
+    metrics = [{"examples": 25, "layers": {"maps": point, "readers": point}}]
+    plans = field_plans(model) | _weights_and_theta(model, metrics, [25])
+    titles = {name: " ".join(draw().axes[0].get_title(loc="left").split()) for name, draw in plans.items()}
+    assert titles == {
+        "filters-maps": "2 filters of maps, 2 × 2 pixels",
+        "receptive_fields-readers": "Receptive fields of 3 neurons of readers, through the layers below",
+        "weights_and_theta-maps": "Over the neurons of maps, mean ± standard deviation",
+        "weights_and_theta-readers": "Over the neurons of readers, mean ± standard deviation",
+    }
+    n_axes = [len(plans[f"weights_and_theta-{layer}"]().axes) for layer in ("maps", "readers")]
+    assert n_axes == [1, 2]  # neurons without an adaptive threshold show none
 
 
 @pytest.mark.parametrize("population", ["", "low"])
@@ -392,6 +421,16 @@ def test_a_network_that_has_learned_is_a_source_of_the_next(stacked, population)
         source.encode(images[0], 6, 1.0, 1.0, np.random.default_rng(0))
     with pytest.raises(ConfigError, match="no population 'mid'; it has low, high"):
         replace(source, population="mid")
+
+
+def test_figures_say_which_layer_is_which_and_when_it_learned(whole):
+    metrics, turn = whole.read_metrics(), whole.read_summary()["examples"] // 2
+    in_turn = whole.read_config().layers == "in_turn"
+    assert turns_of(metrics) == ({"low": 0, "high": turn} if in_turn else {})
+    plans = field_plans(load_model(whole.path))
+    titles = [" ".join(draw().axes[0].get_title(loc="left").split()) for draw in plans.values()]
+    assert list(plans) == ["receptive_fields-low", "receptive_fields-high"]
+    assert [name in text for name, text in zip(("of low", "of high"), titles, strict=True)] == [True, True]
 
 
 def test_run_of_two_layers_that_was_stopped_before_its_figures_is_finished(whole, stacked, tmp_path, monkeypatch):
@@ -446,6 +485,7 @@ def test_model_with_parts_of_one_s_own_is_read_where_their_file_is_named(tmp_pat
     [
         ("return 1 / 0", r"own\.py:2: ZeroDivisionError: division by zero"),
         ("raise KeyError('x')", r"own\.py:2: KeyError: 'x'"),
+        ("raise SystemExit(0)", r"own\.py:2: SystemExit: 0"),
     ],
 )
 def test_error_in_a_function_that_describes_a_network_names_its_line(tmp_path, body, message):

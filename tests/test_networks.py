@@ -136,6 +136,25 @@ def test_arrays_that_do_not_fit_are_told(given, message):
         Simulator(relays(Dense(before="in", after="a", delay=Uniform(0, 1))), **given)
 
 
+@pytest.mark.parametrize("kernel", ["compiled", "reference"])
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"theta": [1.0]}, r"theta of exc must have shape \(4,\), got \(1,\)"),
+        ({"theta": [np.nan] * 4}, "theta of exc holds values that are not finite"),
+        ({"weights": np.ones((3, 4))}, r"weights of input_exc must have shape \(9, 4\), got \(3, 4\)"),
+        ({"weights": np.full((9, 4), np.inf)}, "weights of input_exc holds values that are not finite"),
+        ({"delays": np.ones((2, 2))}, r"delays of inh_exc must have shape \(4, 4\)"),
+        ({"delays": -np.ones((4, 4))}, "delays of inh_exc must be whole steps from 0 to 65,534"),
+        ({"delays": np.full((4, 4), 70_000)}, "delays of inh_exc must be whole steps from 0 to 65,534"),
+        ({"input_delays": np.ones((9, 3))}, r"delays of input_exc must have shape \(9, 4\)"),
+    ],
+)
+def test_no_array_reaches_a_kernel_that_would_read_beyond_it(kernel, given, message):
+    with pytest.raises(DataError, match=message):
+        Simulator(DiehlCook(n_inputs=9, n_neurons=4), SelfNormalizing(), kernel=kernel, **given)
+
+
 def test_arrays_of_a_description_that_do_not_fit_are_told():
     with pytest.raises(ConfigError, match=r"weights of in_a must have shape \(4, 4\), got \(2, 2\)"):
         Simulator(relays(Dense(before="in", after="a", weights=np.zeros((2, 2)))))

@@ -115,6 +115,14 @@ def test_smin_sum_of_weights_of_both_signs_settles_within_3_percent(bound):
     np.testing.assert_allclose(sums[-1], 78.4, rtol=0.03)
 
 
+def test_euclidean_norm_of_positive_weights_settles_near_its_target_where_learning_is_slow():
+    rule = SelfNormalizing(norm="l2", eta=0.02, a_tar=0.0707)
+    norms = norm_convergence(rule, three_starts(), n_spikes=250)
+    assert norms[0, 1] == pytest.approx(0.1 * 28)
+    np.testing.assert_allclose(norms[-1], rule.target(784), rtol=0.03)
+    assert rule.target(784) == pytest.approx(0.0707 * (8 * 784) ** 0.5)
+
+
 @pytest.mark.parametrize("n_active", [1, 3, 7])
 def test_smin_of_one_euclidean_norm_ends_at_a_pattern_without_mean(n_active):
     rule, n = SelfNormalizing(variant="smin", norm="l2", count="current", a_tar=0.25), 8
@@ -122,7 +130,7 @@ def test_smin_of_one_euclidean_norm_ends_at_a_pattern_without_mean(n_active):
     s_max, s_min = rule.equations().before_post(x_pre, 0.0, 0.0, rule.x_tar, rule.a_tar, n)
     fixed_point = np.where(x_pre > 0, s_max, s_min)
     assert fixed_point.sum() == pytest.approx(0.0)
-    assert np.linalg.norm(fixed_point) == pytest.approx(0.25 * n)
+    assert np.linalg.norm(fixed_point) == pytest.approx(0.25 * n) == pytest.approx(rule.target(n))
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])

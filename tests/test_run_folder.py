@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -13,9 +14,19 @@ from filelock import FileLock
 
 from engram.errors import ModelFileError, RunFolderError
 from engram.files import read_regular
+from engram.model_file import load_model
 from engram.run_folder import RunFolder
 from engram.runs import run_training, start_run
 from tiny import CONFIG, QUIET, tiny_dataset, tiny_run, tiny_training
+
+
+def test_a_folder_of_runs_names_some_of_them(tmp_path):
+    for name in "abcd":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.toml").write_text("neurons = 5\n")
+    for read, error in ((load_model, ModelFileError), (lambda path: RunFolder(path).read_options(), RunFolderError)):
+        with pytest.raises(error, match=rf"give one of its runs: {re.escape(str(tmp_path / 'a'))}, .*c, …\."):
+            read(tmp_path)
 
 
 def test_link_in_place_of_the_lock_is_refused_and_its_target_kept(tmp_path):

@@ -22,7 +22,7 @@ from engram.sources import SOURCES, Latency, Learned, Poisson, Ramp, Regular, So
 from engram.sources.records import source_from_record, source_record
 from event_scenes import bar_events, write_bin
 from own_source import BLINK
-from tiny import CONFIG, finished, tiny_dataset
+from tiny import CONFIG, finished, so_small, tiny_dataset
 
 CHANGED = {
     "poisson": {},
@@ -312,6 +312,7 @@ def test_own_source_that_changed_is_refused_with_both_digests(tmp_path, blink):
         ("class Blink", "class Other", r"has no class 'Blink'; its sources of spikes are Other"),
         ("@dataclass(frozen=True, kw_only=True)", "@dataclass", "a source of spikes is a frozen dataclass; write"),
         ("> 100", "> threshold", r"blink\.py:10: encode of Blink fails: NameError: name 'threshold'"),
+        ("> 100", "> exit(0)", r"blink\.py:10: encode of Blink fails: SystemExit: 0"),
         ("self.step, len", "9999, len", "Blink name steps outside 0 to 5"),
     ],
 )
@@ -372,7 +373,8 @@ def test_estimator_learns_by_a_source_and_keeps_it(tmp_path, monkeypatch):
     assert made.get_params()["source__order"] == "value"
     made.set_params(source__order="rank", source__bins=4)
     assert made.source == Latency(order="rank", bins=4)
-    made.fit(data.train_images, data.train_labels)
+    with so_small():
+        made.fit(data.train_images, data.train_labels)
     assert made.model_.source == Latency(order="rank", bins=4)
     made.save(tmp_path / "m")
     loaded = STDPClassifier.load(tmp_path / "m")

@@ -15,7 +15,7 @@ from engram import STDPClassifier, load_model, widgets
 from engram.errors import ConfigError
 from engram.studio.frames import decode
 from engram.widgets import LearningView
-from tiny import tiny_dataset, tiny_training
+from tiny import so_small, tiny_dataset, tiny_training
 
 
 def test_view_shows_a_training_as_it_goes(monkeypatch):
@@ -53,7 +53,8 @@ def test_classifier_is_watched_while_it_fits():
     assert view.frame == b""
     with pytest.raises(ConfigError, match="no network to draw yet"):
         view.picture()
-    classifier.fit(data.train_images, data.train_labels)
+    with so_small():
+        classifier.fit(data.train_images, data.train_labels)
     header, arrays = decode(view.frame)
     assert header["examples"] == 26
     assert arrays["fields"].shape == (9, 4)

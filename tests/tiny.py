@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from engram import Training, TrainingConfig
 from engram.datasets.base import Dataset
+from engram.health import HealthWarning
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, resume_run, run_training, start_run
 
@@ -19,6 +21,15 @@ CONFIG = TrainingConfig(
     constants={"eta": 0.1},
 )
 QUIET = RunOptions(figures=False, checkpoint_examples=25)
+
+
+ONCE = {"min_spikes": 0}
+"""A protocol that shows each image once, heard or not."""
+
+
+def so_small():
+    """Where a network is so small that it is told that it is ill."""
+    return pytest.warns(HealthWarning, match=r"never fired for a labelled image|had to be shown \d+ times")
 
 
 def tiny_dataset() -> Dataset:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 STEP = 0.05
@@ -36,6 +36,9 @@ class Bars:
         before = dict(self._tasks[number])
         self._tasks[number].update(known)
         self._moved(number, self._tasks[number], before)
+
+    def drop(self, number: int) -> None:
+        """A task is no more to be shown, done or not."""
 
     def wait(self, what: str) -> None:
         """Say what is done now, where it cannot be told how far it is; the next task or step ends it."""
@@ -66,6 +69,11 @@ class TerminalBars(Bars):
         self._live.start()
         self._shown: dict[int, int] = {}
         self._waiting = None
+
+    def drop(self, number: int) -> None:
+        """Take a bar away."""
+        if number in self._shown:
+            self._live.remove_task(self._shown.pop(number))
 
     def wait(self, what: str) -> None:
         """A bar that only moves."""
@@ -179,7 +187,7 @@ def bars_on(console=None, *, quiet: bool = False) -> Bars:
 
 
 @contextmanager
-def shown_bars(console=None, *, quiet: bool = False) -> Iterator[Bars]:
+def shown_bars(console=None, *, quiet: bool = False) -> Generator[Bars]:
     """Bars that are closed in the end, see :func:`bars_on`."""
     bars = bars_on(console, quiet=quiet)
     try:

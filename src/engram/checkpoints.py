@@ -14,6 +14,7 @@ from engram._version import __version__
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, EngramError, ModelFileError
 from engram.model_file import model_content
+from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.networks.record import part_name, parts_of
 from engram.plasticity.records import is_record_of
 from engram.readout import RunningAccuracy
@@ -83,6 +84,17 @@ def _is_same_network(training: Training, tensors: dict[str, np.ndarray], metadat
     )
 
 
+def _other_network(training: Training, name: str) -> str:
+    """What to say where a run's network is not what its name stands for now."""
+    described = training.config.network_name
+    if described == DESCRIBED_IN_CODE:
+        return f"{name} has another network than the one given; resume with the one that it began with."
+    return (
+        f"{described} describes another network now than {name} has; put the file back as it was, or start again with"
+        " --overwrite."
+    )
+
+
 def _check_same_run(training: Training, tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str) -> None:
     if metadata.get("version") != __version__:
         raise ModelFileError(
@@ -91,12 +103,11 @@ def _check_same_run(training: Training, tensors: dict[str, np.ndarray], metadata
         )
     if "checkpoint" not in metadata and "config" in metadata:
         raise ModelFileError(f"{name} is of an earlier build of engram; resume with the build that wrote it.")
-    same = (
-        TrainingConfig.from_dict(metadata["config"]) == training.config
-        and is_record_of(metadata["rule"], training.rule)
-        and metadata.get("source", POISSON) == source_record(training.simulator.source)
-    )
-    if not same or not _is_same_network(training, tensors, metadata):
+    same_config = TrainingConfig.from_dict(metadata["config"]) == training.config
+    if same_config and not _is_same_network(training, tensors, metadata):
+        raise ConfigError(_other_network(training, name))
+    same_rule = is_record_of(metadata["rule"], training.rule)
+    if not (same_config and same_rule and metadata.get("source", POISSON) == source_record(training.simulator.source)):
         raise ConfigError(f"{name} is of another configuration; resume with the options of that run.")
     kept, now = metadata["checkpoint"]["digests"], _digests(training)
     if changed := sorted(part for part in {*kept, *now} if kept.get(part) != now.get(part)):

@@ -122,6 +122,8 @@ def compare(
     finish_all(folder, pieces, pool or Here(), on_done, watcher)
     if failures:
         raise failures[0]
+    if watcher is not None:
+        watcher.on_write()
     records = recorded(pieces)
     write_comparison(folder, records)
     return records

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from engram.wording import plural
+
 _WHAT = "compiling for this machine, once"
 _LONGEST = 26
 
@@ -71,7 +73,7 @@ class _InLines:
 
     def __init__(self, console, total: int):
         self._console, self._begin = console, time.monotonic()
-        console.print(f"{_WHAT}: {total} routines")
+        console.print(f"{_WHAT}: {plural(total, 'routine')}")
 
     def update(self, done: int, label: str) -> None:
         """Lines do not move."""

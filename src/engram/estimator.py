@@ -45,7 +45,7 @@ from engram.evaluation import check_label_images, count_images, images_to_label_
 from engram.health import HealthWarning
 from engram.kernels.progress import shown_if
 from engram.model import Model
-from engram.model_file import model_from, read_model_file, save_model
+from engram.model_file import Parts, model_from, read_model_file, save_model
 from engram.nested import PARTS, part_params, with_part_params
 from engram.networks import DiehlCook, Network, Protocol
 from engram.networks.catalogue import DESCRIBED_IN_CODE
@@ -193,7 +193,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return view
 
     @classmethod
-    def load(cls, path: str | Path, *, rule=None, source=None) -> Self:
+    def load(cls, path: str | Path, *, rule=None, parts: Parts | None = None, source=None) -> Self:
         """Read a fitted estimator from a model file or a run folder, whether an estimator or the command line wrote it.
 
         Parameters
@@ -201,6 +201,9 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         path : str or Path
         rule : type or str, optional
             The class, or ``file.py:Class``, of the user's rule that made the model; only needed to go on learning.
+        parts : str, or iterable of type or str, optional
+            For a network with parts of the user's own, their classes, or the file that described it; see
+            :func:`engram.load_model`.
         source : type or str, optional
             The class, or ``file.py:Class``, of the user's source of spikes that the model learned by; needed to read.
 
@@ -210,7 +213,9 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             If there is no model, or it is damaged, of another version, or lacks what the estimator needs.
         """
         tensors, metadata, name = read_model_file(path)
-        return cls.from_model(model_from(tensors, metadata, name, rule=rule, source=source), tensors, name=name)
+        return cls.from_model(
+            model_from(tensors, metadata, name, rule=rule, parts=parts, source=source), tensors, name=name
+        )
 
     @classmethod
     def from_model(cls, model: Model, tensors: dict[str, np.ndarray] | None = None, *, name: str = "the model") -> Self:
@@ -279,7 +284,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "integrator": model.network.integrator,
             "dtype": model.network.dtype,
             "network": model.network if config.network_name == DESCRIBED_IN_CODE else config.network or None,
-            "layers": config.layers,
+            "layers": None if config.layers == PRESETS[config.preset].layers else config.layers,
             "protocol": config.protocol or None,
             "random_state": model.seed,
         }
@@ -497,7 +502,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if label is not None and not online:
             check_label_images(training)
         if not online and self.epochs is None:
-            passes = training.total // max(1, len(training.layers)) // len(pixels)
+            passes = training.config.total_examples(len(pixels)) // len(pixels)
             _LOG.info("fit makes %d passes over %s images; epochs=... for more or fewer", passes, f"{len(pixels):,}")
         callbacks = Callbacks([*_as_list(self.callbacks), *([ProgressBar()] if self.verbose else [])])
         try:
@@ -603,7 +608,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         What makes spikes of images: a source, a source's name, or ``file.py:Class`` for one's own; see
         :mod:`engram.sources`. Its constants are parameters of the estimator as ``source__order`` and so on, and its
         gain is `input_gain`.
-    preset : {"paper", "sharp", "events", "conv"}, optional
+    preset : {"paper", "sharp", "events", "conv", "conv-prototypes"}, optional
         The constants of network and protocol, and of a rule given by its name, and the source where none is given; see
         :mod:`engram.presets`. By default that of the network.
     epochs : int, optional
@@ -635,8 +640,9 @@ class STDPClassifier(ClassifierMixin, _Network):
     network : dict, DiehlCook, str or Network, optional
         Further fields of :class:`engram.networks.DiehlCook`, or one that has them all; or another network: its name or
         ``file.py:function``, with options of its own as ``{"kind": NAME, ...}``, or the description itself.
-    layers : {"together", "in_turn"}
-        Whether the layers of a network learn at once, or one after another, each for so many epochs.
+    layers : {"together", "in_turn"}, optional
+        Whether the layers of a network learn at once, or one after another, each for so many epochs; by default what
+        suits the network.
     protocol : dict or Protocol, optional
         Further fields of :class:`engram.networks.Protocol`, or one that has them all.
     random_state : int, RandomState instance or None
@@ -707,7 +713,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         integrator: str = "exponential_euler",
         dtype: str = "float32",
         network: dict | str | DiehlCook | Network | None = None,
-        layers: str = "together",
+        layers: str | None = None,
         protocol: dict | Protocol | None = None,
         random_state=0,
         threads: int | None = None,
@@ -1080,7 +1086,7 @@ protocol, random_state, threads, warm_start, callbacks, verbose
         integrator: str = "exponential_euler",
         dtype: str = "float32",
         network: dict | str | DiehlCook | Network | None = None,
-        layers: str = "together",
+        layers: str | None = None,
         protocol: dict | Protocol | None = None,
         random_state=0,
         threads: int | None = None,

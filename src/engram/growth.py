@@ -18,6 +18,7 @@ from engram.receptive_fields import fields_of, filters_of
 from engram.run_folder import RunFolder
 from engram.runs import training_of
 from engram.training import BLOCK, Training
+from engram.user_code import own_names
 
 FRAMES = 48
 """At most so many pictures, close together in the beginning, when fields change most."""
@@ -58,7 +59,7 @@ def animate(
         If the network has no fields to draw, or learns something else here than it did then: other images, another
         rule, another version.
     """
-    model = load_model(folder.path, source=source, parts=network)
+    model = load_model(folder.path, source=source, parts=own_names(network, rule))
     if model.image_shape is None:
         raise ConfigError("The run learned from data that are no pictures, so there are no fields to draw.")
     training = training_of(folder, rule=rule, source=source, network=network, dataset=dataset, kernel=kernel)

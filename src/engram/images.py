@@ -145,7 +145,7 @@ def read_image(
     contrast = float(grey.max() - grey.min())
     if contrast < MIN_CONTRAST:
         raise DataError(
-            f"{path.name} is blank: its darkest and brightest pixels differ by {contrast:.0f} of 255; "
+            f"{path} is blank: its darkest and brightest pixels differ by {contrast:.0f} of 255; "
             "give a picture with visible ink."
         )
     if framing == "photo":
@@ -220,7 +220,7 @@ def _only_array(path):
     keys = npz_keys(path)
     key = "image" if "image" in keys else keys[0] if len(keys) == 1 else None
     if key is None:
-        raise DataError(f"{path.name} holds {len(keys)} arrays; give one image, alone or under the key 'image'.")
+        raise DataError(f"{path} holds {len(keys)} arrays; give one image, alone or under the key 'image'.")
     return read_npz(path, (key,), max_bytes=_MAX_ARRAY_BYTES)[key]
 
 
@@ -229,24 +229,22 @@ def _grey_from_array(array, path, image_shape, value_range, steps):
     shape = array.shape
     height, width = image_shape
     if array.dtype.kind not in "buif" or array.size == 0:
-        raise DataError(
-            f"{path.name} holds {array.dtype} values of shape {shape}; give an image as an array of numbers."
-        )
+        raise DataError(f"{path} holds {array.dtype} values of shape {shape}; give an image as an array of numbers.")
     # NaN passes through min and max
     low, high = float(array.min()), float(array.max())
     if not np.isfinite([low, high]).all():
-        raise DataError(f"{path.name} holds values from {low:g} to {high:g}; give finite pixels.")
+        raise DataError(f"{path} holds values from {low:g} to {high:g}; give finite pixels.")
     if array.ndim > 0 and len(array) == 1 and (array.ndim == 3 or shape == (1, height * width)):
         array = array[0]
     if array.shape == (height * width,):
         array = array.reshape(image_shape)
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 2, 3, 4))):
         raise DataError(
-            f"{path.name} holds an array of shape {shape}; give one image of shape (height, width), with "
+            f"{path} holds an array of shape {shape}; give one image of shape (height, width), with "
             f"colours as a third dimension, or {height * width:,} pixels in a row."
         )
     if array.size > 4 * MAX_PIXELS:
-        raise DataError(f"{path.name} has more pixels than the limit of {MAX_PIXELS:,}; give a smaller picture.")
+        raise DataError(f"{path} has more pixels than the limit of {MAX_PIXELS:,}; give a smaller picture.")
     array = to_pixels(array, range_for(array, value_range, path.name, steps)).astype(np.float32)
     return grey_from_channels(array, steps) if array.ndim == 3 else array
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+def deferred_interrupt() -> Generator[Callable[[], bool]]:
     """Let a signal wait for a good moment: yields a function that tells whether one came.
 
     A second Ctrl-C acts at once. Of the others any number counts as one: a terminal that closes may send several.
@@ -28,7 +28,7 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def immediate_interrupt() -> Iterator[None]:
+def immediate_interrupt() -> Generator[None]:
     """Let every signal act as Ctrl-C does: it raises KeyboardInterrupt, once."""
     asked = threading.Event()
 
@@ -42,7 +42,7 @@ def immediate_interrupt() -> Iterator[None]:
 
 
 @contextmanager
-def _handled_by(handler: Callable) -> Iterator[None]:
+def _handled_by(handler: Callable) -> Generator[None]:
     """Signals go to a handler; those that the process was started to ignore (``nohup``) stay ignored."""
     before = {}
     if threading.current_thread() is threading.main_thread():

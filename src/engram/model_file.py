@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from engram._version import __version__
-from engram.config import TrainingConfig
+from engram.config import TrainingConfig, own_options, read_options
 from engram.datasets.base import FRAMINGS
 from engram.datasets.recordings import Layout
 from engram.datasets.scale import PIXELS, ValueRange, check_value_range
 from engram.errors import ConfigError, EngramError, ModelFileError
-from engram.files import exists, open_regular, write_atomically
+from engram.files import exists, open_regular, read_at_most, runs_in, write_atomically
 from engram.model import Model
 from engram.models import find_model, shipped_models
 from engram.networks import DiehlCook, Network, Protocol
@@ -34,7 +34,7 @@ from engram.neurons import ConductanceLIF
 from engram.plasticity.records import rule_from_record
 from engram.readout import Readout
 from engram.sources.records import POISSON, source_from_record
-from engram.user_code import classes_from
+from engram.user_code import classes_from, is_own
 from engram.validation import check_choice, check_presentation, did_you_mean, settled, settled_fields
 
 FORMAT = "engram-1"
@@ -42,6 +42,9 @@ FORMAT = "engram-1"
 
 MODEL_NAME, CHECKPOINTS = "model.safetensors", "checkpoints"
 """Where a run's folder has its network, and the states from which it can be resumed."""
+
+Parts = str | Iterable[type | str]
+"""Whose classes a network may have: classes, or files of a user's own, as ``file.py:name``."""
 
 MAX_BYTES = 1 << 32
 _NO_DIGEST = "0" * 64
@@ -113,9 +116,9 @@ def read_bytes(path: Path) -> bytes:
     """The content of a model's file, whose first bytes are looked at before the rest is read."""
     try:
         with open_regular(path) as file:
-            start = file.read(8 + _MAX_HEADER)
+            start = read_at_most(file, 8 + _MAX_HEADER)
             _header(start, str(path), whole=False)
-            rest = file.read(MAX_BYTES - len(start) + 1)
+            rest = read_at_most(file, MAX_BYTES - len(start) + 1)
     except OSError as error:
         reason = error.strerror or error
         raise ModelFileError(f"Cannot read {path}: {reason}; give a run folder or {_other_models(path)}.") from error
@@ -198,7 +201,7 @@ def model_bytes(model: Model, *, extra: dict[str, np.ndarray] | None = None, com
     return encode({**(extra or {}), **tensors}, metadata)
 
 
-def load_model(path: str | Path, *, rule=None, parts: Iterable[type] | str | None = None, source=None) -> Model:
+def load_model(path: str | Path, *, rule=None, parts: Parts | None = None, source=None) -> Model:
     """Read a model from its file or its run folder, or one that comes with engram by its name.
 
     Parameters
@@ -207,9 +210,9 @@ def load_model(path: str | Path, *, rule=None, parts: Iterable[type] | str | Non
         Of a run that was interrupted, the last checkpoint is read. The name of a shipped model, see
         :mod:`engram.models`, counts where no such path exists.
     rule : type or str, optional
-        The class, or ``file.py:Class``, of the user's rule that made the model; only needed to go on learning. Loading
-        never runs code that the file names.
-    parts : iterable of type, or str, optional
+        The class, or ``file.py:Class``, of the user's rule that made the model; a :class:`~engram.DiehlCook` needs it
+        only to go on learning. Loading never runs code that the file names.
+    parts : str, or iterable of type or str, optional
         The classes of neurons, projections and rules of the user's own that a :class:`~engram.Network` has; or
         ``file.py:function``, the file that described it, which is then run.
     source : type or str, optional
@@ -221,6 +224,22 @@ def load_model(path: str | Path, *, rule=None, parts: Iterable[type] | str | Non
         If there is no model, or it is damaged or of another version.
     """
     return model_from(*read_model_file(path), rule=rule, parts=parts, source=source)
+
+
+def describes_network(metadata: Mapping) -> bool:
+    """Whether a file is of a :class:`~engram.Network`, and not of the usual one."""
+    return _table(metadata["network"]).get("kind") == "network"
+
+
+def own_classes(parts: Parts | None, rule=None) -> list[type]:
+    """The classes of a user's own that a network may have: given, or of files that are named, which are then run."""
+    named = [parts] if isinstance(parts, str) else [*(parts or ())]
+    if rule is not None and not (isinstance(rule, str) and not is_own(rule)):
+        named.append(rule)
+    classes = []
+    for part in named:
+        classes += classes_from(part, "network", ConfigError) if isinstance(part, str) else [part]
+    return classes
 
 
 def read_model_file(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
@@ -264,13 +283,18 @@ def read_last_checkpoint(folder: Path) -> tuple[dict[str, np.ndarray], dict[str,
         except ModelFileError as error:
             failure = failure or error
     if failure is None:
-        begun = exists(folder / "config.toml")
-        failure = ModelFileError(
-            f"{folder} holds no {MODEL_NAME} and no checkpoint yet; finish it with 'engram train --resume {folder}'."
-            if begun
-            else f"{folder} holds no {MODEL_NAME}; train with 'engram train --out {folder}'."
-        )
+        failure = ModelFileError(f"{folder} holds no {MODEL_NAME}{_what_then(folder)}.")
     raise failure
+
+
+def _what_then(folder: Path) -> str:
+    """What to do where there is no model."""
+    if exists(folder / "config.toml"):
+        own = own_options(read_options(folder / "config.toml"), "path/to/")
+        return f" and no checkpoint yet; finish it with 'engram train --resume {folder}{own}'"
+    if inside := runs_in(folder):
+        return f"; give one of its runs: {', '.join(inside)}"
+    return f"; train with 'engram train --out {folder}'"
 
 
 def model_from(
@@ -279,17 +303,20 @@ def model_from(
     name: str,
     *,
     rule=None,
-    parts: Iterable[type] | str | None = None,
+    parts: Parts | None = None,
     source=None,
 ) -> Model:
     """A model from tensors and metadata whose digest was right; what they say is checked all the same."""
-    parts = classes_from(parts, "network", ConfigError) if isinstance(parts, str) else parts or ()
     try:
-        described = _table(metadata["network"]).get("kind") == "network"
+        described = describes_network(metadata)
         dtype = metadata["network"]["dtype"]
         check_choice("dtype", dtype, PRECISIONS)
         tensors = _widened(tensors, dtype)
-        network = _described(metadata["network"], tensors, parts) if described else _network(metadata["network"])
+        network = (
+            _described(metadata["network"], tensors, own_classes(parts, rule))
+            if described
+            else _network(metadata["network"])
+        )
         protocol = Protocol(**settled_fields(_table(metadata["protocol"])))
         _check_bounds(network, protocol)
         record, shown_by = dict(metadata["rule"]), dict(_table(metadata.get("source", POISSON)))

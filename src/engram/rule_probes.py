@@ -86,7 +86,7 @@ def norm_convergence(
     dt: float = 0.5,
     seed: int = 0,
 ) -> np.ndarray:
-    """The sum of a neuron's weights over forced postsynaptic spikes and Poisson input.
+    """The norm of a neuron's weights over forced postsynaptic spikes and Poisson input.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def norm_convergence(
     Returns
     -------
     ndarray of shape (n_spikes + 1, n_starts)
-        The sum at the start and after each spike.
+        The norm at the start and after each spike: the Euclidean one where the rule keeps that, else the sum.
     """
     check_count("n_spikes", n_spikes)
     check_positive("rate", rate, "Hz")
@@ -141,7 +141,14 @@ def norm_convergence(
         record={"learned": ["weights"]},
         every=steps_apart,
     )
-    return np.vstack([weights.sum(axis=0), result.recording["learned.weights"].sum(axis=1)])
+    return np.vstack([_norm(rule, weights[np.newaxis]), _norm(rule, result.recording["learned.weights"])])
+
+
+def _norm(rule: LearningRule, weights: np.ndarray) -> np.ndarray:
+    """Of columns of weights, shape (n_times, n_inputs, n_neurons): what the rule keeps."""
+    if getattr(rule, "norm", "l1") == "l2":
+        return np.linalg.norm(weights, axis=1)
+    return weights.sum(axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)

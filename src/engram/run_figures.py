@@ -14,7 +14,7 @@ from engram.errors import ConfigError, DataError
 from engram.evaluation import Evaluation, OnProgress
 from engram.files import exists, make_folder
 from engram.model import Model
-from engram.model_file import load_model
+from engram.model_file import Parts, load_model
 from engram.model_input import load_for
 from engram.networks import DiehlCook
 from engram.neurons import ConductanceLIF
@@ -25,6 +25,7 @@ from engram.run_folder import RunFolder
 from engram.samples import samples_of
 from engram.simulation import simulate
 from engram.simulator import PresentedImage
+from engram.wording import plural
 
 Plans = dict[str, Callable]
 """Figures by name, each to be drawn when it is its turn."""
@@ -35,7 +36,7 @@ def draw_again(
     on_progress: OnProgress | None = None,
     *,
     source: str | None = None,
-    parts: str | None = None,
+    parts: Parts | None = None,
 ) -> list[Path]:
     """Draw a run's figures from what it left, be it finished or not; return the files.
 
@@ -44,8 +45,8 @@ def draw_again(
     folder : RunFolder
     source : str, optional
         ``file.py:Class``, for a run whose source of spikes is the user's own.
-    parts : str, optional
-        ``file.py:function``, for a run whose network has parts of the user's own.
+    parts : str, or iterable of type or str, optional
+        ``file.py:function``, for a run whose network has parts of the user's own; see :func:`engram.load_model`.
 
     Raises
     ------
@@ -121,7 +122,7 @@ def _pictures_of(model: Model, dataset: Dataset | None) -> Plans:
         plans["contact_sheet"] = partial(
             figures.contact_sheet, dataset.train_images, model.image_shape, names, dataset.title
         )
-    return plans | _fields(model)
+    return plans | field_plans(model)
 
 
 def _curves_of(model: Model, metrics: list[dict], evaluation: Evaluation | None) -> Plans:
@@ -135,6 +136,7 @@ def _curves_of(model: Model, metrics: list[dict], evaluation: Evaluation | None)
         [record["accuracy"] for record in metrics],
         test_accuracy=None if evaluation is None else evaluation.accuracy,
         window=RunningAccuracy.WINDOW,
+        turns=turns_of(metrics),
     )
     return {"learning_curve": curve, **_weights_and_theta(model, metrics, examples)}
 
@@ -158,7 +160,7 @@ def _answers_of(model: Model, dataset: Dataset | None, evaluation: Evaluation | 
     return plans
 
 
-def _fields(model: Model) -> Plans:
+def field_plans(model: Model) -> Plans:
     """What each layer's neurons want to see; of a convolution its filters."""
     layers = list(dict.fromkeys(layer.population for layer in model.layers))
     plans = {}
@@ -166,7 +168,10 @@ def _fields(model: Model) -> Plans:
         name = f"receptive_fields{_suffix(layer, layers)}"
         if (filters := filters_of(model, layer)) is not None:
             side = round(len(filters) ** 0.5)
-            plans[f"filters{_suffix(layer, layers)}"] = partial(figures.receptive_fields, filters, (side, side))
+            title = f"{plural(filters.shape[1], 'filter')} of {layer}, {side} × {side} pixels"
+            plans[f"filters{_suffix(layer, layers)}"] = partial(
+                figures.receptive_fields, filters, (side, side), title=title
+            )
             continue
         try:
             fields = fields_of(model, layer)
@@ -179,8 +184,26 @@ def _fields(model: Model) -> Plans:
             model.image_shape,
             model.readout.assigned if labelled else None,
             classes=[model.class_name(label) for label in model.readout.classes] if labelled else None,
+            title=_title_of(model, layer, fields.shape[1]) if len(layers) > 1 else None,
         )
     return plans
+
+
+def _title_of(model: Model, layer: str, n_neurons: int) -> str:
+    """Whose fields they are, and whether they are seen through other layers."""
+    network = model.network
+    sees = any(p.before in network.inputs for p in network.projections if p.after == layer)
+    through = "" if sees else ", through the layers below"
+    return f"Receptive fields of {plural(n_neurons, 'neuron')} of {layer}{through}"
+
+
+def turns_of(metrics: list[dict]) -> dict[str, int]:
+    """After how many images each layer began to learn, where they learn in turn."""
+    begun: dict[str, int] = {}
+    for before, record in zip([{"examples": 0}, *metrics], metrics, strict=False):
+        if "layer" in record:
+            begun.setdefault(record["layer"], before["examples"])
+    return begun
 
 
 def _weights_and_theta(model: Model, metrics: list[dict], examples: list[int]) -> Plans:
@@ -189,11 +212,14 @@ def _weights_and_theta(model: Model, metrics: list[dict], examples: list[int]) -
     plans = {}
     for layer in layers:
         points = [record["layers"][layer] if layer else record for record in metrics]
+        shown = ("l1_norm", "theta") if model.has_threshold(layer) else ("l1_norm",)
         plans[f"weights_and_theta{_suffix(layer, layers)}"] = partial(
             figures.weights_and_theta,
             examples,
-            *([p[what][part] for p in points] for what in ("l1_norm", "theta") for part in ("mean", "sd")),
+            *([p[what][part] for p in points] for what in shown for part in ("mean", "sd")),
             target=target_norm("l1", model.network.n_inputs) if isinstance(model.network, DiehlCook) else None,
+            turns=turns_of(metrics),
+            layer=layer,
         )
     return plans
 

@@ -31,11 +31,12 @@ import numpy as np
 from engram.config import TrainingConfig, read_options
 from engram.errors import ConfigError, ModelFileError, RunFolderError
 from engram.evaluation import Evaluation
-from engram.files import PART, exists, make_folder, mode_of, read_regular, to_json, write_atomically
+from engram.files import PART, exists, make_folder, mode_of, read_regular, runs_in, to_json, write_atomically
 from engram.model import Model
 from engram.model_file import (
     CHECKPOINTS,
     MODEL_NAME,
+    Parts,
     checkpoint_files,
     decode,
     encode,
@@ -200,9 +201,10 @@ class RunFolder:
     def read_options(self) -> dict:
         """The options of the run that was started here, by name, not yet checked."""
         if not exists(self.config_file):
-            raise RunFolderError(
-                f"{self.path} holds no run to resume; start one with 'engram train --out {self.path}'."
-            )
+            inside = runs_in(self.path)
+            advice = f"give one of its runs: {', '.join(inside)}" if inside else None
+            advice = advice or f"start one with 'engram train --out {self.path}'"
+            raise RunFolderError(f"{self.path} holds no run to resume; {advice}.")
         options = read_options(self.config_file)
         if not options:
             raise RunFolderError(f"{self.config_file} is empty; start again with 'engram train --overwrite'.")
@@ -310,7 +312,7 @@ class RunFolder:
             raise ModelFileError(f"{error}{offer}") from None
 
     def read_unfinished(
-        self, *, source: str | None = None, parts: str | None = None
+        self, *, source: str | None = None, parts: Parts | None = None
     ) -> tuple[Model, list[dict], int, int]:
         """The network as the last good checkpoint has it, its learning curve, and how many images of how many are done.
 

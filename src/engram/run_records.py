@@ -76,6 +76,8 @@ def check_metrics(content: bytes) -> list[dict[str, Any]]:
         for name, fits in _POINT.items():
             if name not in record or not fits(record[name]):
                 raise ValueError(f"line {number} has {name!r} of {_brief(record.get(name))}")
+        if not isinstance(record.get("layer", ""), str):
+            raise ValueError(f"line {number} has 'layer' of {_brief(record['layer'])}")
         if records and record["examples"] <= records[-1]["examples"]:
             raise ValueError(f"line {number} goes back to {record['examples']:,} images")
         records.append(record)

@@ -12,7 +12,7 @@ import numpy as np
 
 from engram._version import __version__
 from engram.callbacks import Callback, Callbacks
-from engram.config import TrainingConfig
+from engram.config import TrainingConfig, renamed_network
 from engram.datasets.base import Dataset
 from engram.digests import learned_digest
 from engram.errors import ConfigError, HealthError, Interrupted, ModelFileError, RuleError, RunFolderError
@@ -23,6 +23,7 @@ from engram.model import Model
 from engram.model_file import load_model
 from engram.networks import Network
 from engram.networks.catalogue import DESCRIBED_IN_CODE
+from engram.networks.record import parts_of
 from engram.presets import scheme_of
 from engram.run_folder import RunFolder
 from engram.samples import samples_of
@@ -159,17 +160,16 @@ def resume_run(
         If the checkpoint is damaged.
     """
     config = folder.read_config()
-    trusted = _trusted_config(config, rule, source, folder)
-    network = network if isinstance(network, Network) else _check_network(config, network, folder)
+    trusted = _trusted_config(config, rule, source, network, folder)
+    described = network if isinstance(network, Network) else None
     folder.acquire()
     try:
         folder.sweep()
-        rule, source = trusted.make_rule(), trusted.make_source()
-        start = load_model(folder.start_file) if config.start else None
+        trusted.make_rule(), trusted.make_source()  # what is wrong with them is told before anything is loaded
+        start = _start_of(folder, trusted, described)
         kept = folder.read_checkpoint(checkpoint) if checkpoint is not None or folder.checkpoint_files() else None
         data = dataset or (config.load_data() if load is None else load(config))
-        parts = {"rule": rule, "source": source, "network": network}
-        training = Training(config, data, **parts, start=start, threads=threads, kernel=kernel)
+        training = _training(config, trusted, data, network=described, start=start, threads=threads, kernel=kernel)
         if kept is not None:
             training.restore(*kept, name=str(checkpoint or folder.path))
     except BaseException:
@@ -192,20 +192,38 @@ def training_of(
     Parameters and errors are those of :func:`resume_run`.
     """
     config = folder.read_config()
-    trusted = _trusted_config(config, rule, source, folder)
-    _check_network(config, network, folder)
-    start = load_model(folder.start_file) if config.start else None
-    parts = {"rule": trusted.make_rule(), "source": trusted.make_source()}
-    return Training(config, dataset or config.load_data(), **parts, start=start, kernel=kernel)
+    trusted = _trusted_config(config, rule, source, network, folder)
+    start = _start_of(folder, trusted)
+    return _training(config, trusted, dataset or config.load_data(), start=start, kernel=kernel)
+
+
+def _training(config: TrainingConfig, trusted: TrainingConfig, data: Dataset, **options) -> Training:
+    """The training of a run by the files that the user names; where these lie by now is no part of the run."""
+    training = Training(trusted, data, **options)
+    training.config = config
+    return training
+
+
+def _start_of(folder: RunFolder, trusted: TrainingConfig, described: Network | None = None) -> Model | None:
+    """The network that a run goes on from, if it does."""
+    if not trusted.start:
+        return None
+    parts = trusted.own_files() if described is None else [*trusted.own_files(), *parts_of(described)]
+    return load_model(folder.start_file, parts=parts)
 
 
 _DOES = {"rule": "learns by the rule", "source": "gets its spikes from the source"}
 
 
-def _trusted_config(config: TrainingConfig, rule: str | None, source: str | None, folder: RunFolder) -> TrainingConfig:
+def _trusted_config(
+    config: TrainingConfig, rule: str | None, source: str | None, network: str | Network | None, folder: RunFolder
+) -> TrainingConfig:
     """A run's options with the user's own files as the user names them."""
     given = {"rule": rule, "source": source}
-    return config.replace(**{part: _trusted(part, config, named, folder) for part, named in given.items()})
+    trusted = config.replace(**{part: _trusted(part, config, named, folder) for part, named in given.items()})
+    if isinstance(network, Network):
+        return trusted
+    return trusted.replace(network=renamed_network(config.network, _trusted_network(config, network, folder)))
 
 
 def _trusted(part: str, config: TrainingConfig, named: str | None, folder: RunFolder) -> str:
@@ -225,8 +243,8 @@ def _trusted(part: str, config: TrainingConfig, named: str | None, folder: RunFo
     return named
 
 
-def _check_network(config: TrainingConfig, named: str | None, folder: RunFolder) -> None:
-    """Raise ConfigError where a run's network is described by a file that the user does not name, or by code."""
+def _trusted_network(config: TrainingConfig, named: str | None, folder: RunFolder) -> str:
+    """The name of a run's network; that of a file of the user's own as the user names it."""
     own = config.network_name
     if own == DESCRIBED_IN_CODE:
         raise ConfigError(
@@ -238,8 +256,9 @@ def _check_network(config: TrainingConfig, named: str | None, folder: RunFolder)
             f"{folder.path} has the network {own}, a file that would be run; if you trust that file, name it again:"
             f" engram train --resume {folder.path} --network {own}"
         )
-    if named is not None and named != own:
+    if named is not None and not (named == own or (is_own(own) and is_own(named) and kind_of(own) == kind_of(named))):
         raise ConfigError(f"{folder.path} has the network {own}, not {named}; give that one.")
+    return named or own
 
 
 def run_training(
@@ -340,7 +359,7 @@ def _learn(
 def _finish(folder: RunFolder, training: Training, options: RunOptions, callbacks: Callbacks) -> tuple[Model, dict]:
     """Label, test and draw, but for what an earlier process did; what it left is never made worse."""
     model, summary = training.model(), summarize(training)
-    found = _model_of(folder, model)
+    found = _model_of(folder, model, parts_of(training.simulator.described))
     if found is None:
         folder.write_model(model)
     before = folder.read_summary()
@@ -367,10 +386,10 @@ def _finish(folder: RunFolder, training: Training, options: RunOptions, callback
     return model, summary
 
 
-def _model_of(folder: RunFolder, model: Model) -> Model | None:
+def _model_of(folder: RunFolder, model: Model, parts: list[type]) -> Model | None:
     """The folder's model, if it is this one, perhaps labelled already."""
     try:
-        found = load_model(folder.model_file) if exists(folder.model_file) else None
+        found = load_model(folder.model_file, parts=parts) if exists(folder.model_file) else None
     except ModelFileError as error:
         if getattr(error.__cause__, "errno", None):  # it is not damaged: the system refuses it, perhaps for now
             raise

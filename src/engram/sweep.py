@@ -147,6 +147,8 @@ def sweep(
     kind = _Grid if options.search == "grid" else _Search
     trials = kind(folder, blocks, options)
     work_through(folder, pool or Here(), trials.next_piece, trials.on_done, watcher)
+    if watcher is not None:
+        watcher.on_write()
     records = trials.write()
     draw_sweep(folder, records, options.scheme)
     return records

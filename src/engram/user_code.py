@@ -56,6 +56,11 @@ def is_own(name: str) -> bool:
     return ":" in name
 
 
+def own_names(*named: str | None) -> list[str]:
+    """Those of several names that are of the user's own files."""
+    return [name for name in named if name and is_own(name)]
+
+
 def kind_of(name: str) -> str:
     """The name of a class, without where its file lies."""
     return str(name).rpartition(":")[2]

@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from engram.cli.rules import preset_of_train, rule_as_trained
 from engram.config import TrainingConfig
 from engram.plasticity import RULES
 
@@ -22,7 +23,7 @@ def test_rules_are_listed_with_equation_constants_and_source(engram):
 
 
 def test_window_of_a_rule_is_drawn(engram, tmp_path):
-    code, out, _ = engram("rules", "show", "pair", "--weights", "0.5", "--out", tmp_path, "--json")
+    code, out, _ = engram("rules", "show", "pair", "--preset", "paper", "--weights", "0.5", "--out", tmp_path, "--json")
     window = json.loads(out)["window"]
     changes = dict(zip(window["delays_ms"], window["changes"][0], strict=True))
     assert code == 0
@@ -37,6 +38,11 @@ def test_a_rule_is_shown_with_the_constants_that_a_preset_has_for_a_size(engram,
     constants = [json.loads(engram(*shown, "--neurons", n)[1])["constants"] for n in (400, 1600)]
     assert [c["x_tar"] for c in constants] == [0.3, 0.3]
     assert constants[1]["eta"] == pytest.approx(constants[0]["eta"] * 4**0.4)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_is_shown_with_the_constants_with_which_train_uses_it(name):
+    assert rule_as_trained(name, preset_of_train(), 400, []) == TrainingConfig(rule=name).make_rule()
 
 
 def test_unknown_rule_is_told(engram, tmp_path):

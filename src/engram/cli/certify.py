@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from engram.cli.console import out, plain, print_json, progress_bar
-from engram.cli.opening import open_model
+from engram.cli.opening import open_diehl_cook
 
 
 def certify(
@@ -26,7 +26,7 @@ def certify(
     from engram.validation import check_count
 
     check_count("images", images)
-    trained = open_model(model, quiet=quiet or json)
+    trained = open_diehl_cook(model, quiet=quiet or json)
     shown, _ = example_images(trained, images)
     with progress_bar(quiet=quiet or json) as bar:
         task = bar.add_task("certifying", total=len(shown))

@@ -9,6 +9,7 @@ import typer
 
 from engram.cli.console import out, plain, print_json, told_counts
 from engram.cli.opening import open_model
+from engram.wording import plural
 
 
 def evaluate(
@@ -17,6 +18,7 @@ def evaluate(
     label_examples: Annotated[Optional[int], typer.Option(help="Label the neurons anew from this many training images.", show_default="the model's own labels")] = None,
     test_examples: Annotated[Optional[int], typer.Option(help="Test images.", show_default="all")] = None,
     all_images: Annotated[bool, typer.Option("--all-images", help="Test on the dataset's training part, too; for images that the model was not trained on.")] = False,
+    rule: Annotated[Optional[str], typer.Option(help="Its learning rule, where it is a file of your own apart from the network's: my_rule.py:MyRule.")] = None,
     source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
     network: Annotated[Optional[str], typer.Option(help="The file that described the network, where parts of it are your own: my_network.py:describe.")] = None,
     input_delay: Annotated[float, typer.Option(metavar="MS", help="Delay each input synapse's spikes by up to this much.")] = 0.0,
@@ -39,7 +41,7 @@ def evaluate(
     ):
         if value is not None:
             check_count(name, value)
-    trained = open_model(model, source=source, network=network, quiet=quiet or json)
+    trained = open_model(model, source=source, network=network, rule=rule, quiet=quiet or json)
     data = told_load(lambda progress: load_for(trained, dataset, progress), quiet=quiet or json)
     if all_images:
         data = all_as_test(trained, data)
@@ -67,8 +69,8 @@ def evaluate(
         )
         out.print(f"by class ({headline})  {plain(classes)}")
         out.print(
-            f"{result.n_test:,} test images, labels from {result.n_label:,} training images;"
-            f" {result.unanswered_images} test images without an answer, which count as wrong,"
-            f" {result.silent_images} with too few spikes, {result.unassigned_neurons} unassigned neurons;"
+            f"{plural(result.n_test, 'test image')}, labels from {plural(result.n_label, 'training image')};"
+            f" {plural(result.unanswered_images, 'image')} without an answer, counted as wrong,"
+            f" {result.silent_images} with too few spikes, {plural(result.unassigned_neurons, 'unassigned neuron')};"
             f" {result.seconds:.1f} s"
         )

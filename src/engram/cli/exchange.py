@@ -8,7 +8,8 @@ from typing import Annotated, Optional
 import typer
 
 from engram.cli.console import out, plain, print_json, progress_bar
-from engram.cli.opening import open_model
+from engram.cli.opening import open_diehl_cook
+from engram.wording import plural
 
 
 def export(
@@ -26,7 +27,7 @@ def export(
     from engram.exchange import export_model, format_named
 
     format_named(to)
-    trained = open_model(model, quiet=quiet or json)
+    trained = open_diehl_cook(model, quiet=quiet or json)
     folder = folder or Path(f"{model.name.removesuffix('.safetensors')}-{to}")
     with progress_bar(quiet=quiet or json) as bar:
         task = bar.add_task("showing images", total=images)
@@ -76,7 +77,9 @@ def import_(
                     "n_neurons": model.network.n_neurons, "exact": list(kind.exact), "lost": list(kind.lost)})  # fmt: skip
     elif not quiet:
         n_inputs, n = model.network.n_inputs, model.network.n_neurons
-        out.print(f"[bold]{plain(out_file)}[/]  {n_inputs} inputs, {n} neurons, from {plain(kind.title)}")
+        out.print(
+            f"[bold]{plain(out_file)}[/]  {plural(n_inputs, 'input')}, {plural(n, 'neuron')}, from {plain(kind.title)}"
+        )
         out.print(f"exact  {plain(' '.join(kind.exact))}")
         out.print(f"lost   {plain(' '.join(kind.lost))}")
         out.print(f"next   engram evaluate {plain(out_file)} --label-examples 10000")

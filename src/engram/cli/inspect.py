@@ -9,13 +9,14 @@ import typer
 
 from engram.cli.console import accuracies, out, plain, print_json, told_counts
 from engram.cli.opening import open_model
+from engram.wording import plural
 
 
 def figures(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     source: Annotated[Optional[str], typer.Option(help="The run's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
     animate: Annotated[bool, typer.Option("--animate", help="Also draw how the fields grew, as a GIF: the run is computed once more, for as long as it took.")] = False,
-    rule: Annotated[Optional[str], typer.Option(help="For --animate, of a run whose rule is a file of your own: my_rule.py:MyRule.")] = None,
+    rule: Annotated[Optional[str], typer.Option(help="The run's learning rule, where it is a file of your own: my_rule.py:MyRule; for --animate, or a network of several layers.")] = None,
     network: Annotated[Optional[str], typer.Option(help="The file that described the network, where it is your own: my_network.py:describe.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the paths as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
@@ -26,14 +27,15 @@ def figures(
     from engram.interrupts import immediate_interrupt
     from engram.run_figures import draw_again
     from engram.run_folder import RunFolder
+    from engram.user_code import own_names
 
     folder = RunFolder(run)
     if not folder.holds_run:
         raise RunFolderError(f"{run} is not the folder of a run; give one that 'engram train' made.")
-    open_model(run, source=source, network=network, quiet=quiet or json)
+    open_model(run, source=source, network=network, rule=rule, quiet=quiet or json)
     try:
         with immediate_interrupt(), told_counts(quiet=quiet or json) as told:
-            paths = draw_again(folder, told, source=source, parts=network)
+            paths = draw_again(folder, told, source=source, parts=own_names(network, rule))
             if animate:
                 paths.append(grow(folder, rule=rule, source=source, network=network, on_progress=told))
     except KeyboardInterrupt:
@@ -53,6 +55,10 @@ def info(
         Optional[str],
         typer.Option(help="The file that described the network, where parts of it are your own."),
     ] = None,
+    rule: Annotated[
+        Optional[str],
+        typer.Option(help="Its learning rule, where it is a file of your own apart from the network's."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Say what a model is: its network, rule and constants, what it has seen, its labels."""
@@ -61,7 +67,7 @@ def info(
     from engram.run_folder import RunFolder
     from engram.training import norm_and_theta
 
-    trained = open_model(model, network=network, quiet=json)
+    trained = open_model(model, network=network, rule=rule, quiet=json)
     tensors, metadata = model_content(trained)
     layers = {layer.projection: norm_and_theta(layer.norms, layer.theta) for layer in trained.layers}
     facts = {
@@ -92,17 +98,19 @@ def info(
             out.print(f"numbers    {plain(where)}{held}")
     out.print(f"spikes     {plain(_told_source(trained))}")
     in_turn = ", layers in turn" if trained.config.get("layers") == "in_turn" else ""
-    out.print(f"trained on {trained.examples:,} images{in_turn} of {plain(trained.dataset)} in {trained.presentations:,} presentations,"
+    out.print(f"trained on {plural(trained.examples, 'image')}{in_turn} of {plain(trained.dataset)} in {plural(trained.presentations, 'presentation')},"
               f" seed {trained.seed}, input gain {trained.input_gain:.3f}")  # fmt: skip
+    with_threshold = {layer.projection for layer in trained.layers if trained.has_threshold(layer.population)}
     for projection, layer in layers.items():
         norm, theta = layer["l1_norm"], layer["theta"]
-        out.print(f"weights    L1 norm {norm['mean']:.2f} ± {norm['sd']:.2f} per neuron, theta {theta['mean']:.2f} ±"
-                  f" {theta['sd']:.2f} mV{f' ({plain(projection)})' if len(layers) > 1 else ''}")  # fmt: skip
+        threshold = f", theta {theta['mean']:.2f} ± {theta['sd']:.2f} mV" if projection in with_threshold else ""
+        out.print(f"weights    L1 norm {norm['mean']:.2f} ± {norm['sd']:.2f} per neuron{threshold}"
+                  f"{f' ({plain(projection)})' if len(layers) > 1 else ''}")  # fmt: skip
     if trained.readout is None:
         out.print("labels     none yet")
     else:
         shares = "  ".join(f"{trained.class_name(label)}: {count}" for label, count in counts.items())
-        out.print(f"labels     neurons by class, from {trained.readout.n_label:,} images: {plain(shares)}"
+        out.print(f"labels     neurons by class, from {plural(trained.readout.n_label, 'image')}: {plain(shares)}"
                   f"  unassigned: {trained.readout.unassigned_neurons}")  # fmt: skip
     accuracy = facts.get("summary", {}).get("accuracy")
     if accuracy:
@@ -125,11 +133,11 @@ def _parts_of(network) -> str:
     from engram.networks import DiehlCook
 
     if isinstance(network, DiehlCook):
-        return f"{network.n_inputs} inputs, {network.n_neurons} neurons"
+        return f"{plural(network.n_inputs, 'input')}, {plural(network.n_neurons, 'neuron')}"
     parts = [f"{plain(name)} {p.n:,} {type(p.neuron).__name__}" for name, p in network.populations.items()]
     ways = [f"{plain(p.name)} {type(p).__name__}" for p in network.projections]
     return (
-        f"{network.n_inputs} inputs, populations {', '.join(parts)}, projections {', '.join(ways)}, read out by"
+        f"{plural(network.n_inputs, 'input')}, populations {', '.join(parts)}, projections {', '.join(ways)}, read out by"
         f" {plain(network.readout)}"
     )
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from engram.cli.console import out, plain, print_json
+from engram.wording import plural
 
 
 def models(json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
@@ -30,7 +31,7 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print it as JSON."
             plain(model.name),
             f"{model.neurons:,}",
             *(f"{100 * model.accuracy[scheme]:.1f} %" for scheme in schemes),
-            plain(f"{model.examples:,} images of {model.dataset}, {model.rule}"),
+            plain(f"{plural(model.examples, 'image')} of {model.dataset}, {model.rule}"),
             f"{model.size / 1000:,.0f} kB",
         )
     out.print(table)

@@ -7,17 +7,37 @@ from pathlib import Path
 from engram.cli.console import err, plain, told_counts
 
 
-def open_model(path: Path, *, source: str | None = None, network: str | None = None, quiet: bool = False):
+def open_model(
+    path: Path,
+    *,
+    source: str | None = None,
+    network: str | None = None,
+    rule: str | None = None,
+    quiet: bool = False,
+):
     """The model at a path; of a run that was interrupted, that of its last checkpoint, which is said.
 
-    A source of spikes, or a file with parts of the network, that is the user's own is run only if its name is given.
+    A source of spikes, a rule, or a file with parts of the network, that is the user's own is run only if its name is given.
     """
     from engram.model_file import load_model
+    from engram.user_code import own_names
 
-    model = load_model(path, source=source, parts=network)
+    parts = own_names(network, rule)
+    model = load_model(path, source=source, parts=parts)
     if not quiet:
-        _tell_unfinished(path, model, network)
+        _tell_unfinished(path, parts)
     return model
+
+
+def open_diehl_cook(path: Path, *, quiet: bool = False):
+    """The model at a path; another network than Diehl and Cook's is refused before parts of the user's own are missed."""
+    from engram.errors import ConfigError
+    from engram.exchange.frozen import ONLY_DIEHL_COOK
+    from engram.model_file import describes_network, read_model_file
+
+    if describes_network(read_model_file(path)[1]):
+        raise ConfigError(ONLY_DIEHL_COOK)
+    return open_model(path, quiet=quiet)
 
 
 def labelled(model, path: Path, *, quiet: bool = False):
@@ -51,8 +71,9 @@ def labelled(model, path: Path, *, quiet: bool = False):
     return replace(model, readout=readout)
 
 
-def _tell_unfinished(path: Path, model, network: str | None) -> None:
+def _tell_unfinished(path: Path, parts: list[str]) -> None:
     """Say of a run's folder that the run is not at its end, and how to bring it there."""
+    from engram.config import own_options
     from engram.errors import EngramError
     from engram.run_folder import RunFolder
 
@@ -62,16 +83,9 @@ def _tell_unfinished(path: Path, model, network: str | None) -> None:
     try:
         if folder.is_finished:
             return
-        _, _, done, total = folder.read_unfinished(parts=network)
+        _, _, done, total = folder.read_unfinished(parts=parts)
     except EngramError:
         return  # whatever is wrong with it, the model was read
-    names = {
-        "source": model.source_record["source"],
-        "network": folder.read_options().get("network", {}).get("kind", ""),
-    }
-    if not names["network"]:
-        names["rule"] = model.rule_record["rule"]
-    own = (f" --{part} path/to/{plain(name)}" for part, name in names.items() if ":" in name)
-    again = f"engram train --resume {plain(path)}" + "".join(own)
+    again = f"engram train --resume {plain(path)}{plain(own_options(folder.read_options(), 'path/to/'))}"
     finish = "it is still running" if folder.is_held else f"finish it with  {again}"
     err.print(f"{plain(path)} is not finished ({done:,} of {total:,} images); {finish}")

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import accuracies, err, plain
+from engram.cli.console import accuracies, err, plain, progress_bar
 
 _Workers = "Who works"
 
@@ -91,7 +91,7 @@ class _Lines:
     """Tells of each run in a line of its own."""
 
     def __init__(self, quiet: bool):
-        self.quiet, self.n_done = quiet, 0
+        self.quiet = quiet
 
     def __enter__(self):
         return self
@@ -115,20 +115,23 @@ class _Lines:
         if not self.quiet:
             err.print(_result(piece, error))
 
+    def on_write(self) -> None:
+        """Say what the last wait is for."""
+        if not self.quiet:
+            err.print("writing the table and drawing the figures …")
+
 
 class _View(_Lines):
     """One bar for all runs, and one for each that is under way."""
 
     def __init__(self, n: int | None, quiet: bool):
         super().__init__(quiet)
-        self.n = n
+        self.n, self.n_done = n, 0
 
     def __enter__(self):
-        from engram.callbacks import terminal_bar
-
-        self._context = terminal_bar("{task.fields[note]}", console=err, quiet=self.quiet)
-        self._bar = self._context.__enter__()
-        self._all = self._bar.add_task("runs", total=self.n, note="")
+        self._context = progress_bar(quiet=self.quiet)
+        self._bars = self._context.__enter__()
+        self._all = self._bars.add_task("runs", self.n)
         self._tasks: dict = {}
         return self
 
@@ -138,7 +141,7 @@ class _View(_Lines):
     def on_begin(self, piece) -> None:
         """A bar for the run."""
         if piece not in self._tasks:
-            self._tasks[piece] = self._bar.add_task(plain(Path(piece.folder).name), total=None, note="starting")
+            self._tasks[piece] = self._bars.add_task(plain(Path(piece.folder).name), None, note="starting")
 
     def on_wait(self, running) -> None:
         """Move the bars."""
@@ -149,14 +152,18 @@ class _View(_Lines):
             if standing is not None and piece in self._tasks:
                 accuracy = "" if standing.accuracy is None else f", accuracy {100 * standing.accuracy:.1f} %"
                 note = f"{standing.stage} on {standing.worker}{accuracy}"
-                self._bar.update(self._tasks[piece], completed=standing.done, total=standing.total, note=plain(note))
+                self._bars.update(self._tasks[piece], completed=standing.done, total=standing.total, note=plain(note))
+
+    def on_write(self) -> None:
+        """Say so beside the bars."""
+        self._bars.wait("writing the table and drawing the figures")
 
     def on_done(self, piece, error) -> None:
         """Put a line in place of the run's bar."""
-        self._bar.remove_task(self._tasks.pop(piece))
-        self._bar.advance(self._all)
-        if not self.quiet:
-            self._bar.console.print(_result(piece, error))
+        self._bars.drop(self._tasks.pop(piece))
+        super().on_done(piece, error)
+        self.n_done += 1
+        self._bars.update(self._all, completed=self.n_done)
 
 
 def _result(piece, error) -> str:

@@ -9,12 +9,14 @@ import typer
 
 from engram.cli.console import fail, out, plain, print_json, waiting
 from engram.cli.opening import labelled, open_model
+from engram.wording import plural
 
 
 def predict(
     files: Annotated[list[Path], typer.Argument(metavar="MODEL IMAGE", help="A run folder, a model file or a name of 'engram models' (left out with --model); then pictures or arrays of any size, event recordings, or CSV files, folders of them, or patterns such as '*.png'.", show_default=False)],
     model: Annotated[Optional[Path], typer.Option("--model", metavar="RUN|MODEL", help="The model, instead of as the first argument.")] = None,
     scheme: Annotated[Optional[str], typer.Option(help="How spikes are read: mean, proportion or logistic.", show_default="what suits the model")] = None,
+    rule: Annotated[Optional[str], typer.Option(help="Its learning rule, where it is a file of your own apart from the network's: my_rule.py:MyRule.")] = None,
     source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
     network: Annotated[Optional[str], typer.Option(help="The file that described the network, where parts of it are your own: my_network.py:describe.")] = None,
     figures: Annotated[Optional[Path], typer.Option(help="Draw each answer into this folder.")] = None,
@@ -33,7 +35,7 @@ def predict(
     if not images:
         raise typer.BadParameter("Give the images to read after the model.", param_hint="IMAGE...")
     trained = labelled(
-        open_model(model, source=source, network=network, quiet=quiet or json), model, quiet=quiet or json
+        open_model(model, source=source, network=network, rule=rule, quiet=quiet or json), model, quiet=quiet or json
     )
     with waiting("reading", quiet=quiet or json):
         answers = read_each(trained, files_of(images), scheme)
@@ -61,5 +63,7 @@ def _print_answer(answer, name_of) -> None:
         out.print(f"  prepared: {plain('; '.join(answer.steps))}")
     best = sorted(answer.scores.items(), key=lambda item: -item[1])
     out.print("  scores:   " + "  ".join(f"{plain(name_of(label))}: {score:.3g}" for label, score in best))
-    winners = "  ".join(f"#{neuron} ({name_of(label)}): {spikes} spikes" for neuron, label, spikes in answer.winners)
+    winners = "  ".join(
+        f"#{neuron} ({name_of(label)}): {plural(spikes, 'spike')}" for neuron, label, spikes in answer.winners
+    )
     out.print(f"  neurons:  {plain(winners or 'none fired')}")

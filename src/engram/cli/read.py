@@ -9,6 +9,7 @@ import typer
 
 from engram.cli.console import fail, out, plain, print_json, waiting
 from engram.cli.opening import labelled, open_model
+from engram.wording import plural
 
 
 def read(
@@ -16,6 +17,7 @@ def read(
     network: Annotated[Optional[str], typer.Option(help="Which network reads: the tutorial's, or the one that learned, by its name, such as conv, or own; or the file that described that one, my_network.py:describe.", show_default="tutorial, where the weights fit")] = None,
     model: Annotated[Optional[Path], typer.Option(metavar="RUN|MODEL", help="Whose weights: a run folder, a model file, or a name of 'engram models'.", show_default="mnist-400, or mnist-conv for --network conv")] = None,
     preset: Annotated[str, typer.Option(help="Constants of the tutorial's network: its text's, or ours that gather more-evidence.")] = "more-evidence",
+    rule: Annotated[Optional[str], typer.Option(help="Its learning rule, where it is a file of your own apart from the network's: my_rule.py:MyRule.")] = None,
     source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
     folder: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the pictures are drawn.")] = Path("readings"),
     json: Annotated[bool, typer.Option("--json", help="Print the answers as JSON.")] = False,
@@ -28,7 +30,9 @@ def read(
 
     model = model or Path("mnist-conv" if network == "conv" else "mnist-400")
     own = network if network and ":" in network else None
-    trained = labelled(open_model(model, source=source, network=own, quiet=quiet or json), model, quiet=quiet or json)
+    trained = labelled(
+        open_model(model, source=source, network=own, rule=rule, quiet=quiet or json), model, quiet=quiet or json
+    )
     told, unread = [], 0
     for image in files_of(images):
         try:
@@ -53,10 +57,12 @@ def read(
             out.print(f"  why:      {plain(reading.why_none)}")
         if reading.picture.steps:
             out.print(f"  prepared: {plain('; '.join(reading.picture.steps))}")
-        again = f", {reading.repeats} times before" if reading.repeats else ""
+        again = f", {plural(reading.repeats, 'time')} before" if reading.repeats else ""
         out.print(f"  shown:    {reading.shown:,.0f} ms{again}, {len(reading.input_spikes):,} input spikes")
         name_of = trained.class_name
-        winners = "  ".join(f"#{n} ({name_of(label)}): {spikes} spikes" for n, label, spikes in reading.winners)
+        winners = "  ".join(
+            f"#{n} ({name_of(label)}): {plural(spikes, 'spike')}" for n, label, spikes in reading.winners
+        )
         out.print(f"  neurons:  {plain(winners or 'none fired')}")
         out.print(f"  figure:   {plain(figure)}")
         for drawn in layers:

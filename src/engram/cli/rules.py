@@ -7,7 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import out, plain, print_json
+from engram.cli.console import out, plain, print_json, waiting
+from engram.wording import plural
 
 app = typer.Typer(help="List learning rules and look at them.", invoke_without_command=True)
 
@@ -39,7 +40,7 @@ def show(
     preset: Annotated[
         Optional[str],
         typer.Option(
-            help="Begin with the constants of this preset: sharp, paper or events.", show_default="the rule's own"
+            help="Begin with the constants of this preset: sharp, paper or events.", show_default="that of train"
         ),
     ] = None,
     neurons: Annotated[int, typer.Option(help="Size of the network, with which a preset's learning rates grow.")] = 400,
@@ -47,44 +48,81 @@ def show(
     out_: Annotated[Path, typer.Option("--out", help="Folder for the figure.")] = Path("figures"),
     json: Annotated[bool, typer.Option("--json", help="Print the window's numbers as JSON.")] = False,
 ) -> None:
-    """Draw a rule's STDP window and, for self_normalizing, the norm's convergence from several starts."""
+    """Say a rule's constants, and draw its STDP window and, for self_normalizing, how the norm converges."""
+    preset = preset or preset_of_train()
+    rule = rule_as_trained(name, preset, neurons, set_ or [])
+    before = _numbers(weights)
+    if not json:  # at once: the figure takes some seconds
+        _print_rule(rule, f"preset {preset}, {plural(neurons, 'neuron')}")
+    window, paths = _draw(rule, before, out_)
+    if json:
+        figures = [str(path) for path in paths]
+        print_json({**_facts(rule), "preset": preset, "window": window, "figures": figures})
+        return
+    out.print(f"figure {plain(paths[0])}")
+
+
+def preset_of_train() -> str:
+    """The preset of a run that names none."""
+    from engram.networks.catalogue import DIEHL_COOK
+    from engram.presets import preset_of
+
+    return preset_of(DIEHL_COOK)
+
+
+def rule_as_trained(name: str, preset: str, neurons: int, settings: list[str]):
+    """The rule as ``engram train`` would have it."""
+    from engram.cli.train import with_settings
+    from engram.plasticity import make_rule
+    from engram.presets import PRESETS
+    from engram.validation import check_choice
+
+    check_choice("preset", preset, tuple(PRESETS))
+    given = with_settings({}, settings).get("constants", {})
+    return make_rule(name, {**PRESETS[preset].rule_options(name, neurons), **given})
+
+
+def _numbers(text: str) -> list[float]:
+    from engram.errors import ConfigError
+
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--weights must be numbers with commas between, got {text!r}.") from None
+
+
+def _draw(rule, weights: list[float], folder: Path) -> tuple[dict, list[Path]]:
+    """The numbers of a rule's window, and the files of the figure."""
     import numpy as np
 
     from engram import figures
-    from engram.cli.train import with_settings
-    from engram.errors import ConfigError
-    from engram.plasticity import SelfNormalizing, make_rule
-    from engram.presets import PRESETS
-    from engram.rule_probes import earlier_post_for, norm_convergence, stdp_window
-    from engram.validation import check_choice
+    from engram.rule_probes import earlier_post_for, stdp_window
 
-    constants = {}
-    if preset is not None:
-        check_choice("preset", preset, tuple(PRESETS))
-        constants = PRESETS[preset].rule_options(name, neurons)
-    rule = make_rule(name, {**constants, **with_settings({}, set_ or []).get("constants", {})})
-    try:
-        before = [float(text) for text in weights.split(",")]
-    except ValueError:
-        raise ConfigError(f"--weights must be numbers with commas between, got {weights!r}.") from None
-    delays = np.linspace(-80, 80, 161)
-    earlier = earlier_post_for(rule)
-    changes = stdp_window(rule, delays, before, earlier_post=earlier)
-    sums = target = None
-    if isinstance(rule, SelfNormalizing):
-        target = rule.a_tar * 784
-        random = np.random.default_rng(0).random(784)
-        starts = np.column_stack((np.zeros(784), np.full(784, 0.2), 10 * target * random / random.sum()))
-        sums = norm_convergence(rule, starts)
-    title = rule.name if earlier is None else f"{rule.name}, the neuron having fired {earlier:g} ms before the pair"
-    figure = figures.stdp_window(delays, before, changes, title=title, sums=sums, target=target)
-    paths = figures.save(figure, out_ / f"rule-{rule.name}")
-    if json:
-        window = {"delays_ms": delays.tolist(), "weights": before, "changes": changes.tolist()}
-        print_json({**_facts(rule), "window": window, "figures": [str(path) for path in paths]})
-        return
-    _print_rule(rule)
-    out.print(f"figure {plain(paths[0])}")
+    with waiting("drawing"):
+        delays = np.linspace(-80, 80, 161)
+        earlier = earlier_post_for(rule)
+        changes = stdp_window(rule, delays, weights, earlier_post=earlier)
+        sums, target = _convergence(rule)
+        title = rule.name if earlier is None else f"{rule.name}, the neuron having fired {earlier:g} ms before the pair"
+        kept = {"sums": sums, "target": target, "norm": getattr(rule, "norm", "l1")}
+        figure = figures.stdp_window(delays, weights, changes, title=title, **kept)
+        paths = figures.save(figure, folder / f"rule-{rule.name}")
+    return {"delays_ms": delays.tolist(), "weights": weights, "changes": changes.tolist()}, paths
+
+
+def _convergence(rule):
+    """How the norm of the weights of self-normalizing STDP comes to its target from several starts, and the target."""
+    import numpy as np
+
+    from engram.plasticity import SelfNormalizing
+    from engram.rule_probes import norm_convergence
+
+    if not isinstance(rule, SelfNormalizing):
+        return None, None
+    random = np.random.default_rng(0).random(784)
+    starts = np.column_stack((np.zeros(784), np.full(784, 0.2), 784 * random / random.sum()))
+    of_one_pattern = rule.variant == "smin" and rule.norm == "l2"  # not of the random ones that are shown here
+    return norm_convergence(rule, starts), None if of_one_pattern else rule.target(784)
 
 
 def _facts(rule) -> dict:
@@ -93,11 +131,15 @@ def _facts(rule) -> dict:
     return {**rule_record(rule), "name": rule.name, "equation": rule.equation, "source": rule.source}
 
 
-def _print_rule(rule) -> None:
+def _print_rule(rule, whose: str = "") -> None:
     record = _facts(rule)
     out.print(f"[bold]{plain(rule.name)}[/]")
     if rule.equation:
         out.print(f"  {plain(rule.equation)}")
-    out.print("  " + ", ".join(f"{name}={value}" for name, value in record["constants"].items()), markup=False)
+    constants = ", ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in record["constants"].items()
+    )
+    out.print(f"  {constants}" + (f"  ({whose})" if whose else ""), markup=False)
     if rule.source:
         out.print(f"  {plain(rule.source)}")

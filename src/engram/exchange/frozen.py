@@ -13,6 +13,12 @@ from engram.neurons import ConductanceLIF
 from engram.simulation import Simulation, simulate
 from engram.validation import check_positive
 
+ONLY_DIEHL_COOK = (
+    "Only the network of Diehl and Cook can be exported or certified, not one that was described as populations and"
+    " projections; take its numbers from load_model(path).weights and .theta."
+)
+"""What is said of other networks."""
+
 
 @dataclass(frozen=True, eq=False)
 class FrozenNetwork:
@@ -78,9 +84,11 @@ def freeze(model: Model, *, dt: float | None = None) -> FrozenNetwork:
     Raises
     ------
     ConfigError
-        If it has neurons or delays that other tools do not have.
+        If it is another network than Diehl and Cook's, or has neurons or delays that other tools do not have.
     """
     network = model.network
+    if not isinstance(network, DiehlCook):
+        raise ConfigError(ONLY_DIEHL_COOK)
     if dt is not None:
         check_positive("dt", dt, "ms")
     for name in ("excitatory", "inhibitory"):

@@ -39,6 +39,7 @@ def learning_curve(
     *,
     test_accuracy: Mapping[str, float] | None = None,
     window: int | None = None,
+    turns: Mapping[str, int] | None = None,
 ) -> Figure:
     """Draw the running accuracy over training, and where testing ended.
 
@@ -54,6 +55,9 @@ def learning_curve(
         Over how many of the latest examples `accuracy` runs; named in the title. Points before so many are left out,
         since they run over fewer: where they end the line would have a kink that is none of the network's. A shorter
         run has nothing else, and they are dotted.
+    turns : mapping of str to int, optional
+        Where layers learned one after another: after how many examples each began. Only the last of them answers, so
+        the window begins with it.
 
     Returns
     -------
@@ -84,7 +88,7 @@ def learning_curve(
 
     figure = new_figure(6.4, 3.6)
     axes = figure.add_subplot()
-    full = examples >= (window or 0)
+    full = examples >= (window or 0) + max((turns or {}).values(), default=0)
     if full.any():
         percent = np.where(full, percent, np.nan)
     _draw_line(axes, examples, percent, BLUE, "-" if full.any() else ":")
@@ -95,6 +99,7 @@ def learning_curve(
     _draw_marks(axes, [(value, f"{name} {value:.1f} %") for name, value in marks.items()], lines=False)
     count_axis(axes.yaxis)
     _examples_axis(axes, examples)
+    _draw_turns(axes, turns)
     over = "" if window is None else f" over the latest {window:,} examples"
     over = " over all examples so far" if len(examples) and not full.any() else over
     axes.set(ylabel="accuracy (%)", title=f"Running accuracy{over}")
@@ -156,7 +161,17 @@ def learning_curves(curves: Mapping[str, tuple]) -> Figure:
 
 
 @in_house_style
-def weights_and_theta(examples, norm_mean, norm_sd, theta_mean, theta_sd, target: float | None = None) -> Figure:
+def weights_and_theta(
+    examples,
+    norm_mean,
+    norm_sd,
+    theta_mean=None,
+    theta_sd=None,
+    target: float | None = None,
+    *,
+    turns=None,
+    layer: str = "",
+) -> Figure:
     """Draw the neurons' weight norm and adaptive threshold over training, mean ± one standard deviation.
 
     Parameters
@@ -165,10 +180,14 @@ def weights_and_theta(examples, norm_mean, norm_sd, theta_mean, theta_sd, target
         Training examples seen so far, not decreasing.
     norm_mean, norm_sd : array_like of shape (n_points,), float
         L1 norm of a neuron's incoming weights: mean and standard deviation over the neurons.
-    theta_mean, theta_sd : array_like of shape (n_points,), float
-        Adaptive part of the threshold over the neurons, in mV.
+    theta_mean, theta_sd : array_like of shape (n_points,), float, optional
+        Adaptive part of the threshold over the neurons, in mV; left out of neurons that have none.
     target : float, optional
         The norm that the learning rule or the normalisation aims at, drawn as a line.
+    turns : mapping of str to int, optional
+        Where layers learned one after another: after how many examples each began.
+    layer : str, optional
+        Whose neurons these are, where there are several.
 
     Returns
     -------
@@ -189,13 +208,10 @@ def weights_and_theta(examples, norm_mean, norm_sd, theta_mean, theta_sd, target
     ['L1 norm of weights', 'adaptive threshold θ (mV)']
     """
     examples = _check_examples(examples)
-    bands = {}
-    for name, values in {
-        "norm_mean": norm_mean,
-        "norm_sd": norm_sd,
-        "theta_mean": theta_mean,
-        "theta_sd": theta_sd,
-    }.items():
+    bands = {"norm_mean": norm_mean, "norm_sd": norm_sd}
+    if theta_mean is not None:
+        bands |= {"theta_mean": theta_mean, "theta_sd": theta_sd}
+    for name, values in bands.items():
         bands[name] = check_numbers(name, values, 1)
         check_length(name, bands[name], len(examples), "points")
         if name.endswith("_sd") and (bands[name] < 0).any():
@@ -203,20 +219,25 @@ def weights_and_theta(examples, norm_mean, norm_sd, theta_mean, theta_sd, target
     if target is not None:
         check_finite("target", target)
 
-    figure = new_figure(6.4, 4.6)
-    top, bottom = figure.subplots(2, 1, sharex=True)
+    rows = len(bands) // 2
+    figure = new_figure(6.4, 2.3 * rows)
+    top, *below = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
     _draw_band(top, examples, bands["norm_mean"], bands["norm_sd"], BLUE)
-    _draw_band(bottom, examples, bands["theta_mean"], bands["theta_sd"], GREEN)
+    for bottom in below:
+        _draw_band(bottom, examples, bands["theta_mean"], bands["theta_sd"], GREEN)
+        bottom.set(ylabel="adaptive threshold θ (mV)")
     if target is not None and len(examples):
         top.autoscale_view()
         low, high = top.get_ylim()
         room = 0.05 * (high - low)
         top.set_ylim(min(low, target - room), max(high, target + room))
         _draw_marks(top, [(target, f"target {target:,.4g}")])
-    top.set(ylabel="L1 norm of weights", title="Over the neurons, mean ± standard deviation")
-    bottom.set(ylabel="adaptive threshold θ (mV)")
+    top.set(ylabel="L1 norm of weights", title=f"Over the neurons{layer and f' of {layer}'}, mean ± standard deviation")
     figure.align_ylabels()
-    _examples_axis(bottom, examples)
+    _examples_axis([top, *below][-1], examples)
+    _draw_turns(top, turns)
+    for bottom in below:
+        _draw_turns(bottom, turns, named=False)
     return figure
 
 
@@ -295,6 +316,17 @@ def _draw_marks(axes, marks: list[tuple[float, str]], *, lines: bool = True) -> 
                 "shrinkB": 0,
             },
         )
+
+
+def _draw_turns(axes, turns: Mapping[str, int] | None, *, named: bool = True) -> None:
+    """A line where another layer begins to learn, and the layer's name beside it."""
+    for name, begin in (turns or {}).items():
+        if begin > 0:
+            axes.axvline(begin, color=MUTED, linewidth=1.0, linestyle=":")
+        if named:
+            axes.annotate(
+                f" {name} learns", (begin, 0.02), xycoords=axes.get_xaxis_transform(), color=MUTED, size=SMALL
+            )
 
 
 def _examples_axis(axes, examples) -> None:

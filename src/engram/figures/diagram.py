@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from engram.errors import ConfigError
-from engram.figures.style import BLUE, GREEN, INK, MUTED, SHADE, SMALL, VERMILLION, in_house_style, new_figure, plural
+from engram.figures.style import BLUE, GREEN, INK, MUTED, SHADE, SMALL, VERMILLION, in_house_style, new_figure
 from engram.networks import DiehlCook, Network
+from engram.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

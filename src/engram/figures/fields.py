@@ -22,9 +22,9 @@ from engram.figures.style import (
     colour_bar,
     in_house_style,
     new_figure,
-    plural,
 )
 from engram.validation import check_choice, check_count
+from engram.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,6 +50,7 @@ def receptive_fields(
     classes: Sequence | None = None,
     max_neurons: int = 400,
     order: str = "label",
+    title: str | None = None,
 ) -> Figure:
     """Draw each neuron's receptive field in one tight grid, on a common colour scale.
 
@@ -73,6 +74,8 @@ def receptive_fields(
     order : {"label", "index"}, optional
         Sort the neurons by label (unassigned last) and those of one label so that similar fields stand side by side,
         or leave them in the network's order.
+    title : str, optional
+        What is drawn, in place of "Receptive fields of 100 neurons".
 
     Returns
     -------
@@ -103,9 +106,9 @@ def receptive_fields(
 
     by_label = labels is not None and order == "label"
     drawn = drawn_neurons(weights, labels if by_label else None, max_neurons)
-    title = f"Receptive fields of {plural(n_neurons, 'neuron')}"
+    title = title or f"Receptive fields of {plural(n_neurons, 'neuron')}"
     if n_neurons > max_neurons:
-        title = f"Receptive fields of {max_neurons:,} of {plural(n_neurons, 'neuron')}, evenly sampled"
+        title += f", {max_neurons:,} of them evenly sampled"
     if by_label:
         title += ", sorted by label"
 

@@ -10,8 +10,8 @@ import numpy as np
 from engram.errors import DataError
 from engram.figures.checks import check_weights
 from engram.figures.fields import common_limit, drawing_order, mosaic
-from engram.figures.style import plural
 from engram.validation import check_count, check_positive
+from engram.wording import plural
 
 _LEVELS = 16  # of grey: more make the file larger, and nobody sees them in fields of a few pixels
 _GAP_LEVEL = 0.11

@@ -11,7 +11,8 @@ import numpy as np
 from engram.errors import DataError
 from engram.figures.checks import check_image
 from engram.figures.fields import mosaic
-from engram.figures.style import AMOUNTS, GAP, MAX_INCHES, SMALL, in_house_style, new_figure, picture_frame, plural
+from engram.figures.style import AMOUNTS, GAP, MAX_INCHES, SMALL, in_house_style, new_figure, picture_frame
+from engram.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

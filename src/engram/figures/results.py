@@ -30,9 +30,9 @@ from engram.figures.style import (
     new_figure,
     note,
     picture_frame,
-    plural,
 )
 from engram.validation import check_count, check_finite
+from engram.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,7 +18,9 @@ SCHEME_COLOURS = {"mean": VERMILLION, "proportion": GREEN, "logistic": BLUE}
 
 
 @in_house_style
-def stdp_window(delays, weights, changes, *, title: str = "", sums=None, target: float | None = None) -> Figure:
+def stdp_window(
+    delays, weights, changes, *, title: str = "", sums=None, target: float | None = None, norm: str = "l1"
+) -> Figure:
     """Draw the change of a weight against the time between two spikes, and optionally a norm's convergence.
 
     Parameters
@@ -31,9 +33,11 @@ def stdp_window(delays, weights, changes, *, title: str = "", sums=None, target:
         What the pair does to it.
     title : str, optional
     sums : array_like of shape (n_spikes + 1, n_starts), optional
-        The sum of a neuron's weights over its spikes, from several starts; drawn in a second panel.
+        The norm of a neuron's weights over its spikes, from several starts; drawn in a second panel.
     target : float, optional
-        Where the sum is to settle.
+        Where the norm is to settle.
+    norm : {"l1", "l2"}, optional
+        Which norm that is: the sum, or the Euclidean norm.
 
     Returns
     -------
@@ -61,18 +65,19 @@ def stdp_window(delays, weights, changes, *, title: str = "", sums=None, target:
     axes.set(xlabel="neuron's spike after input's (ms)", ylabel="change of weight", title=title)
     axes.legend(frameon=False, fontsize=SMALL)
     if sums is not None:
-        _draw_convergence(figure.add_subplot(1, 2, 2), check_numbers("sums", sums, 2), target)
+        _draw_convergence(figure.add_subplot(1, 2, 2), check_numbers("sums", sums, 2), target, norm)
     return figure
 
 
-def _draw_convergence(axes, sums: np.ndarray, target: float | None) -> None:
+def _draw_convergence(axes, sums: np.ndarray, target: float | None, norm: str) -> None:
     for start in sums.T:
         axes.plot(start, color=GREEN)
     if target is not None:
         axes.axhline(target, color=VERMILLION, linestyle="--", linewidth=1.0)
         beside = axes.get_yaxis_transform()
-        axes.text(1.01, target, f"target {target:g}", color=VERMILLION, va="center", size=SMALL, transform=beside)
-    axes.set(xlabel="neuron's spikes", ylabel="sum of a neuron's weights", title="From several starts")
+        axes.text(1.01, target, f"target {target:.3g}", color=VERMILLION, va="center", size=SMALL, transform=beside)
+    kept = "Euclidean norm" if norm == "l2" else "sum"
+    axes.set(xlabel="neuron's spikes", ylabel=f"{kept} of a neuron's weights", title="From several starts")
     if sums.min() >= 0:  # a start at zero joins the logarithmic axis with its first spike
         axes.set_yscale("log")
         axes.set_ylim(bottom=max(sums[sums > 0].min(initial=sums.max()), sums.max() / 1e3))

@@ -9,8 +9,9 @@ import numpy as np
 from engram.errors import DataError
 from engram.figures.checks import check_image_shape
 from engram.figures.spikes import check_spikes
-from engram.figures.style import AMOUNTS, SMALL, in_house_style, new_figure, picture_frame, plural
+from engram.figures.style import AMOUNTS, SMALL, in_house_style, new_figure, picture_frame
 from engram.validation import check_count, check_positive
+from engram.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,7 +77,7 @@ def input_slices(
     scale = _INCHES / max(height, width)
     columns = min(len(pictures), 7 if width <= 1.5 * height else 4)
     rows = -(-len(pictures) // columns)
-    figure = new_figure(columns * (width * scale + 0.45) + 0.3, rows * (height * scale + 0.5) + 0.5)
+    figure = new_figure(columns * (width * scale + 0.12) + 0.3, rows * (height * scale + 0.5) + 0.5)
     for place, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         axes = figure.add_subplot(rows, columns, place + 1)
         most = counts.max() if place < n_slices else picture.max()

@@ -24,9 +24,9 @@ from engram.figures.style import (
     in_house_style,
     new_figure,
     picture_frame,
-    plural,
 )
 from engram.validation import check_count, check_positive
+from engram.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -148,8 +148,3 @@ def picture_frame(axes) -> None:
 def note(axes, text: str) -> None:
     """Say in the middle of an empty panel why it is empty."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=MUTED)
-
-
-def plural(number: int, noun: str) -> str:
-    """Write a number with thousands separators and its noun: ``1 neuron``, ``6,400 neurons``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

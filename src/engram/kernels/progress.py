@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 Watcher = Callable[[int, int, str], None]
@@ -23,7 +23,7 @@ def watch_compiling(watcher: Watcher | None) -> None:
 
 
 @contextmanager
-def shown_if(verbose: bool) -> Iterator[None]:
+def shown_if(verbose: bool) -> Generator[None]:
     """Show what is compiled meanwhile, or tell only the log, as an estimator is asked to."""
     global _watcher, _is_silent
     before = _watcher, _is_silent
@@ -39,7 +39,7 @@ def shown_if(verbose: bool) -> Iterator[None]:
 
 
 @contextmanager
-def watched_too(watcher: Watcher) -> Iterator[None]:
+def watched_too(watcher: Watcher) -> Generator[None]:
     """Tell a further watcher meanwhile, besides the one that is told."""
     global _watcher
     before = _watcher
@@ -57,7 +57,7 @@ def watched_too(watcher: Watcher) -> Iterator[None]:
 
 
 @contextmanager
-def told(watcher: Watcher | None = None) -> Iterator[Watcher]:
+def told(watcher: Watcher | None = None) -> Generator[Watcher]:
     """A function to be called as a watcher is, for one round of compiling."""
     watcher = watcher or (None if _is_silent else _watcher or _notebook())
     begin, last = time.monotonic(), [0, 0]

@@ -286,12 +286,14 @@ class _Population:
 
     def threshold(self, t):
         if self.equations.fires is not None:
-            fires = self._call(self.equations.fires, self._known())
-        else:
-            factor = 1.0 if self.learning else self.reading
-            theta = (self.state.theta * factor).astype(self.real) * self.real(self.scale)
-            fires = self.state.v > theta + self.v_thresh
-        return np.flatnonzero((self.state.hold <= t) & fires)
+            return np.flatnonzero((self.state.hold <= t) & self._call(self.equations.fires, self._known()))
+        factor = 1.0 if self.learning else self.reading
+        theta = (self.state.theta * factor).astype(self.real) * self.real(self.scale)
+        threshold = theta + self.v_thresh
+        fired = np.flatnonzero((self.state.hold <= t) & (self.state.v > threshold))
+        if self.of.one_wins and len(fired):
+            return fired[[np.argmax(self.state.v[fired] - threshold[fired])]]
+        return fired
 
     def receive(self, channel, arriving):
         name, variable = self.channels[channel]
@@ -382,7 +384,7 @@ class _Projection:
             if not row.any():
                 return None
             due = row.astype(self.real) * (
-                self.real(self.of.weights) if self.of.layout == "all_but_own" else self.real(1)
+                self.real(self.of.weights) * self._factor if self.of.layout == "all_but_own" else self.real(1)
             )
             row[:] = 0
             return lambda sums: np.add(sums, due, out=sums)
@@ -391,11 +393,16 @@ class _Projection:
             self.state.n_events[t % len(self.state.n_events)] = 0
         return functools.partial(self._add, spikes) if len(spikes) else None
 
+    @property
+    def _factor(self):
+        """What fixed weights are multiplied by now."""
+        return self.real(1.0 if self.after.learning else self.of.reading)
+
     def _add(self, spikes, sums):
         for i in spikes:
             after, weight, _ = self._synapses_of(i)
             if self.of.layout == "listed":
-                np.add.at(sums, after, weight * self.real(1.0 if self.after.learning else self.of.reading))
+                np.add.at(sums, after, weight * self._factor)
             else:
                 sums[after] += weight
 

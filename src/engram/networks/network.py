@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from engram.errors import ConfigError
 from engram.neurons.base import Neuron, check_neuron
 from engram.projections.base import MOST_STEPS, Projection
-from engram.validation import check_choice, check_count, check_finite, check_positive, did_you_mean
+from engram.validation import check_choice, check_count, check_finite, check_positive, did_you_mean, settle_floats
 
 _HELD = 1e30
 """A time constant, ms, with which nothing decays in any time that is simulated."""
@@ -89,6 +90,7 @@ class AdaptiveThreshold:
         check_positive("reading of the threshold", self.reading, or_zero=True)
         if not 0 < self.plus_decay <= 1:
             raise ConfigError(f"plus_decay of the threshold must be above 0 and at most 1, got {self.plus_decay!r}.")
+        settle_floats(self)
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,16 @@ class Population:
     neuron : Neuron
     threshold : AdaptiveThreshold, optional
         For neurons whose threshold is ``v_thresh``. Without one, that is all there is.
+    one_wins : bool
+        Whether of those that reach their thresholds in the same step only the one furthest above its own fires, of
+        equals the first; the others keep their potential. However strong inhibition is, it comes after the spikes of
+        a step, and neurons that are alike fire in the same one.
     """
 
     shape: int | tuple[int, ...]
     neuron: Neuron
     threshold: AdaptiveThreshold | None = None
+    one_wins: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "shape", _shape("a population", self.shape))
@@ -118,6 +125,13 @@ class Population:
         check_neuron(self.neuron)
         if self.threshold is not None and hasattr(type(self.neuron), "fires"):
             raise ConfigError(f"{type(self.neuron).__name__} has a threshold of its own; give no AdaptiveThreshold.")
+        if not isinstance(self.one_wins, bool):
+            raise ConfigError(f"one_wins must be true or false, got {self.one_wins!r}.")
+        if self.one_wins and hasattr(type(self.neuron), "fires"):
+            raise ConfigError(
+                f"{type(self.neuron).__name__} says itself when it fires, so that no neuron is furthest above its"
+                " threshold; leave one_wins out."
+            )
 
     @property
     def n(self) -> int:
@@ -169,9 +183,9 @@ class Network:
     20
     """
 
-    inputs: dict[str, Input]
-    populations: dict[str, Population]
-    projections: tuple[Projection, ...] = ()
+    inputs: Mapping[str, Any]  # each becomes an Input
+    populations: Mapping[str, Population]
+    projections: Sequence[Projection] = ()
     dt: float = 0.5
     integrator: str = "exponential_euler"
     dtype: str = "float32"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engram.errors import ConfigError
+from engram.errors import ConfigError, ModelFileError
 from engram.networks.network import AdaptiveThreshold, Input, Network, Population
 from engram.neurons import ALIF, IF, LIF, AdEx, ConductanceLIF
 from engram.neurons.base import Neuron
@@ -20,6 +20,7 @@ from engram.plasticity.base import LearningRule
 from engram.plasticity.records import recorded_name, rule_from_record, rule_record
 from engram.projections import AllButOwn, Convolution, Dense, Local, OneToOne, Pooling, Sparse, Uniform
 from engram.projections.base import Projection
+from engram.user_code import is_own
 from engram.validation import plain_number
 
 PARTS = {
@@ -49,9 +50,12 @@ def network_record(network: Network, state) -> tuple[dict[str, Any], dict[str, n
     """
     arrays: dict[str, np.ndarray] = {}
     populations = {
-        name: {"shape": list(p.shape), "neuron": _part(p.neuron), "threshold": _fields(p.threshold)}
+        name: {
+            "shape": list(p.shape), "neuron": _part(p.neuron), "threshold": _fields(p.threshold),
+            **({"one_wins": True} if p.one_wins else {}),
+        }
         for name, p in network.populations.items()
-    }
+    }  # fmt: skip
     record = {
         "kind": "network",
         "inputs": {name: list(i.shape) for name, i in network.inputs.items()},
@@ -80,7 +84,9 @@ def network_from_record(
     Raises
     ------
     ConfigError
-        If a part is unknown, was not given, or its parameters cannot be used.
+        If the parameters of a part cannot be used.
+    ModelFileError
+        If a part is not engram's own and was not given.
     """
     known = {kind.__name__: kind for kind in parts}
     order = list(record.get("order", record["populations"]))
@@ -90,6 +96,7 @@ def network_from_record(
             _shape(p["shape"]),
             _make(p["neuron"], known),
             None if p["threshold"] is None else AdaptiveThreshold(**_numbers(p["threshold"])),
+            p.get("one_wins", False),
         )
         for name, p in sorted(_table(record["populations"]).items(), key=lambda item: order.index(item[0]))
     }
@@ -176,24 +183,35 @@ def _make(record: Mapping, known: Mapping[str, type]) -> Neuron:
 def _class_of(name: str, known: Mapping[str, type], base: type) -> type:
     kind = PARTS.get(name) or known.get(str(name).rpartition(":")[2])
     if kind is None or not issubclass(kind, base):
-        raise ConfigError(
-            f"it has the part {name}, which is not engram's own; name the file that described the network again,"
-            " --network path/to/file.py:function, or give parts=[...] in Python"
-        )
+        raise _not_given(f"part {name}", "")
     return kind
+
+
+def _not_given(part: str, or_else: str) -> ModelFileError:
+    return ModelFileError(
+        f"This model has the {part}, which is not engram's own; name the file that described the network again,"
+        f" --network path/to/file.py:function, {or_else}or give parts=[...] in Python."
+    )
 
 
 def _projection_from(record: Mapping, arrays: Mapping, weights: Mapping, known: Mapping) -> Projection:
     kind, values = _class_of(record["kind"], known, Projection), dict(_table(record["fields"]))
     rule = values.pop("rule")
     if rule is not None:
-        name = str(_table(rule)["rule"]).rpartition(":")[2]
-        given = known.get(name)
-        rule = rule_from_record(rule, given if given is not None and issubclass(given, LearningRule) else None)
+        rule = _rule(_table(rule), known)
     options = {name: _value_from(value, arrays) for name, value in values.items()}
     if options["weights"] is None:
         options["weights"] = weights[str(options["name"])]
     return kind(**options, rule=rule)
+
+
+def _rule(record: Mapping, known: Mapping[str, type]) -> LearningRule:
+    name = str(record["rule"])
+    given = known.get(name.rpartition(":")[2])
+    ours = given is None or not issubclass(given, LearningRule)
+    if ours and is_own(name):
+        raise _not_given(f"rule {name}", f"or its own, --rule path/to/{name}, ")
+    return rule_from_record(record, None if ours else given)
 
 
 def _value_from(value, arrays: Mapping):

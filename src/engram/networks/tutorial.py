@@ -18,7 +18,7 @@ from engram.kernels.availability import compiled_or_reference
 from engram.kernels.tutorial_reference import ReadingConstants
 from engram.neurons import EXCITATORY, ConductanceLIF
 from engram.randomness import Stream, content_counter, stream_key
-from engram.validation import check_choice, check_count, check_finite, check_positive
+from engram.validation import check_choice, check_count, check_finite, check_positive, settle_floats
 
 _IMAGES_PER_TASK = 16
 _MOST_STEPS = 2**20  # steps of one presentation that have random numbers of their own
@@ -116,6 +116,7 @@ class TutorialNetwork:
             raise ConfigError(f"shown must be 1 to {_MOST_STEPS - 1:,} time steps, got {self.shown!r} ms.")
         if self.max_repeats * _MOST_STEPS >= 2**31:
             raise ConfigError(f"max_repeats must be below {2**31 // _MOST_STEPS:,}, got {self.max_repeats!r}.")
+        settle_floats(self)
 
     def rates(self, images) -> np.ndarray:
         """Input rates at the start, Hz, in the shape of the images; pixel values 0-255."""

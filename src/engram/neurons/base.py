@@ -33,7 +33,7 @@ import numpy as np
 from engram.equations.text import line_raised, where
 from engram.errors import NeuronError, RuleError
 from engram.precision import in_the_reference
-from engram.validation import check_finite, check_positive
+from engram.validation import check_finite, check_positive, settle_floats
 
 RESERVED = ("theta", "hold", "names", "values", "tensors", "dt")
 """Names that a network's state has for something else."""
@@ -104,6 +104,7 @@ class Neuron:
                 check_finite(field.name, value)
             if field.name.startswith("tau"):
                 check_positive(field.name, value, "ms")
+        settle_floats(self)
 
     def variables(self) -> dict[str, float]:
         """The state variables by name, with their value at time 0."""
@@ -288,7 +289,7 @@ def _tried(neuron: Neuron, equation: str, function: Callable, constants: dict):
         raise NeuronError(str(error)) from error
     except (ArithmeticError, ValueError):
         return _UNKNOWN  # of numbers that need not occur: a neuron that spikes is not at rest
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NeuronError(
             f"{line_raised(error, function)}: {equation} of {_name(neuron)} raises {type(error).__name__}: {error}."
         ) from error

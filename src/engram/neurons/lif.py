@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from engram.neurons.base import Neuron, NeuronEquations
-from engram.validation import check_positive
+from engram.validation import check_positive, settle_floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +60,7 @@ class LIF(Neuron):
         for name in ("tau_rc", "tau_syn"):
             check_positive(name, getattr(self, name), "ms")
         check_positive("v_thresh", self.v_thresh)
+        settle_floats(self)
 
     @property
     def shortest_time_constant(self) -> float:

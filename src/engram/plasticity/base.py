@@ -41,7 +41,7 @@ import numpy as np
 from engram.equations.text import line_raised, where
 from engram.errors import ConfigError, RuleError
 from engram.precision import reference_equation
-from engram.validation import check_choice, check_finite, check_positive, plain_number, settle
+from engram.validation import check_choice, check_finite, check_positive, plain_number, settle, settle_floats
 
 EQUATIONS = ("on_pre", "on_post", "before_post", "after_post")
 
@@ -145,6 +145,7 @@ class LearningRule:
             raise ConfigError(f"w_max must exceed w_min, got w_min={self.w_min!r} and w_max={self.w_max!r}.")
         if not 0 < self.eta_decay <= 1:
             raise ConfigError(f"eta_decay must be above 0 and at most 1, got {self.eta_decay!r}.")
+        settle_floats(self, but=BITS)
 
     def traces(self) -> tuple[Trace, ...]:
         """The traces that the equations may ask for."""
@@ -237,7 +238,7 @@ def check_rule(rule: LearningRule) -> None:
         computed = reference_equation(function, np.float64)
         try:
             returned = computed(*(arguments[name] for name in arguments_of(function)))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise RuleError(
                 f"{line_raised(error, function)}: {equation} of {type(rule).__name__} raises"
                 f" {type(error).__name__}: {error}."

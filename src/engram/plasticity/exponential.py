@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from engram.plasticity.base import LearningRule, Trace
 from engram.validation import check_finite, check_positive
@@ -46,7 +47,7 @@ class Exponential(LearningRule):
     x_tar: float = 0.2
     beta: float = 1.0
     tau_pre: float = 20.0
-    normalization: str = "l1"
+    normalization: Literal["none", "l1", "l2"] = "l1"
 
     name = "exponential"
     equation = "w += eta (x_pre e^(−beta w) − x_tar e^(−beta (w_max − w))) on a neuron's spike"

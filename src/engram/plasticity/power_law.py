@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engram.plasticity.base import LearningRule, Trace
 from engram.validation import check_finite, check_positive
@@ -45,7 +46,7 @@ class PowerLaw(LearningRule):
     x_tar: float = 0.2
     mu: float = 1.0
     tau_pre: float = 20.0
-    normalization: str = "l1"
+    normalization: Literal["none", "l1", "l2"] = "l1"
 
     name = "power_law"
     equation = "w += eta (x_pre − x_tar) (w_max − w)^mu on a neuron's spike"

@@ -93,7 +93,7 @@ class SelfNormalizing(LearningRule):
     name = "self_normalizing"
     equation = (
         "w += eta (s_max − w) where x_pre ≥ x_tar, w −= eta (w − s_min) elsewhere, on a neuron's spike;"
-        " L_0 s_max + (n − L_0) s_min = a_tar n"
+        " L_0 s_max + (n − L_0) s_min = a_tar n, or with norm l2 s_max Σ_active w = 8 a_tar² n"
     )
     source = "Fahey, Ippolito & Matthews (2026), doi:10.1016/j.neucom.2026.133419"
 
@@ -126,6 +126,15 @@ class SelfNormalizing(LearningRule):
         if self.norm == "l2":
             return {"s_max": self.a_tar * math.sqrt(7.0 * n_inputs), "s_min": -self.a_tar * math.sqrt(n_inputs / 7.0)}
         return {"s_max": self.bound, "s_min": (self.a_tar * n_inputs - self.bound * l_0) / (n_inputs - l_0)}
+
+    def target(self, n_inputs: int) -> float:
+        """Where the norm of a neuron's weights settles: their sum, or with ``norm="l2"`` their Euclidean norm.
+
+        The latter to first order in eta, and with signed weights for a neuron that meets one pattern.
+        """
+        if self.norm == "l1":
+            return self.a_tar * n_inputs
+        return self.a_tar * (math.sqrt(8.0 * n_inputs) if self.variant == "smax" else n_inputs)
 
     def equations(self) -> Equations:
         """The bounds by variant, norm and division, set before or after the weights by count."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engram.plasticity.base import LearningRule, Trace
 from engram.validation import check_finite, check_positive
@@ -47,7 +48,7 @@ class Symmetric(LearningRule):
     mu: float = 1.0
     tau_pre: float = 20.0
     tau_post: float = 20.0
-    normalization: str = "l1"
+    normalization: Literal["none", "l1", "l2"] = "l1"
 
     name = "symmetric"
     equation = (

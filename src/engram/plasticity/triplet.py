@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engram.plasticity.base import LearningRule, Trace
 
@@ -39,7 +40,7 @@ class Triplet(LearningRule):
     tau_pre: float = 20.0
     tau_post1: float = 20.0
     tau_post2: float = 40.0
-    normalization: str = "l1"
+    normalization: Literal["none", "l1", "l2"] = "l1"
 
     name = "triplet"
     equation = "w −= eta_pre · x_post1 on an input spike; w += eta_post · x_pre · x_post2 on a neuron's spike"

@@ -71,6 +71,9 @@ class Watcher:
     def on_done(self, piece: Piece, error: BaseException | None) -> None:
         """A piece is done, or failed."""
 
+    def on_write(self) -> None:
+        """All are done; the table and the figures are made."""
+
 
 def work_through(
     folder: str | Path,

@@ -15,7 +15,7 @@ import numpy as np
 from engram.equations.text import line_raised
 from engram.errors import DataError, EngramError, SourceError
 from engram.user_code import is_from_file
-from engram.validation import check_positive
+from engram.validation import check_positive, settle_floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,7 @@ class Source:
 
     def __post_init__(self):
         check_positive("input_gain", self.gain, or_zero=True)
+        settle_floats(self)
 
     def encode(self, sample, n_steps: int, dt: float, intensity: float, random: np.random.Generator):
         """The spikes that a sample draws.
@@ -111,7 +112,7 @@ class Source:
         random = np.random.Generator(np.random.Philox(key=whole, counter=[0, 0, int(attempt), int(counter)]))
         try:
             return in_order(self.encode(sample, n_steps, dt, intensity, random), n_steps, type(self).__name__)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if isinstance(error, EngramError) or not is_from_file(type(self)):
                 raise
             line, why = line_raised(error, type(self).encode), f"{type(error).__name__}: {error}".rstrip(".")

@@ -128,6 +128,7 @@ def _window(desk: Desk, asked: dict):
         title=rule.name,
         sums=None if norm is None else norm["sums"].T,
         target=None if norm is None else norm["target"],
+        norm=getattr(rule, "norm", "l1"),
     )
 
 

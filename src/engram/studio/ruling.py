@@ -48,7 +48,7 @@ def convergence(rule: LearningRule) -> dict | None:
     """The sum of a neuron's weights, spike by spike, from nothing, too little and too much; None without a target."""
     if not isinstance(rule, SelfNormalizing):
         return None
-    target = rule.a_tar * NORM_INPUTS
+    target = rule.target(NORM_INPUTS)
     random = np.random.default_rng(0).random(NORM_INPUTS)
     starts = np.column_stack((np.zeros(NORM_INPUTS), 0.5 * target * random / random.sum(), np.full(NORM_INPUTS, 0.3)))
     sums = norm_convergence(rule, starts, n_spikes=NORM_SPIKES, rate=20.0)
