@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import queue
 from concurrent.futures import ThreadPoolExecutor
@@ -410,15 +411,19 @@ class Simulator:
         """Let a network show samples; Ctrl-C ends between two of them."""
         if shown.n_samples <= 1 and network.n_threads == 1:
             return network.present(shown)
-        with ThreadPoolExecutor(network.n_threads + 1) as pool:
-            future = pool.submit(network.present, shown, pool if network.n_threads > 1 else None)
+        done, helpers = [], ThreadPoolExecutor(network.n_threads) if network.n_threads > 1 else None
+        with ThreadPoolExecutor(1) as runner, helpers or contextlib.nullcontext():
+            runner.submit(int).result()  # the thread runs: whenever Ctrl-C comes now, it can be waited for
             try:
-                return future.result()
+                runner.submit(lambda: done.append(network.present(shown, helpers))).result()
             except KeyboardInterrupt:
                 network.stop[0] = 1
-                return future.result()
+                runner.shutdown()
+                if not done or not done[0]:
+                    raise
             finally:
                 network.stop[0] = 0
+        return done[0]
 
     def _keys(self, stream: Stream) -> dict:
         """The key of each input's random draws; of the first, that of the stream."""
