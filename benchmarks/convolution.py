@@ -1,13 +1,15 @@
 """What learning adds to a spiking convolution: the network conv beside the same network without learned filters.
 
     python benchmarks/convolution.py --dataset mnist --seeds 5 --out docs/measured/convolution_mnist.json
+    python benchmarks/convolution.py --prototypes 1600 --dt 1 --seeds 5 --out docs/measured/prototypes_mnist.json
 
 For each seed the network learns its filters from a few unlabelled images, then reads label images and test images, from
 whose spike counts two readouts answer: logistic regression, and labels assigned to neurons ("proportion"). The controls
 differ in their filters alone: *untrained* ones, as they are drawn, and *k-means* of as many patches as the network saw,
 without their mean and of norm 1. Their thresholds settle over the same images, without learning. *Pixels* is the same
-logistic regression on the images themselves. One pass over the images, fixed beforehand; constants were chosen on the
-last 10,000 training images (`--validate` reads those), test images are read once at the end. Results are kept after
+logistic regression on the images themselves. With `--prototypes` the network is conv-prototypes, whose last layer then
+learns from `--images` above filters of each kind. One pass over the images, fixed beforehand; constants were chosen on
+the last 10,000 training images (`--validate` reads those), test images are read once at the end. Results are kept after
 each network, and what is there already is not computed again.
 """
 
@@ -28,6 +30,8 @@ from engram.processors import default_threads
 from engram.readout import fit_readout
 
 FILTERS = ("learned", "untrained", "k-means")
+_NO_SETTINGS = ("out", "seeds", "filters")
+_LATER = (("prototypes", 0), ("images", 60_000), ("dt", 0.5))  # what files made before had, without saying so
 _STILL = 1e-30  # a learning rate at which no weight changes in single precision
 
 
@@ -36,7 +40,7 @@ def main() -> None:
     args = _arguments()
     images, labels, test_images, test_labels = _split(args)
     results = json.loads(args.out.read_text()) if args.out.exists() else {}
-    settings = {n: str(v) for n, v in vars(args).items() if n not in ("out", "seeds", "filters")}
+    settings = {n: str(v) for n, v in vars(args).items() if n not in _NO_SETTINGS and (n, v) not in _LATER}
     if results.setdefault("settings", settings) != settings:
         raise SystemExit(f"{args.out} holds results of other settings, {results['settings']}; give another --out.")
     labelled = np.random.default_rng(0).permutation(len(images))[: args.label]
@@ -58,6 +62,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", default="mnist")
     parser.add_argument("--maps", type=int, default=64)
     parser.add_argument("--learn", type=int, default=1000, help="images from which filters are learned")
+    parser.add_argument("--prototypes", type=int, default=0, help="neurons above the convolution; none by default")
+    parser.add_argument("--images", type=int, default=60_000, help="from which prototypes learn")
+    parser.add_argument("--dt", type=float, default=0.5, help="time step, ms")
     parser.add_argument("--label", type=int, default=60_000, help="images from which the readouts learn")
     parser.add_argument("--test", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=5)
@@ -80,23 +87,34 @@ def _split(args):
 
 def _measure(args, filters: str, seed: int, images, given) -> dict:
     """A network with filters of one kind, and how it reads."""
-    config = TrainingConfig(network={"kind": "conv", "maps": args.maps}, seed=seed)
+    kind = "conv-prototypes" if args.prototypes else "conv"
+    config = TrainingConfig(
+        network={"kind": kind, "maps": args.maps}, neurons=args.prototypes or 400, dt=args.dt, seed=seed
+    )
     seen = images[np.random.default_rng(seed).permutation(len(images))[: args.learn]]
     rule = config.make_rule()
     network = config.make_network((28, 28), rule if filters == "learned" else replace(rule, eta=_STILL))
     weights = {"image_maps": _k_means(network, seen, seed)} if filters == "k-means" else None
     how = {"source": config.make_source(1.0), "protocol": config.make_protocol()}
     simulator = Simulator(network, seed=seed, weights=weights, **how)
-    simulator.prepare()
-    begin = time.process_time()
-    simulator.train(seen, np.arange(len(seen)) / len(seen))
-    learning = time.process_time() - begin
+    learning = {"maps": _learn(simulator, "maps", seen)}
+    if args.prototypes:
+        shown = images[np.random.default_rng(seed + 1).permutation(len(images))[: args.images]]
+        learning["prototypes"] = _learn(simulator, "prototypes", shown)
     label_images, label_labels, test_images, test_labels = given
     begin = time.process_time()
     counts = [simulator.count_spikes(x, threads=default_threads())[0] for x in (label_images, test_images)]
     reading = (time.process_time() - begin) / (len(label_images) + len(test_images))
     accuracy = _read_out(counts[0], label_labels, counts[1], test_labels)
     return {**accuracy, "learning_seconds": learning, "reading_ms": 1000 * reading}
+
+
+def _learn(simulator: Simulator, layer: str, images) -> float:
+    """Let a layer learn; return the processor time that it took, s."""
+    simulator.prepare(layer=layer)
+    begin = time.process_time()
+    simulator.train(images, np.arange(len(images)) / len(images), layer=layer)
+    return time.process_time() - begin
 
 
 def _k_means(network, images, seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ what fails goes on in the same process, as it would in a notebook.
     python benchmarks/faults.py --sample 500 7           of all these cases 500, drawn by seed 7
     python benchmarks/faults.py --part 2/8               of all these cases the second eighth
     python benchmarks/faults.py --seeds 0 200            chains of random faults, one chain for each seed
-    python benchmarks/faults.py --kills 100              kills at random moments, over as many runs as that takes
+    python benchmarks/faults.py --kills 100              kills at random calls, over as many runs as that takes
     python benchmarks/faults.py --replay train:17:ENOSPC resume:4:kill      one chain again, with its report
 
 The network is tiny and computed by the reference kernel, the same state but once, and figures are written but not
@@ -365,32 +365,57 @@ def _worth(path: Path) -> tuple[bool, int]:
     return labelled, int(kept[-1][:12]) if kept else 0
 
 
-def _seconds_undisturbed(laboratory: Laboratory) -> float:
-    path, begin = laboratory._copy("nothing"), time.perf_counter()
-    in_a_process(lambda: train(path))
+def calls_of(laboratory: Laboratory) -> int:
+    """How many functions are called in a run from beginning to end, undisturbed."""
+    path, n_calls = laboratory._copy("nothing"), 0
+
+    def count(*_):
+        nonlocal n_calls
+        n_calls += 1
+
+    sys.setprofile(count)
+    try:
+        train(path)
+    finally:
+        sys.setprofile(None)
     shutil.rmtree(path)
-    return time.perf_counter() - begin
+    return n_calls
+
+
+def killed_after(n_calls: int, action: Callable[[], None]) -> None:
+    """Do something in a process that is killed as it calls so many functions, or returns from them."""
+
+    def count(*_):
+        nonlocal n_calls
+        n_calls -= 1
+        if n_calls <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.setprofile(count)
+    action()
 
 
 def kill_at_random(laboratory: Laboratory, kills: int, seed: int) -> tuple[int, list[str]]:
-    """Kill runs, and what resumes them, at random moments; how many runs that took, and what was wrong with them."""
+    """Kill runs, and what resumes them, at random moments; how many runs that took, and what was wrong with them.
+
+    A moment is one of all calls of functions of a run, Python's and the system's: the same for a seed, however busy
+    the machine is.
+    """
     dice, runs, done, wrong = random.Random(f"engram kills {seed}"), 0, 0, []
-    window = min(_seconds_undisturbed(laboratory) for _ in range(3)) / 4
+    window = calls_of(laboratory)
     while done < kills:
         path, runs = laboratory._copy("nothing"), runs + 1
         while done < kills:
-            action = resume if (path / "config.toml").exists() else train
-            child = forked(lambda action=action, path=path: action(path))
-            time.sleep(dice.uniform(0, window))
-            os.kill(child, signal.SIGKILL)
+            action, moment = resume if (path / "config.toml").exists() else train, dice.randrange(window)
+            child = forked(lambda action=action, path=path, moment=moment: killed_after(moment, lambda: action(path)))
             _, status = os.waitpid(child, 0)
             if not os.WIFSIGNALED(status):
                 break
             done += 1
             report = laboratory._what_is_lost(path)
-            wrong += [f"run {runs}, kill {done}: {report}"] if report else []
+            wrong += [f"seed {seed}, run {runs}, kill {done}: {report}"] if report else []
         report = in_a_process(lambda path=path: laboratory._brought_to_its_end(path, "resume"))
-        wrong += [f"run {runs} after kill {done}: {report}"] if report else []
+        wrong += [f"seed {seed}, run {runs} after kill {done}: {report}"] if report else []
         shutil.rmtree(path)
     return runs, wrong
 

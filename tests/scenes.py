@@ -81,13 +81,19 @@ def forced_run(rule, dtype="float64", n_inputs=12, n_neurons=3, interval=20, n_s
 
 
 def every_rule() -> list[LearningRule]:
-    """Every built-in rule with every combination of its choices, and with the constants of every preset."""
+    """Every built-in rule with every combination of its choices, and with the constants of every preset.
+
+    Two choices take no part in what spikes do to floating-point weights, and are combined with no other: when weights
+    are scaled, and how they are rounded to a grid that there is not.
+    """
     rules = []
     for kind in RULES.values():
-        choices = choices_of(kind)
-        for chosen in itertools.product(*choices.values()):
+        choices = dict(choices_of(kind))
+        apart = {name: choices.pop(name) for name in ("normalization", "rounding")}
+        combined = [dict(zip(choices, chosen, strict=True)) for chosen in itertools.product(*choices.values())]
+        for chosen in (*combined, *({name: value} for name, values in apart.items() for value in values)):
             with contextlib.suppress(ConfigError):  # variants that exclude one another
-                rules.append(kind(**dict(zip(choices, chosen, strict=True))))
+                rules.append(kind(**chosen))
     presets = (make_rule(name, preset.rule_options(name, 400)) for preset in PRESETS.values() for name in RULES)
     return list(dict.fromkeys([*rules, *presets]))
 

@@ -1,5 +1,6 @@
 """What the command line prints: nothing that a file says moves the cursor, is taken for markup, or cannot be shown."""
 
+import contextlib
 import io
 import json
 import os
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from engram import load_model
-from engram.cli.console import _StandardError, _Terminal, plain, printable
+from engram.cli import main
+from engram.cli.console import _StandardError, _Terminal, accuracies, out, plain, printable
 from engram.model_file import save_model
+from engram.readout import HEADLINE
 
 ESCAPES = "\x1b[31m\x1b]0;title\x07\u202e\x9b2J\r\b"
 
@@ -68,6 +71,33 @@ def test_terminal_that_is_gone_ends_nothing(monkeypatch):
     stream = _StandardError()
     assert stream.write("progress") == 8
     stream.flush()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("arguments", [["rules"], ["models", "--json"], ["--version"], ["--help"]])
+def test_output_that_cannot_be_written_is_told(monkeypatch, capsys, arguments):
+    with open("/dev/full", "w") as full, contextlib.suppress(OSError):  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        monkeypatch.undo()
+    assert end.value.code == 1
+    told = "Error: The output cannot be written: No space left on device; write it elsewhere.\n"
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize("arguments", [["rules"], ["models", "--json"]])
+def test_reader_who_has_left_is_told_nothing(monkeypatch, capsys, arguments):
+    monkeypatch.setattr(out, "quiet", False)  # Rich would print nothing more, to whomever
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        monkeypatch.setattr(sys, "stdout", sys.__stdout__)  # closing the other raises nothing: what was left is gone
+    assert end.value.code == 1
+    assert capsys.readouterr().err == ""
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +176,9 @@ def test_container_without_home_or_user_has_a_cache_of_its_own(tmp_path):
     result = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
     assert result.stdout.split()[1:] == ["True", "0o700"], result.stderr
     assert user_cache_folder() == user_cache_folder()
+
+
+def test_the_accuracy_that_counts_is_told_first_and_the_others_beside_it():
+    found = {"logistic": 0.97, "mean": 0.95, "proportion": 0.96}
+    assert accuracies(found, HEADLINE) == "96.00 % (proportion)[/]; otherwise 97.00 % (logistic), 95.00 % (mean)"
+    assert accuracies({"mean": 0.5}, HEADLINE) == "50.00 % (mean)[/]"

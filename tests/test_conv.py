@@ -154,10 +154,10 @@ def test_thresholds_and_competition_are_weaker_in_reading(kernel):
     assert found[1.0] == ([1, 0], [1, 0])
 
 
-def test_only_listed_fixed_weights_can_differ_in_reading():
+def test_only_fixed_weights_that_are_listed_or_all_alike_can_differ_in_reading():
     with pytest.raises(ConfigError, match=r"in_a learns and reads by the same weights; leave reading=0\.5 out"):
         Convolution(before="in", after="a", size=1, rule=Triplet(), reading=0.5)
-    with pytest.raises(ConfigError, match="in_a cannot have other weights while reading; use a Sparse"):
+    with pytest.raises(ConfigError, match="in_a cannot have other weights while reading; use AllButOwn, or a Sparse"):
         Dense(before="in", after="a", reading=0.5)
 
 

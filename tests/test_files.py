@@ -1,6 +1,7 @@
 """Files are read within bounds and written whole or not at all."""
 
 import errno
+import io
 import os
 import stat
 import threading
@@ -8,7 +9,7 @@ import threading
 import pytest
 
 from engram.errors import RunFolderError
-from engram.files import exists, make_folder, read_regular, write_atomically
+from engram.files import exists, make_folder, read_at_most, read_regular, write_atomically
 
 
 def test_file_has_the_mode_that_the_umask_gives(tmp_path):
@@ -117,6 +118,25 @@ def test_what_cannot_be_seen_is_not_taken_for_gone(tmp_path, monkeypatch, number
 def test_what_cannot_be_there_is_not(tmp_path, name):
     (tmp_path / "file").touch()
     assert not exists(tmp_path / name)
+
+
+class Asked(io.BytesIO):
+    """A file that remembers the most that was asked of it at once, for which Python takes memory first."""
+
+    most = 0
+
+    def read(self, n=-1):
+        self.most = max(self.most, n)
+        return super().read(n)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 20, (5 << 20) + 3])
+@pytest.mark.parametrize("most", [1, 1 << 20, 1 << 50])
+def test_reading_takes_memory_for_what_is_there(size, most):
+    content = os.urandom(size)
+    file = Asked(content)
+    assert read_at_most(file, most) == content[:most]
+    assert file.most <= max(1 << 20, size)
 
 
 def test_link_to_a_regular_file_is_read(tmp_path):

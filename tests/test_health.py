@@ -13,8 +13,10 @@ from engram.errors import HealthError, RuleError
 from engram.files import write_atomically
 from engram.health import ADVICE, FEWEST_JUDGED, SILENT_IMAGES, Health
 from engram.model_file import load_model, save_model
-from engram.networks import DiehlCook, Protocol
+from engram.networks import DiehlCook, Network, Population, Protocol
+from engram.neurons import EXCITATORY
 from engram.plasticity import SelfNormalizing, Triplet
+from engram.projections import Dense
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, run_training, start_run
 from engram.training import TrainingSet
@@ -60,6 +62,22 @@ def test_runaway_is_relative_to_what_many_neurons_can_fire():
     health = Health(many.describe(SelfNormalizing()), Protocol())
     assert health.update(25, spikes(1300), Simulator(many).state) == []
     assert health.update(50, spikes(1500), Simulator(many).state)[0].kind == "runaway"
+
+
+def test_runaway_of_a_layer_that_learns_in_its_turn_is_judged_by_its_own_size():
+    network = Network(
+        inputs={"image": 2},
+        populations={name: Population(n, EXCITATORY) for name, n in (("many", 400), ("few", 4))},
+        projections=[
+            Dense(before="image", after="many", weights=1.0, rule=SelfNormalizing()),
+            Dense(before="many", after="few", weights=1.0, rule=SelfNormalizing()),
+        ],
+    )
+    health, now = Health(network, Protocol(), usual=False), Simulator(network, kernel="reference").state
+    assert health.update(25, spikes(1300), now, layer="many") == []
+    (finding,) = health.update(50, spikes(1300), now, layer="few")
+    assert finding.what == "runaway spiking of few: 1,300 spikes an image, more than 200"
+    assert finding.advice.endswith("strengthen the inhibition (the weights of its projections)")
 
 
 def test_silence_is_counted_over_the_borders_of_blocks(health, network):

@@ -20,7 +20,7 @@ from engram.neurons import EXCITATORY
 from engram.plasticity import SelfNormalizing, Triplet
 from engram.projections import AllButOwn, Convolution, Dense, Sparse, Uniform
 from engram.receptive_fields import fields_of, filters_of
-from engram.run_figures import draw_again, field_plans, turns_of
+from engram.run_figures import _weights_and_theta, draw_again, field_plans, turns_of
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, resume_run, start_run
 from engram.simulator import Simulator
@@ -377,6 +377,33 @@ def test_filters_are_those_that_a_convolution_learned():
     assert [layer.norms.tolist() for layer in model.layers] == [[6.0, 22.0]]
 
 
+def test_figures_of_layers_say_whose_fields_they_show():
+    network = Network(
+        inputs={"image": (3, 3)},
+        populations={
+            "maps": Population((2, 2, 2), EXCITATORY),
+            "readers": Population(3, EXCITATORY, AdaptiveThreshold(start=1.0)),
+        },
+        projections=[
+            Convolution(before="image", after="maps", size=2, weights=1.0, rule=SelfNormalizing()),
+            Dense(before="maps", after="readers", weights=1.0, rule=SelfNormalizing()),
+        ],
+    )
+    model = tiny_training(CONFIG.replace(network={}), network=network).model()
+    point = {"l1_norm": {"mean": 1.0, "sd": 0.1}, "theta": {"mean": 1.0, "sd": 0.0}}
+    metrics = [{"examples": 25, "layers": {"maps": point, "readers": point}}]
+    plans = field_plans(model) | _weights_and_theta(model, metrics, [25])
+    titles = {name: " ".join(draw().axes[0].get_title(loc="left").split()) for name, draw in plans.items()}
+    assert titles == {
+        "filters-maps": "2 filters of maps, 2 × 2 pixels",
+        "receptive_fields-readers": "Receptive fields of 3 neurons of readers, through the layers below",
+        "weights_and_theta-maps": "Over the neurons of maps, mean ± standard deviation",
+        "weights_and_theta-readers": "Over the neurons of readers, mean ± standard deviation",
+    }
+    n_axes = [len(plans[f"weights_and_theta-{layer}"]().axes) for layer in ("maps", "readers")]
+    assert n_axes == [1, 2]  # neurons without an adaptive threshold show none
+
+
 @pytest.mark.parametrize("population", ["", "low"])
 def test_a_network_that_has_learned_is_a_source_of_the_next(stacked, population):
     training = tiny_training(config_of(stacked))
@@ -458,6 +485,7 @@ def test_model_with_parts_of_one_s_own_is_read_where_their_file_is_named(tmp_pat
     [
         ("return 1 / 0", r"own\.py:2: ZeroDivisionError: division by zero"),
         ("raise KeyError('x')", r"own\.py:2: KeyError: 'x'"),
+        ("raise SystemExit(0)", r"own\.py:2: SystemExit: 0"),
     ],
 )
 def test_error_in_a_function_that_describes_a_network_names_its_line(tmp_path, body, message):

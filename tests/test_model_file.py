@@ -12,7 +12,7 @@ import pytest
 from engram import STDPClassifier, load_model, save_model
 from engram._version import __version__
 from engram.errors import EngramError, ModelFileError, RunFolderError
-from engram.model_file import FORMAT, decode, encode, model_content, model_from
+from engram.model_file import FORMAT, decode, encode, model_content, model_from, read_bytes
 from engram.neurons import EXCITATORY
 from tiny import so_small
 
@@ -146,6 +146,15 @@ def test_missing_files_are_told(tmp_path):
         load_model(tmp_path / "absent")
     with pytest.raises(ModelFileError, match=r"holds no model\.safetensors; train with"):
         load_model(tmp_path)
+
+
+def test_a_small_file_is_read_in_little_memory(model, tmp_path):
+    save_model(model, tmp_path / "m.safetensors")
+    tracemalloc.start()
+    read_bytes(tmp_path / "m.safetensors")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < (4 << 20) + 3 * (tmp_path / "m.safetensors").stat().st_size
 
 
 def test_another_format_is_told_before_anything_else(content):

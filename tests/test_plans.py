@@ -61,6 +61,14 @@ def test_what_the_command_line_names_wins_and_keeps_constants_of_the_same_kind_a
     assert (other.source, other.source_constants, other.network, other.neurons) == ("ramp", {}, {}, 7)
 
 
+def test_file_of_a_plan_is_taken_where_the_user_names_it_again(tmp_path):
+    file = tmp_path / "plan.toml"
+    file.write_text('network = "mine.py:made"\nrule = ["pair", "mine.py:Rule"]')
+    with pytest.raises(ConfigError, match=r"name it again with --network mine\.py:made, or leave it out of the plan"):
+        read_plan(file, ["mine.py:Rule", None])
+    assert read_plan(file, ["mine.py:Rule", "mine.py:made"])[0]["rule"] == ["pair", "mine.py:Rule"]
+
+
 @pytest.mark.parametrize("text", [
     'rule = ["pair", "mine.py:Rule"]', 'network = "mine.py:made"', 'network = {kind = ["mine.py:made"]}',
     'source = "mine.py:Source"', '[source]\nkind = ["mine.py:Source", "poisson"]',

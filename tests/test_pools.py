@@ -111,6 +111,18 @@ def test_a_killed_process_costs_its_run_a_restart_from_its_checkpoint_and_nothin
     assert digests(records).items() <= alone.items()
 
 
+def test_jobs_run_nothing_that_lay_in_their_folder_before(tmp_path):
+    """Submitit reads pickles that lie beside its logs: those that were there before are none of its own."""
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "7_0_result.pkl").write_bytes(b"planted")
+    pools = [SlurmPool(tmp_path / "jobs", 2, cluster="debug") for _ in range(2)]
+    folders = [pool.executor.folder for pool in pools]
+    assert folders[0] != folders[1]
+    for folder in folders:
+        assert folder.parent == tmp_path / "jobs"
+        assert (list(folder.iterdir()), folder.stat().st_mode & 0o777) == ([], 0o700)
+
+
 def test_jobs_through_submitit_learn_the_same(alone, tmp_path):
     pytest.importorskip("submitit")
     with SlurmPool(tmp_path / "jobs", 2, {"timeout_min": 5}, cluster="debug") as pool:

@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from engram import STDPClassifier, TrainingConfig
+from engram import STDPClassifier, STDPFeatures, TrainingConfig
+from engram.cli.rules import preset_of_train
+from engram.comparison import comparison_runs
 from engram.datasets import load
 from engram.errors import ConfigError
 from engram.networks import DiehlCook, Protocol
@@ -107,3 +109,11 @@ def test_the_classifier_takes_a_preset():
     assert classifier.model_.rule.normalization == "l2"
     assert classifier.score(digits.test_images, digits.test_labels) > 0.7
     assert TrainingConfig.from_dict(classifier.model_.config).make_rule() == classifier.model_.rule
+
+
+def test_train_estimators_comparisons_and_rules_have_one_default():
+    images, labels = np.arange(40).reshape(10, 4), np.arange(10) % 2
+    learned = STDPFeatures(2, epochs=1, protocol={"min_spikes": 0}).fit(images, labels).model_
+    compared = comparison_runs(TrainingConfig(), ["pair"], [4], [0])[0]
+    presets = (TrainingConfig().preset, learned.config["preset"], compared.preset, preset_of_train())
+    assert presets == ("sharp",) * 4

@@ -1,8 +1,12 @@
-"""What stands beside the code is true of it."""
+"""What stands beside the code is true of it, and the code keeps its form."""
 
+import ast
+import graphlib
 import re
+import statistics
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from engram import __version__, load_model
 from engram.models import shipped_models
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src/engram"
 
 
 def test_citation_names_this_version():
@@ -83,3 +88,50 @@ def test_pictures_of_the_readme_are_small():
 def test_types_are_told_to_checkers():
     assert (ROOT / "src/engram/py.typed").is_file()
     assert '"engram" = ["py.typed"]' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_functions_are_short():
+    lengths = {}
+    for path, tree in _trees():
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                lengths[f"{path.name}:{node.lineno} {node.name}"] = _lines_of(node)
+    assert {name: length for name, length in lengths.items() if length > 80} == {}
+    assert statistics.median(lengths.values()) <= 7
+
+
+def _trees() -> Iterator[tuple[Path, ast.Module]]:
+    """The package's modules as they are parsed, one at a time: together they are millions of objects."""
+    for path in PACKAGE.rglob("*.py"):
+        yield path, ast.parse(path.read_text("utf-8"))
+
+
+def _lines_of(function) -> int:
+    """The lines of a function, without its docstring."""
+    told, first = ast.get_docstring(function) is not None, function.body[0]
+    return function.end_lineno - function.lineno + 1 - (first.end_lineno - first.lineno + 1 if told else 0)
+
+
+def test_modules_import_each_other_in_no_circle():
+    names = {
+        path: ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+        for path in (ROOT / "src/engram").rglob("*.py")
+    }
+    names = {path: name.removesuffix(".__init__") for path, name in names.items()}
+    graph = {names[path]: _imported(tree, set(names.values())) - {names[path]} for path, tree in _trees()}
+    assert "engram.plasticity.base" in graph["engram.plasticity.triplet"]
+    list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
+def _imported(node: ast.AST, modules) -> set[str]:
+    """The package's modules that one imports while it is itself imported."""
+    found = set()
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ImportFrom) and child.module in modules:
+            inner = {f"{child.module}.{alias.name}" for alias in child.names}
+            found |= inner & modules or {child.module}
+        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        elif not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found |= _imported(child, modules)
+    return found

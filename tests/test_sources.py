@@ -312,6 +312,7 @@ def test_own_source_that_changed_is_refused_with_both_digests(tmp_path, blink):
         ("class Blink", "class Other", r"has no class 'Blink'; its sources of spikes are Other"),
         ("@dataclass(frozen=True, kw_only=True)", "@dataclass", "a source of spikes is a frozen dataclass; write"),
         ("> 100", "> threshold", r"blink\.py:10: encode of Blink fails: NameError: name 'threshold'"),
+        ("> 100", "> exit(0)", r"blink\.py:10: encode of Blink fails: SystemExit: 0"),
         ("self.step, len", "9999, len", "Blink name steps outside 0 to 5"),
     ],
 )

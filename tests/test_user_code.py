@@ -11,7 +11,7 @@ import pytest
 from engram import STDPClassifier, load_model
 from engram.cli.opening import open_diehl_cook
 from engram.cli.train import _begin
-from engram.config import TrainingConfig
+from engram.config import TrainingConfig, own_options, read_options
 from engram.errors import ConfigError, DataError, ModelFileError
 from engram.exchange import freeze
 from engram.growth import animate
@@ -207,7 +207,15 @@ def test_estimator_with_own_parts_is_loaded_where_their_files_are_named(whole, o
 
 
 def test_only_the_usual_network_is_exported(whole, own):
-    with pytest.raises(ConfigError, match="Only the network of Diehl and Cook can be exported and certified"):
+    with pytest.raises(ConfigError, match="Only the network of Diehl and Cook can be exported or certified"):
         open_diehl_cook(whole.path)  # before any file is asked for
-    with pytest.raises(ConfigError, match="Only the network of Diehl and Cook can be exported and certified"):
+    with pytest.raises(ConfigError, match="Only the network of Diehl and Cook can be exported or certified"):
         freeze(load_model(whole.path, parts=[own["network"], own["rule"]]))
+
+
+def test_advice_names_the_user_s_own_files_again(tmp_path):
+    options = {"network": {"kind": "my/rings.py:ring"}, "rule": "pair", "source": "early.py:Early"}
+    (tmp_path / "config.toml").write_text(TrainingConfig(**options).to_toml())
+    assert own_options(read_options(tmp_path / "config.toml")) == " --network my/rings.py:ring --source early.py:Early"
+    with pytest.raises(ModelFileError, match=r"--resume .* --network path/to/rings\.py:ring --source path"):
+        load_model(tmp_path)

@@ -1,6 +1,7 @@
 """What each parameter may be, and that a number means the same whatever its type."""
 
 import json
+import warnings
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -8,13 +9,22 @@ import numpy as np
 import pytest
 
 from engram import DiehlCook, Protocol, SelfNormalizing, STDPClassifier, TrainingConfig
-from engram.errors import ConfigError
-from engram.networks import AdaptiveThreshold, TutorialNetwork
+from engram.errors import ConfigError, StepWarning
+from engram.networks import AdaptiveThreshold, Network, Population, TutorialNetwork
 from engram.neurons import ALIF, LIF, AdEx, ConductanceLIF
 from engram.plasticity import Pair
+from engram.projections import Dense
 from engram.sources import Latency, Ramp
-from engram.validation import PARAMETERS, check_finite, check_positive, plain_number, settle, settled
-from tiny import so_small, tiny_training
+from engram.validation import (
+    PARAMETERS,
+    check_finite,
+    check_positive,
+    plain_number,
+    settle,
+    settled,
+    warn_of_rounded_times,
+)
+from tiny import CONFIG, so_small, tiny_training
 
 FIVES = (5, 5.0, np.int64(5), np.uint8(5), np.float32(5), np.float64(5), np.array(5), np.array(5.0), Fraction(5))
 
@@ -192,3 +202,31 @@ def test_rule_learns_with_a_number_of_single_precision():
     rule = tiny_training(rule=SelfNormalizing(eta=eta)).simulator.rule
     assert (type(rule.eta), rule.eta) == (float, float(eta))
     assert rule.parameters()["eta"] == float(eta)
+
+
+@pytest.mark.parametrize(
+    "dt, text",
+    [
+        (0.3, r"t_ref is 5 ms, no multiple of dt, 0\.3 ms: it lasts 17 steps, 5\.1 ms"),
+        (0.4, r"it lasts 12 steps, 4\.8 ms"),
+    ],
+)
+def test_refractory_periods_that_steps_do_not_divide_are_told_and_rounded(dt, text):
+    with pytest.warns(StepWarning, match=text):
+        training = tiny_training(CONFIG.replace(dt=dt))
+    assert round(training.simulator.network.excitatory.t_ref / dt) * dt == pytest.approx(5.0, abs=dt / 2)
+
+
+def test_delays_that_steps_do_not_divide_are_told():
+    neurons = {name: Population(1, LIF()) for name in "ab"}
+    late = Dense(before="in", after="a", delay=1.25), Dense(before="a", after="b", delay=2.0)
+    with pytest.warns(StepWarning, match=r"the delay of in_a is 1\.25 ms, no multiple of dt, 0\.5 ms") as told:
+        warn_of_rounded_times(Network(inputs={"in": 1}, populations=neurons, projections=late, dt=0.5))
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("dt", [0.1, 0.2, 0.25, 0.5, 1.0])
+def test_times_that_steps_divide_are_not_told(dt):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tiny_training(CONFIG.replace(dt=dt))

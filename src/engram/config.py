@@ -46,6 +46,9 @@ IMAGES_BY_DEFAULT = 10_000
 PASSES_AT_MOST = 10
 """... but no more passes than this over few: they would make a run long, and its neurons know the images by heart."""
 
+MOST_EXAMPLES = 1 << 62
+"""More than any run shows."""
+
 _MAX_CONFIG_BYTES = 1 << 20
 _MAY_BE_LEFT_OPEN = ("preset", "epochs", "examples", "label_examples", "test_examples", "validation_examples")
 
@@ -62,7 +65,7 @@ class TrainingConfig:
         Options of the dataset, see :class:`engram.datasets.Options`.
     rule : str or LearningRule
         A learning rule's name, or ``file.py:Class`` for one's own; or a rule that comes with engram.
-    preset : {"sharp", "paper", "events", "conv"}, optional
+    preset : {"sharp", "paper", "events", "conv", "conv-prototypes"}, optional
         The constants that everything below has where it is not given; see :mod:`engram.presets`. By default that of
         the network: "sharp" for Diehl and Cook's, "paper" for those that have none of their own.
     constants : dict
@@ -102,9 +105,12 @@ class TrainingConfig:
         ``{"excitatory": {"tau_m": 1000.0}}``. Or another network, its name or ``file.py:function``
         (:mod:`engram.networks.catalogue`), as text or, with options of its own, as ``{"kind": NAME, ...}``. A
         :class:`~engram.DiehlCook` has all of them, its number of neurons and time step too.
-    layers : {"together", "in_turn"}
+    layers : {"together", "in_turn"}, optional
         Whether all layers of a network learn at once, or each as long as the run lasts, the first first, while the
-        layers below it stay as they are.
+        layers below it stay as they are. By default that of the preset, which is "together" but for networks that need
+        turns.
+    layer_examples : dict of str to int
+        In turn, from how many images a layer learns at most, by its name, where the preset has another number.
     protocol : dict or Protocol
         Further fields of :class:`engram.networks.Protocol`, or all of them.
     start : str, optional
@@ -141,7 +147,8 @@ class TrainingConfig:
     test_examples: int | None = None
     validation_examples: int | None = None
     network: dict | str | DiehlCook = field(default_factory=dict)
-    layers: str = "together"
+    layers: str | None = None
+    layer_examples: dict = field(default_factory=dict)
     protocol: dict | Protocol = field(default_factory=dict)
     data: dict = field(default_factory=dict)
     start: str | None = None
@@ -151,13 +158,13 @@ class TrainingConfig:
     _followers = ()  # no option, but which of them nobody named, so that they are those of network and preset
 
     def __post_init__(self):
-        followers = tuple(name for name in ("preset", "source") if getattr(self, name) in ("", None))
+        followers = tuple(name for name in ("preset", "source", "layers") if getattr(self, name) in ("", None))
         object.__setattr__(self, "_followers", followers)
         if "preset" in followers:
             object.__setattr__(self, "preset", preset_of(self.network))
-        if "source" in followers:
-            check_choice("preset", self.preset, tuple(PRESETS))
-            object.__setattr__(self, "source", PRESETS[self.preset].source)
+        check_choice("preset", self.preset, tuple(PRESETS))
+        for name in set(followers) - {"preset"}:
+            object.__setattr__(self, name, getattr(PRESETS[self.preset], name))
         if isinstance(self.source, Mapping):
             name, constants = _source_in(self.source)
             object.__setattr__(self, "source", name)
@@ -248,6 +255,11 @@ class TrainingConfig:
             return self.examples
         return n_train * (self.epochs or min(PASSES_AT_MOST, max(1, round(IMAGES_BY_DEFAULT / n_train))))
 
+    def examples_of_layer(self, layer: str, n_train: int) -> int:
+        """From how many images a layer learns in its turn, given how many the training set holds."""
+        most = {**PRESETS[self.preset].layer_examples, **self.layer_examples}
+        return min(self.total_examples(n_train), most.get(layer, MOST_EXAMPLES))
+
     def total_label_examples(self, n_train: int, n_neurons: int) -> int:
         """How many training images label the neurons that are read out, given how many there are of both."""
         return min(self.label_examples or label_images(n_neurons), n_train)
@@ -257,7 +269,7 @@ class TrainingConfig:
         return {name: value for name, value in asdict(self).items() if value is not None and value != {}}
 
     def named_options(self) -> dict:
-        """The options that are set, without a preset and a source that nobody named."""
+        """The options that are set, without a preset, source and order of layers that nobody named."""
         return {name: value for name, value in self.to_dict().items() if name not in self._followers}
 
     @classmethod
@@ -342,7 +354,7 @@ class TrainingConfig:
         return tomli_w.dumps(self.to_dict())
 
     def replace(self, **options) -> TrainingConfig:
-        """A copy with some options changed; a preset and a source that were never named are those of the network."""
+        """A copy with some options changed; what was never named and follows from others, follows them again."""
         return replace(self, **dict.fromkeys(self._followers) | options)
 
 
@@ -385,6 +397,12 @@ def code_named(options: Mapping, what: str) -> str:
     if isinstance(named, Mapping):
         named = named.get("kind")
     return named if isinstance(named, str) and is_own(named) else ""
+
+
+def own_options(options: Mapping, folder: str = "") -> str:
+    """The options of the command line that name the user's own files among a run's; in a folder, if it is given."""
+    named = ((what, code_named(options, what)) for what in ("rule", "network", "source"))
+    return "".join(f" --{what} {folder + Path(code).name if folder else code}" for what, code in named if code)
 
 
 def names_code(options: Mapping) -> bool:
@@ -438,11 +456,14 @@ def _settled_options(options: dict) -> dict:
     for name, value in options.items():
         if name == "network" and isinstance(value, str):
             value = _network_table(value)
-        if name in ("constants", "source_constants", "network", "protocol", "data"):
+        if name in ("constants", "source_constants", "network", "protocol", "data", "layer_examples"):
             if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
                 raise ConfigError(f"{name} must be a table, got {value!r}.")
             if name == "data":
                 result[name] = Options.from_dict(value).to_dict()
+                continue
+            if name == "layer_examples":
+                result[name] = {k: settled("examples", n, shown_as=f"{name}.{k}") for k, n in value.items()}
                 continue
             constants = name in ("constants", "source_constants")
             result[name] = _settled_constants(value) if constants else settled_fields(value, within=name)

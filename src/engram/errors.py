@@ -45,5 +45,9 @@ class DataWarning(UserWarning):
     """Images that can be used, but are probably not what was meant: on another scale, clipped, standardised."""
 
 
+class StepWarning(UserWarning):
+    """A refractory period or delay that is no whole number of time steps, and is rounded to one."""
+
+
 class Interrupted(EngramError):  # noqa: N818
     """A run that was stopped by Ctrl-C, after its state was saved."""

@@ -284,7 +284,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             "integrator": model.network.integrator,
             "dtype": model.network.dtype,
             "network": model.network if config.network_name == DESCRIBED_IN_CODE else config.network or None,
-            "layers": config.layers,
+            "layers": None if config.layers == PRESETS[config.preset].layers else config.layers,
             "protocol": config.protocol or None,
             "random_state": model.seed,
         }
@@ -502,7 +502,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         if label is not None and not online:
             check_label_images(training)
         if not online and self.epochs is None:
-            passes = training.total // max(1, len(training.layers)) // len(pixels)
+            passes = training.config.total_examples(len(pixels)) // len(pixels)
             _LOG.info("fit makes %d passes over %s images; epochs=... for more or fewer", passes, f"{len(pixels):,}")
         callbacks = Callbacks([*_as_list(self.callbacks), *([ProgressBar()] if self.verbose else [])])
         try:
@@ -608,7 +608,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         What makes spikes of images: a source, a source's name, or ``file.py:Class`` for one's own; see
         :mod:`engram.sources`. Its constants are parameters of the estimator as ``source__order`` and so on, and its
         gain is `input_gain`.
-    preset : {"paper", "sharp", "events", "conv"}, optional
+    preset : {"paper", "sharp", "events", "conv", "conv-prototypes"}, optional
         The constants of network and protocol, and of a rule given by its name, and the source where none is given; see
         :mod:`engram.presets`. By default that of the network.
     epochs : int, optional
@@ -640,8 +640,9 @@ class STDPClassifier(ClassifierMixin, _Network):
     network : dict, DiehlCook, str or Network, optional
         Further fields of :class:`engram.networks.DiehlCook`, or one that has them all; or another network: its name or
         ``file.py:function``, with options of its own as ``{"kind": NAME, ...}``, or the description itself.
-    layers : {"together", "in_turn"}
-        Whether the layers of a network learn at once, or one after another, each for so many epochs.
+    layers : {"together", "in_turn"}, optional
+        Whether the layers of a network learn at once, or one after another, each for so many epochs; by default what
+        suits the network.
     protocol : dict or Protocol, optional
         Further fields of :class:`engram.networks.Protocol`, or one that has them all.
     random_state : int, RandomState instance or None
@@ -712,7 +713,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         integrator: str = "exponential_euler",
         dtype: str = "float32",
         network: dict | str | DiehlCook | Network | None = None,
-        layers: str = "together",
+        layers: str | None = None,
         protocol: dict | Protocol | None = None,
         random_state=0,
         threads: int | None = None,
@@ -1085,7 +1086,7 @@ protocol, random_state, threads, warm_start, callbacks, verbose
         integrator: str = "exponential_euler",
         dtype: str = "float32",
         network: dict | str | DiehlCook | Network | None = None,
-        layers: str = "together",
+        layers: str | None = None,
         protocol: dict | Protocol | None = None,
         random_state=0,
         threads: int | None = None,

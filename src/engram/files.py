@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from engram.errors import RunFolderError
 
@@ -23,6 +24,8 @@ _HELP = {
 }
 
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
+
+_PIECE = 1 << 20
 
 _LONGEST_NAME = 255  # bytes of a file's name, on every system in use
 
@@ -94,10 +97,23 @@ def read_regular(path: Path, most: int) -> bytes:
         If it is larger; no more than `most` bytes were read.
     """
     with open_regular(path) as file:
-        content = file.read(most + 1)
+        content = read_at_most(file, most + 1)
     if len(content) > most:
         raise ValueError(f"larger than {most:,} bytes")
     return content
+
+
+def read_at_most(file: BinaryIO, most: int) -> bytes:
+    """So many bytes of a file, or all if it has fewer; memory is taken for what is there, not for what may be.
+
+    A file's own ``read(most)`` takes memory for all of `most` first, which an address space may not have.
+    """
+    parts, left, piece = [], most, _PIECE
+    while left and (part := file.read(min(left, piece))):
+        parts.append(part)
+        left -= len(part)
+        piece = most - left  # as much again as was there so far
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def open_regular(path: Path):

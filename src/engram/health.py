@@ -11,6 +11,7 @@ import numpy as np
 from engram.kernels.state import NetworkState
 from engram.networks import Network, Protocol
 from engram.neurons.base import refractory_period
+from engram.wording import plural
 
 SILENT_IMAGES = 25
 """This many images in a row without an answer are silence."""
@@ -71,6 +72,12 @@ ADVICE = {
 }
 """What usually helps, by kind."""
 
+_ELSEWHERE = {
+    "network.w_inh_exc": "the weights of its projections",
+    "network.theta_plus": "plus of AdaptiveThreshold",
+}
+"""What other networks than Diehl and Cook's have in place of its options."""
+
 
 class HealthWarning(UserWarning):
     """A network that learned something, but not as it should have."""
@@ -118,6 +125,8 @@ class Health:
     ----------
     network : Network
     protocol : Protocol
+    usual : bool, optional
+        Whether it is Diehl and Cook's, whose options are then named where they help.
 
     Attributes
     ----------
@@ -125,11 +134,8 @@ class Health:
         Kinds of what was wrong in the last block.
     """
 
-    def __init__(self, network: Network, protocol: Protocol):
-        rest = refractory_period(network.populations[network.readout].neuron)
-        most = network.n_neurons * protocol.shown / max(rest, network.dt)
-        judged = network.learns(network.readout)  # neurons that only pool spike as often as what they pool
-        self._runaway = max(RUNAWAY_SPIKES, RUNAWAY_SHARE * most) if judged else math.inf
+    def __init__(self, network: Network, protocol: Protocol, *, usual: bool = True):
+        self._network, self._shown, self._usual = network, protocol.shown, usual
         self._min_spikes = protocol.min_spikes
         self._plastic = network.plastic
         self._found: dict[str, Finding] = {}
@@ -146,7 +152,9 @@ class Health:
         """Those of :attr:`findings` with which it makes no sense to go on."""
         return [finding for finding in self.findings if finding.kind in SERIOUS]
 
-    def update(self, examples: int, spikes: np.ndarray, state: NetworkState, presentations: int = 0) -> list[Finding]:
+    def update(
+        self, examples: int, spikes: np.ndarray, state: NetworkState, presentations: int = 0, layer: str = ""
+    ) -> list[Finding]:
         """Look at a block; return what was not known before.
 
         Parameters
@@ -154,14 +162,16 @@ class Health:
         examples : int
             Images learned from so far.
         spikes : ndarray of shape (n_images,)
-            Spikes of each of the block's images, of the population that is read out.
+            Spikes of each of the block's images.
         state : NetworkState
         presentations : int
             How often the block's images were shown, all together.
+        layer : str, optional
+            The population that spiked; by default the one that is read out.
         """
         self.active = ()
         new = [
-            self._note("runaway", examples, self._too_many(spikes)),
+            self._note("runaway", examples, self._too_many(spikes, layer)),
             self._note("silence", examples, self._too_few(spikes)),
             self._note("saturation", examples, self._stuck(state)),
             self._note("repeats", examples, self._too_often(presentations / len(spikes))),
@@ -205,14 +215,29 @@ class Health:
         self.active += (kind,)
         known = self._found.get(kind)
         first, what = (known.first, known.what) if known else (examples, what)
-        self._found[kind] = Finding(kind, first, examples, what, ADVICE[kind])
+        self._found[kind] = Finding(kind, first, examples, what, self._advice(kind))
         return None if known else self._found[kind]
 
-    def _too_many(self, spikes: np.ndarray) -> str | None:
-        mean = float(spikes.mean())
-        if mean <= self._runaway:
+    def _advice(self, kind: str) -> str:
+        advice = ADVICE[kind]
+        for ours, theirs in ({} if self._usual else _ELSEWHERE).items():
+            advice = advice.replace(ours, theirs)
+        return advice
+
+    def _runaway(self, layer: str) -> float:
+        """The spikes an image above which a population has run away."""
+        network = self._network
+        if not network.learns(layer):  # neurons that only pool spike as often as what they pool
+            return math.inf
+        rest = refractory_period(network.populations[layer].neuron)
+        most = network.size_of(layer) * self._shown / max(rest, network.dt)
+        return max(RUNAWAY_SPIKES, RUNAWAY_SHARE * most)
+
+    def _too_many(self, spikes: np.ndarray, layer: str) -> str | None:
+        mean, most = float(spikes.mean()), self._runaway(layer or self._network.readout)
+        if mean <= most:
             return None
-        return f"runaway spiking: {mean:,.0f} spikes an image, more than {self._runaway:,.0f}"
+        return f"runaway spiking{f' of {layer}' if layer else ''}: {mean:,.0f} spikes an image, more than {most:,.0f}"
 
     def _too_few(self, spikes: np.ndarray) -> str | None:
         if self._min_spikes == 0:
@@ -223,12 +248,14 @@ class Health:
         self._silent = int(edges[-1] - edges[-2]) - 1
         if longest < SILENT_IMAGES:
             return None
-        return f"silence: {longest} images in a row drew fewer than {self._min_spikes} spikes at any intensity"
+        return (
+            f"silence: {longest} images in a row drew fewer than {plural(self._min_spikes, 'spike')} at any intensity"
+        )
 
     def _too_often(self, shown: float) -> str | None:
         if shown <= MANY_REPEATS:
             return None
-        return f"images had to be shown {shown:.0f} times until they drew {self._min_spikes} spikes"
+        return f"images had to be shown {shown:.0f} times until they drew {plural(self._min_spikes, 'spike')}"
 
     def _stuck(self, state: NetworkState) -> str | None:
         for p in self._plastic:

@@ -176,6 +176,14 @@ class Model:
         single = images.shape in (self.image_shape, (self.network.n_inputs,))
         return self.to_estimator().set_params(scheme=scheme).predict(images[np.newaxis] if single else images)
 
+    def has_threshold(self, population: str = "") -> bool:
+        """Whether a population, by default the last that learns, has an adaptive threshold."""
+        network = self.network
+        return (
+            isinstance(network, DiehlCook)
+            or network.populations[population or network.layers[-1]].threshold is not None
+        )
+
     def digest(self, *further: object) -> str:
         """Tells the network from others: SHA-256 of weights, thresholds, labels and the text of what else is given."""
         content = hashlib.sha256(repr(further).encode())

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from engram._version import __version__
-from engram.config import TrainingConfig
+from engram.config import TrainingConfig, own_options, read_options
 from engram.datasets.base import FRAMINGS
 from engram.datasets.recordings import Layout
 from engram.datasets.scale import PIXELS, ValueRange, check_value_range
 from engram.errors import ConfigError, EngramError, ModelFileError
-from engram.files import exists, open_regular, runs_in, write_atomically
+from engram.files import exists, open_regular, read_at_most, runs_in, write_atomically
 from engram.model import Model
 from engram.models import find_model, shipped_models
 from engram.networks import DiehlCook, Network, Protocol
@@ -116,9 +116,9 @@ def read_bytes(path: Path) -> bytes:
     """The content of a model's file, whose first bytes are looked at before the rest is read."""
     try:
         with open_regular(path) as file:
-            start = file.read(8 + _MAX_HEADER)
+            start = read_at_most(file, 8 + _MAX_HEADER)
             _header(start, str(path), whole=False)
-            rest = file.read(MAX_BYTES - len(start) + 1)
+            rest = read_at_most(file, MAX_BYTES - len(start) + 1)
     except OSError as error:
         reason = error.strerror or error
         raise ModelFileError(f"Cannot read {path}: {reason}; give a run folder or {_other_models(path)}.") from error
@@ -290,7 +290,8 @@ def read_last_checkpoint(folder: Path) -> tuple[dict[str, np.ndarray], dict[str,
 def _what_then(folder: Path) -> str:
     """What to do where there is no model."""
     if exists(folder / "config.toml"):
-        return f" and no checkpoint yet; finish it with 'engram train --resume {folder}'"
+        own = own_options(read_options(folder / "config.toml"), "path/to/")
+        return f" and no checkpoint yet; finish it with 'engram train --resume {folder}{own}'"
     if inside := runs_in(folder):
         return f"; give one of its runs: {', '.join(inside)}"
     return f"; train with 'engram train --out {folder}'"

@@ -69,12 +69,14 @@ class Range:
         return cls(value["low"], value["high"], bool(value.get("log", False)))
 
 
-def read_plan(path: str | Path) -> list[dict]:
+def read_plan(path: str | Path, trusted: Sequence[str | None] = ()) -> list[dict]:
     """The blocks of a plan file.
 
     Parameters
     ----------
     path : str or Path
+    trusted : sequence of str, optional
+        Files of Python code that the user names besides, as ``file.py:name``.
 
     Returns
     -------
@@ -94,10 +96,11 @@ def read_plan(path: str | Path) -> list[dict]:
     blocks = [merged(_in_tables(options), _in_tables(block)) for block in blocks]
     for block in blocks:
         for what, name in _named(block):
-            if code := code_named({what: name}, what):
+            if (code := code_named({what: name}, what)) and code not in trusted:
+                again = f"--{what} {code}{' (--rules of compare)' if what == 'rule' else ''}"
                 raise ConfigError(
-                    f"{path} names the {what} {code}, a file that would be run; if you trust that file, leave it out of"
-                    f" the plan and give --vary {what}={code}."
+                    f"{path} names the {what} {code}, a file that would be run; if you trust that file, name it again"
+                    f" with {again}, or leave it out of the plan and give --vary {what}={code} to 'engram sweep'."
                 )
     return blocks
 

@@ -27,13 +27,14 @@ sees moves on.
 
 ``"conv"`` is for the network of that name, which has it unless another is given: an image is shown for 20 ms in which
 each pixel spikes once, the brighter the earlier, and the next follows at once, with nothing left of the one before.
-The rule keeps signed filters of the same norm; its constants suit filters of 7 × 7 pixels.
+The rule keeps signed filters of the same norm; its constants suit filters of 7 × 7 pixels. ``"conv-prototypes"`` is the
+same for the network of that name, whose filters learn first, from a thousand images, and its prototypes then from all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engram.networks.catalogue import DIEHL_COOK
 from engram.plasticity.base import is_learning_rate
@@ -67,6 +68,10 @@ class Preset:
         What makes spikes of images, by name.
     scheme : str
         The way to read a class from spike counts that suits it, see :class:`engram.readout.Readout`.
+    layers : str
+        Whether the layers of a network learn together or in turn.
+    layer_examples : dict of str to int
+        In turn, from how many images at most a layer learns, by its name.
     eta_power : float
         Learning rates grow with this power of the number of neurons, from those in `rules` for
         :data:`REFERENCE_NEURONS` up to :data:`MAX_ETA`: of as many images, each neuron of a larger network sees fewer.
@@ -79,6 +84,8 @@ class Preset:
     tau_theta_per_neuron: float = 0.0
     source: str = "poisson"
     scheme: str = HEADLINE
+    layers: str = "together"
+    layer_examples: dict = field(default_factory=dict)
     eta_power: float = 0.0
 
     def network_options(self, n_neurons: int, rule: str = "") -> dict:
@@ -146,7 +153,15 @@ PRESETS = {
     ),
 }  # fmt: skip
 
-OF_NETWORK = {DIEHL_COOK: "sharp", "conv": "conv"}
+PRESETS["conv-prototypes"] = replace(
+    PRESETS["conv"],
+    protocol={**PRESETS["conv"].protocol, "min_spikes": 1, "max_intensity": 6.0},
+    scheme=HEADLINE,
+    layers="in_turn",
+    layer_examples={"maps": 1000},
+)
+
+OF_NETWORK = {DIEHL_COOK: "sharp", "conv": "conv", "conv-prototypes": "conv-prototypes"}
 """The presets of networks that have one of their own, by the network's name."""
 
 

@@ -184,9 +184,17 @@ def field_plans(model: Model) -> Plans:
             model.image_shape,
             model.readout.assigned if labelled else None,
             classes=[model.class_name(label) for label in model.readout.classes] if labelled else None,
-            title=f"Receptive fields of {plural(fields.shape[1], 'neuron')} of {layer}" if len(layers) > 1 else None,
+            title=_title_of(model, layer, fields.shape[1]) if len(layers) > 1 else None,
         )
     return plans
+
+
+def _title_of(model: Model, layer: str, n_neurons: int) -> str:
+    """Whose fields they are, and whether they are seen through other layers."""
+    network = model.network
+    sees = any(p.before in network.inputs for p in network.projections if p.after == layer)
+    through = "" if sees else ", through the layers below"
+    return f"Receptive fields of {plural(n_neurons, 'neuron')} of {layer}{through}"
 
 
 def turns_of(metrics: list[dict]) -> dict[str, int]:
@@ -204,10 +212,11 @@ def _weights_and_theta(model: Model, metrics: list[dict], examples: list[int]) -
     plans = {}
     for layer in layers:
         points = [record["layers"][layer] if layer else record for record in metrics]
+        shown = ("l1_norm", "theta") if model.has_threshold(layer) else ("l1_norm",)
         plans[f"weights_and_theta{_suffix(layer, layers)}"] = partial(
             figures.weights_and_theta,
             examples,
-            *([p[what][part] for p in points] for what in ("l1_norm", "theta") for part in ("mean", "sd")),
+            *([p[what][part] for p in points] for what in shown for part in ("mean", "sd")),
             target=target_norm("l1", model.network.n_inputs) if isinstance(model.network, DiehlCook) else None,
             turns=turns_of(metrics),
             layer=layer,

@@ -6,8 +6,10 @@ an interrupted and resumed run computes the same bits as an uninterrupted one.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import hashlib
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -37,7 +39,7 @@ from engram.samples import samples_of
 from engram.simulator import Simulator, named_rule_state
 from engram.sources import Source
 from engram.sources.records import recorded_name, source_record
-from engram.validation import check_presentation
+from engram.validation import check_known, check_presentation, warn_of_rounded_times
 
 BLOCK = 25
 """Images between two looks at the clock, the keyboard and the learning curve."""
@@ -204,6 +206,7 @@ class Training:
         rule = settled_rule(rule or config.make_rule())
         network = network or config.make_network(dataset.image_shape or dataset.n_inputs, rule)
         check_presentation(network, config.make_protocol())
+        warn_of_rounded_times(network)
         if network.n_inputs != dataset.n_inputs:
             raise ConfigError(
                 f"The network has {network.n_inputs:,} inputs, the images of {dataset.name} {dataset.n_inputs:,};"
@@ -252,7 +255,11 @@ class Training:
         self._examples_before, self._ink_fill = 0, None
         if start is not None:
             self._start_from(start)
-        self.total = config.total_examples(len(dataset.train_images)) * max(1, len(self.layers))
+        self._check_layers(config.layer_examples)
+        n_train = len(dataset.train_images)
+        lengths = [config.examples_of_layer(layer, n_train) for layer in self.layers]
+        self._ends = list(itertools.accumulate(lengths or [config.total_examples(n_train)]))
+        self.total = self._ends[-1]
         self.examples = 0
         self.silent_images = 0
         self.seconds = 0.0
@@ -260,7 +267,7 @@ class Training:
         labelled = dataset.train_labels is not None
         n_neurons = self.simulator.network.n_neurons
         self.running = RunningAccuracy(np.array(dataset.classes), n_neurons) if labelled else None
-        self.health = Health(described, self.simulator.protocol)
+        self.health = Health(described, self.simulator.protocol, usual=isinstance(self.simulator.network, DiehlCook))
         self.stop_reason = ""
         self.spikes_since = 0
         self.images_since = 0
@@ -290,8 +297,16 @@ class Training:
     @property
     def layer(self) -> str:
         """The population whose turn it is to learn; empty where all learn at once."""
-        position = self.examples * len(self.layers) // max(1, self.total)
-        return self.layers[min(position, len(self.layers) - 1)] if self.layers else ""
+        return self.layers[self._turn()] if self.layers else ""
+
+    def _turn(self) -> int:
+        """The number of the turn that the next image belongs to; after the last image, the last."""
+        return min(bisect.bisect_right(self._ends, self.examples), len(self._ends) - 1)
+
+    def _check_layers(self, named) -> None:
+        """Raise ConfigError where images are given to a layer that is not there."""
+        for layer in named:
+            check_known("The network", layer, self.simulator.described.layers, "layer")
 
     def blocks(self) -> Iterator[Progress]:
         """Learn block by block; stopping between two loses nothing."""
@@ -314,7 +329,8 @@ class Training:
         self.examples = stop
         self.spikes_since += int(spikes.sum())
         self.images_since += len(chosen)
-        self.health.update(self.examples, spikes, self.simulator.state, self.simulator.presentations - shown)
+        shown = self.simulator.presentations - shown
+        self.health.update(self.examples, spikes, self.simulator.state, shown, layer)
         norms, theta = self.layer_state(layer)
         report = self._report(layer, norms)
         if self.examples % self._curve_step() == 0 or self.done:
@@ -400,9 +416,8 @@ class Training:
 
     def _end_of_block(self) -> int:
         """The image before which the present block ends: a round number, or the end of a layer's turn."""
-        turn = self.total // max(1, len(self.layers))
-        ends = BLOCK - self.examples % BLOCK, turn - self.examples % turn, max(1, self.at_most)
-        return self.examples + min(ends)
+        left = BLOCK - self.examples % BLOCK, self._ends[self._turn()] - self.examples, max(1, self.at_most)
+        return self.examples + min(left)
 
     def _answers(self, layer: str) -> bool:
         """Whether what was counted is the answer of the population that is read out."""
@@ -420,8 +435,9 @@ class Training:
         """How much of training is done at each image up to `stop`, as far as learning rates go."""
         if self.learning_rate_at is not None:
             return np.full(stop - self.examples, self.learning_rate_at)
-        turn = self.total // max(1, len(self.layers))
-        return np.arange(self.examples, stop) % turn / turn
+        turn = self._turn()
+        first = self._ends[turn - 1] if turn else 0
+        return (np.arange(self.examples, stop) - first) / (self._ends[turn] - first)
 
     def _image_at(self, example: int) -> int:
         """Which training image comes at a position of the run."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from engram.datasets.files import write_atomically
 from engram.errors import DataError, ModelFileError
+from engram.files import read_regular
 
 WEIGHTS, THETA, LABELS = "xeae.json", "theta.json", "neuron_labels.json"
 
@@ -123,12 +124,11 @@ def tutorial_texts(parameters: TutorialParameters, *, decimals: int | None = Non
 def _numbers(path: Path, n_dimensions: int) -> np.ndarray:
     """The array of finite numbers in a JSON file."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        raw = read_regular(path, MAX_BYTES)
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read ({error.strerror or error}); check its place.") from None
-    if len(raw) > MAX_BYTES:
-        raise ModelFileError(f"{path.name} is larger than {MAX_BYTES:,} bytes; give a smaller network.")
+    except ValueError as error:
+        raise ModelFileError(f"{path.name} is {error}; give a smaller network.") from None
     if raw.count(b"{") or raw.count(b'"'):  # objects and texts would take many times their size in memory
         raise ModelFileError(f"{path.name} must hold nothing but lists of numbers; write it again.")
     try:

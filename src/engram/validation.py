@@ -8,15 +8,19 @@ value still works in single precision, can be saved, and is read again.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from numbers import Integral, Real
 
-from engram.errors import ConfigError
+from engram.errors import ConfigError, StepWarning
 
 SMALLEST, LARGEST = 1e-30, 1e30
 """Between these a number other than zero keeps its meaning in single precision."""
+
+_STEP_ERROR = 1e-6
+"""Share of a time step by which a time may miss a multiple of it: numbers such as 0.1 are not exact."""
 
 MAX_MS = 60_000.0
 """Longest time for which an image or the blank after it is shown, or a neuron rests, ms."""
@@ -274,6 +278,22 @@ def check_presentation(network, protocol) -> None:
             raise ConfigError(
                 f"t_ref must be {MAX_STEPS:,} time steps at most, got {t_ref:g} ms in steps of {network.dt:g} ms."
             )
+
+
+def warn_of_rounded_times(network, *, stacklevel: int = 3) -> None:
+    """Warn with :class:`StepWarning` of each refractory period and delay of a network that its steps do not divide.
+
+    Other simulators do otherwise: of 5 ms in steps of 0.3 ms, which are 17 steps here, Brian 2 makes 16.
+    """
+    dt = network.dt
+    times = {("t_ref", float(getattr(neuron, "t_ref", 0.0))) for neuron in network.neurons}
+    together = [p for p in getattr(network, "projections", ()) if p.has_one_delay]
+    times |= {(f"the delay of {p.name}", float(p.delay)) for p in together}
+    for name, time in sorted(times):
+        steps = round(time / dt)
+        if abs(time / dt - steps) > _STEP_ERROR:
+            text = f"{name} is {time:g} ms, no multiple of dt, {dt:g} ms: it lasts {steps} steps, {steps * dt:g} ms"
+            warnings.warn(f"{text}; choose a dt that divides it.", StepWarning, stacklevel=stacklevel)
 
 
 def _within(wanted: Parameter, name: str, value) -> int | float:

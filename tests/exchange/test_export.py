@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engram import DiehlCook, load_model, save_model
+from engram import DiehlCook, SelfNormalizing, load_model, save_model
 from engram.cli import main
 from engram.errors import ConfigError, DataError, RunFolderError
 from engram.exchange import FORMATS, example_images, export_model, format_named, freeze, present
@@ -112,6 +112,7 @@ def test_export_replaces_nothing_unless_told_to(tmp_path):
             replace(small_model().network, inhibitory=AdEx()),
             "Only networks of ConductanceLIF",
         ),
+        (small_model().network.describe(SelfNormalizing()), "Only the network of Diehl and Cook can be exported"),
     ],
 )
 def test_networks_that_others_do_not_have_are_refused(network: DiehlCook, message):

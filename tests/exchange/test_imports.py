@@ -3,13 +3,14 @@
 import json
 import os
 import pickle
+import tracemalloc
 import zipfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from engram import load_model
+from engram import load_model, tutorial_files
 from engram.cli import main
 from engram.errors import ConfigError, ModelFileError
 from engram.exchange import export_model, import_model
@@ -180,6 +181,39 @@ def test_a_tensor_beyond_its_storage_and_compressed_storages_are_refused(tmp_pat
     torch_files.save(tmp_path / "packed.pt", {"X_to_Ae.w": WEIGHTS}, compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(ModelFileError, match=r"torch\.save does not write"):
         read_torch_archive(tmp_path / "packed.pt")
+
+
+def test_an_order_of_bytes_that_unpacks_to_gigabytes_takes_no_memory(tmp_path):
+    torch_files.save(tmp_path / "state.pt", {"X_to_Ae.w": WEIGHTS})
+    with zipfile.ZipFile(tmp_path / "state.pt") as archive:
+        content = archive.read("archive/data.pkl")
+    with zipfile.ZipFile(tmp_path / "bomb.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", content)
+        archive.writestr("archive/byteorder", bytes(1 << 26), zipfile.ZIP_DEFLATED)
+    assert (tmp_path / "bomb.pt").stat().st_size < 100_000
+    tracemalloc.start()
+    with pytest.raises(ModelFileError, match=r"byteorder in a form that torch\.save does not write"):
+        read_torch_archive(tmp_path / "bomb.pt")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 << 20
+
+
+def test_an_encrypted_archive_is_refused(tmp_path):
+    torch_files.save(tmp_path / "state.pt", {"X_to_Ae.w": WEIGHTS})
+    content = bytearray((tmp_path / "state.pt").read_bytes())
+    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # the flag of encryption, in both headers
+        content[content.index(signature) + place] |= 1
+    (tmp_path / "state.pt").write_bytes(content)
+    with pytest.raises(ModelFileError, match="encrypted"):
+        read_torch_archive(tmp_path / "state.pt")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes among the files of this system")
+def test_a_pipe_in_place_of_json_does_not_wait(tmp_path):
+    os.mkfifo(tmp_path / "weights.json")
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        tutorial_files._numbers(tmp_path / "weights.json", 2)
 
 
 def test_an_old_or_missing_file_is_told(tmp_path):

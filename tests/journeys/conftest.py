@@ -1,4 +1,7 @@
+import shutil
+
 import pytest
+from filelock import FileLock
 
 from engram.cli import main
 
@@ -20,10 +23,14 @@ SMALL = ("--neurons", 16, "--examples", 150, "--label-examples", 200, "--test-ex
 
 
 @pytest.fixture(scope="session")
-def trained_run(tmp_path_factory):
-    """A run folder with a small network trained on the embedded digits."""
-    folder = tmp_path_factory.mktemp("runs") / "small"
-    with pytest.raises(SystemExit) as stop:
-        main([str(a) for a in ("train", *SMALL, "--out", folder, "--quiet")])
-    assert not stop.value.code
-    return folder
+def trained_run(tmp_path_factory, worker_id):
+    """A run folder with a small network trained on the embedded digits, by whichever worker wants it first."""
+    own = tmp_path_factory.getbasetemp()
+    common = own if worker_id == "master" else own.parent
+    with FileLock(common / "small.lock"):
+        if not (common / "small").exists():
+            with pytest.raises(SystemExit) as stop:
+                main([str(a) for a in ("train", *SMALL, "--out", common / "being-made", "--quiet")])
+            assert not stop.value.code
+            (common / "being-made").rename(common / "small")
+    return shutil.copytree(common / "small", tmp_path_factory.mktemp("runs") / "small")

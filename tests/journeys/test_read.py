@@ -1,8 +1,6 @@
 """``engram read``, ``engram models`` and shipped models by name, as a user meets them."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from engram.errors import DataError
 from engram.figures import reading as reading_figure
 from engram.images import read_image
 from engram.reading import read_digit
+from forked import finished
 
 
 def draw_seven(path, *, ink, paper):
@@ -52,8 +51,8 @@ def test_a_convolution_reads_and_is_drawn_layer_by_layer(engram, seven, tmp_path
 
 
 def test_quiet_prints_the_answer_alone(seven, tmp_path):
-    command = [sys.executable, "-m", "engram", "read", str(seven), "--out", str(tmp_path), "--quiet"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "7\n"
+    code, out, _ = finished("read", seven, "--out", tmp_path, "--quiet")
+    assert (code, out) == (0, "7\n")
 
 
 def test_what_is_printed_tells_answer_evidence_and_figure(engram, seven, tmp_path, monkeypatch):

@@ -292,6 +292,13 @@ def test_fields_of_a_page_are_the_neurons_of_the_figures_in_their_order():
     assert np.abs(sheet.fields - expected).max() <= 1
 
 
+def test_test_image_comes_with_its_shape(learned):
+    images = learned.desk.dataset().test_images
+    found = learned.get("/api/sample/7?of=current").json()
+    assert (found["number"], found["shape"]) == (7 % 6, [3, 3])
+    np.testing.assert_array_equal(np.frombuffer(base64.b64decode(found["pixels"]), np.uint8), images[1])
+
+
 def test_drawings_are_forgotten_in_time(reading_page):
     assert "not kept" in reading_page.get("/api/picture/reading.svg?key=none").json()["error"]
     assert len(reading_page.found["leaders"]) == drawn.LEADERS or len(reading_page.found["leaders"]) < drawn.LEADERS

@@ -162,6 +162,14 @@ def test_readers_and_drawings_are_few(folder):
         desk.moment()
 
 
+def test_images_that_are_held_out_are_those_of_the_run(client):
+    """Data that are kept for the next network are not taken for others that hold out other images."""
+    for held_out, n_test in ((None, 6), (8, 8), (5, 5), (None, 6)):
+        options = OPTIONS if held_out is None else {**OPTIONS, "validation_examples": held_out}
+        assert client.do("new", options=options).status_code == 200
+        assert len(client.desk.dataset().test_images) == n_test
+
+
 def test_page_is_offered_the_presets_and_rules_that_a_network_has(folder):
     networks = {one.pop("name"): one for one in choices(Desk(folder))["networks"]}
     assert networks["diehl-cook"]["presets"] == ["sharp", "paper", "events"]

@@ -1,5 +1,7 @@
 """A training that a person steers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from engram import load_model
 from engram.errors import ConfigError
 from engram.run_folder import RunFolder
 from engram.runs import resume_run
+from engram.studio.desk import Desk
 from engram.studio.learner import Learner
 from engram.studio.moments import Glimpse, Moment, moment_of
 from studio.conftest import OPTIONS, quick_run, quick_training, wait_for
@@ -161,6 +164,18 @@ def test_what_pages_are_shown_is_the_network_as_it_stands(tmp_path, wanted):
     learner.close()
 
 
+def test_what_is_asked_of_a_network_that_stays_busy_is_refused_and_never_done(learner, monkeypatch):
+    monkeypatch.setattr("engram.studio.learner.PATIENCE", 0.01)
+    learner._waiting, done = False, []  # as while it compiles
+    with pytest.raises(ConfigError, match="still busy"):
+        learner.between(lambda: done.append(1))
+    learner._answer()
+    assert done == []
+    learner._waiting = True
+    learner.between(lambda: done.append(2))
+    assert done == [2]
+
+
 def test_speed_must_be_one(learner):
     for speed in (0.0, -1.0, 1e9, float("nan")):
         with pytest.raises(ConfigError, match="speed"):
@@ -180,3 +195,16 @@ def test_page_steers_it_by_its_commands(client):
     state = wait_for(client, "finished")
     assert state["path"] == "runs/tiny.npz-1"
     assert state["changes"] == [{"examples": 1, "name": "network.w_inh_exc", "from": 17.0, "to": 1.0}]
+
+
+def test_last_image_is_told_by_the_name_of_its_class(folder):
+    desk = Desk(folder, options=QUIET)
+    desk.new(OPTIONS)
+    training = desk.subject.training
+    training.dataset = replace(training.dataset, class_names={0: "left", 1: "right"})
+    assert desk.state()["label"] is None
+    training.learn_block()
+    desk.subject.between(desk.subject._keep)
+    label = training.dataset.train_labels[training.last_shown[-1]]
+    assert desk.state()["label"] == ["left", "right"][label]
+    desk.close()

@@ -11,6 +11,7 @@ from engram.studio import live
 from engram.studio.desk import Desk
 from engram.studio.frames import decode
 from engram.studio.live import Page
+from engram.studio.moments import moment_of
 from studio.conftest import HOST, OPTIONS, TOKEN, wait_for
 
 
@@ -39,23 +40,24 @@ def test_page_that_is_loaded_anew_finds_the_same_state(learned):
 def test_two_pages_see_one_run(client):
     client.do("new", options=OPTIONS)
     with client.stream() as one, client.stream() as other:
+        first = []
         for stream in (one, other):
-            decode(stream.receive_bytes())
+            first.append(decode(stream.receive_bytes())[0]["state"])
             stream.send_text(json.dumps({"drawn": 1}))
         client.do("step")
         wait_for(client, "paused")
-        seen = [last(stream, lambda state: state["phase"] == "paused") for stream in (one, other)]
+        streams = zip((one, other), first, strict=True)
+        seen = [last(stream, state, lambda state: state["phase"] == "paused") for stream, state in streams]
         assert [state["examples"] for state in seen] == [1, 1]
 
 
-def last(stream, until):
-    """The first state of the stream that is as wanted; every frame is acknowledged."""
-    state = {}
+def last(stream, state, until):
+    """The first state of the stream that is as wanted, from one on; every frame is acknowledged."""
     for _ in range(100):
         header, _ = decode(stream.receive_bytes())
         stream.send_text(json.dumps({"drawn": header["number"]}))
-        state |= header["state"]
-        if "phase" in state and until(state):
+        state = {**state, **header["state"]}
+        if until(state):
             return state
     raise AssertionError("the wanted state never came")
 
@@ -67,7 +69,8 @@ class Socket:
         self.sent, self.heard = [], asyncio.Queue()
 
     async def send_bytes(self, content):
-        self.sent.append(decode(content)[0])
+        header, self.arrays = decode(content)
+        self.sent.append(header)
 
     async def receive_text(self):
         return await self.heard.get()
@@ -92,6 +95,15 @@ def served(folder, act, monkeypatch):
         assert desk.n_pages == 0
 
     asyncio.run(run())
+
+
+async def until_sent(socket, n):
+    """Wait for a frame that takes its time."""
+    for _ in range(1000):
+        if len(socket.sent) >= n:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{len(socket.sent)} frames were sent, not {n}")
 
 
 async def settle():
@@ -177,6 +189,29 @@ def test_page_is_told_of_the_state_what_has_changed(folder, monkeypatch):
     served(folder, act, monkeypatch)
 
 
+def test_neurons_by_label_keep_their_places_for_a_while(folder, monkeypatch):
+    async def act(socket, desk):
+        training = desk.subject.training
+        training.learn_block()
+        desk.subject.between(desk.subject._keep)
+        socket.say(order="label", drawn=1)
+        await until_sent(socket, 2)
+        places = socket.arrays["neurons"]
+        np.testing.assert_array_equal(places, moment_of(training).sheet(by_label=True).neurons)
+        assert np.all(np.diff(socket.arrays["labels"]) >= 0)
+        training.learn_block()
+        desk.subject._catch("glimpse")
+        desk.changed()
+        socket.say(drawn=2)
+        await until_sent(socket, 3)
+        now = moment_of(training).sheet()
+        np.testing.assert_array_equal(socket.arrays["neurons"], places)
+        for name, values in now.arrays.items():
+            np.testing.assert_array_equal(socket.arrays[name], values[..., places], name)
+
+    served(folder, act, monkeypatch)
+
+
 def test_page_wants_no_more_of_a_network_than_it_draws(folder, monkeypatch):
     async def act(socket, desk):
         socket.say(drawn=1)
@@ -186,6 +221,8 @@ def test_page_wants_no_more_of_a_network_than_it_draws(folder, monkeypatch):
         await settle()
         socket.say(drawn=socket.sent[-1]["number"])
         await settle()
+        assert desk.wanted() == "glimpse"  # it was sorted just now
+        monkeypatch.setattr(live, "SORT_SECONDS", 0.0)
         assert desk.wanted() == "moment"
         socket.say(fields=False)
         await settle()

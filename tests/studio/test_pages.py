@@ -112,6 +112,7 @@ def test_digit_that_is_drawn_with_the_mouse_is_read(page, studio):
     assert page.inner_text(".answer .digit") == "7"
     leaders = page.locator(".leaders li strong").all_inner_texts()
     assert leaders.count("7") > len(leaders) / 2
+    assert page.locator(".leaders a").count() == 0  # another network is open, whose neurons of these numbers are others
     assert page.locator(".membranes canvas").is_visible()
 
 

@@ -12,13 +12,15 @@ from engram.cli.pools import SchedulerOption, SlurmOption, SlurmSetOption, Threa
 
 
 def compare(
-    plan: Annotated[Optional[Path], typer.Argument(help="TOML file of runs, in which a list stands for each of its values; of the options below it takes --source and --set.")] = None,
+    plan: Annotated[Optional[Path], typer.Argument(help="TOML file of runs, in which a list stands for each of its values; of the options below it takes --network, --layers, --source and --set.")] = None,
     rules: Annotated[str, typer.Option(help="Rules with commas between; names or my_rule.py:MyRule.")] = "self_normalizing,triplet",
     neurons: Annotated[str, typer.Option(help="Numbers of neurons with commas between.")] = "400",
+    network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, conv, conv-prototypes, or my_network.py:describe.", show_default="diehl-cook")] = None,
+    layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", show_default="what suits the network")] = None,
     source: Annotated[Optional[str], typer.Option(help="What makes spikes of what is shown, see 'engram train --help'.", show_default="poisson")] = None,
     set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="network.NAME, protocol.NAME, source.NAME or data.NAME, for all runs; repeatable.")] = None,
     seeds: Annotated[str, typer.Option(help="Seeds: a list such as 0,1,2.")] = "0,1,2",
-    preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rules: sharp, at which every rule reads best, paper, or events.", show_default="sharp")] = None,
+    preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rules: sharp, at which every rule reads best, paper, or events.", show_default="sharp; paper with another --network")] = None,
     dataset: Annotated[str, typer.Option(help="Images to train and test on.")] = "digits",
     epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.")] = None,
     examples: Annotated[Optional[int], typer.Option(help="Training images, instead of whole passes.")] = None,
@@ -42,9 +44,10 @@ def compare(
     from engram.plans import grid, read_plan
     from engram.pools import Here
 
-    named = {} if source is None else {"source": source}
+    named = {"source": source, "network": network, "layers": layers and layers.replace("-", "_")}
+    named = {name: value for name, value in named.items() if value is not None}
     if plan is not None:
-        blocks = [with_options(block, named, set_ or []) for block in read_plan(plan)]
+        blocks = [with_options(block, named, set_ or []) for block in read_plan(plan, [*words(rules), network, source])]
         configs = [config for block in blocks for config in grid(block)]
     else:
         options = {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import json
+import os
 import sys
 import unicodedata
-from contextlib import contextmanager
+import warnings
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.markup import escape
@@ -45,6 +48,9 @@ err = _Terminal(file=_StandardError(), highlight=False, soft_wrap=True, emoji=Fa
 """For progress and errors, so that results can be piped."""
 
 
+_NO_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
 def plain(value) -> str:
     """What a file, a path or a user says, to be put among our own words: one line, without markup."""
     return escape(printable(str(value)).replace("\n", "\\n").replace("\t", "\\t"))
@@ -55,6 +61,16 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c in "\n\t" or not _is_control(c) else ascii(c)[1:-1] for c in text)
+
+
+def flush_results() -> None:
+    """Have all results written, so that a full disk, or a reader that has left, is told in time."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):  # what is left cannot be written at the end either
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def print_json(value) -> None:
@@ -73,11 +89,16 @@ def spell_what_the_terminal_lacks() -> None:
 def fail(error: BaseException, *, as_json: bool = False) -> int:
     """Tell an error in one sentence and return the exit code."""
     message, code = _told(error)
-    if as_json:
+    if as_json and not _is_of_output(error):
         print_json({"error": {"kind": type(error).__name__, "message": message, "exit_code": code}})
     elif message:
         err.print(f"[bold red]Error:[/] {escape(message)}" if code != 130 else escape(message))
     return code
+
+
+def _is_of_output(error: BaseException) -> bool:
+    """Whether nothing can be written to standard output; of files, errors know the names."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _NO_OUTPUT
 
 
 def _told(error: BaseException) -> tuple[str, int]:
@@ -94,6 +115,8 @@ def _told(error: BaseException) -> tuple[str, int]:
         return "There is not enough memory; use fewer neurons or images.", 1
     if isinstance(error, BrokenPipeError):
         return "", 1
+    if isinstance(error, OSError) and _is_of_output(error):
+        return f"The output cannot be written: {error.strerror}; write it elsewhere.", 1
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"Cannot use {error.filename}: {error.strerror}; check its place, its name and its permissions.", 1
     return f"{type(error).__name__}: {error} (an error of engram itself; --debug shows where)", 1
@@ -120,6 +143,19 @@ def told_counts(*, quiet: bool = False):
             bars.update(tasks[what], completed=done, total=total)
 
         yield tell
+
+
+@contextmanager
+def told_warnings(kind: type[Warning]):
+    """Print what is warned of in the end, as everything is printed here; warnings of other kinds stay Python's."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", kind)
+        yield
+    for warning in found:
+        if issubclass(warning.category, kind):
+            err.print(f"[yellow]Warning:[/] {plain(warning.message)}")
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 @contextmanager

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from engram.cli.console import err, out, plain, print_json, told_counts
+from engram.cli.console import err, out, plain, print_json, told_counts, told_warnings
 
 app = typer.Typer(help="List, fetch and check datasets.", no_args_is_help=True)
 
@@ -112,15 +111,8 @@ def told_load(load: Callable, *, quiet: bool = False):
     from engram.datasets import named_sources
     from engram.errors import DataWarning
 
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always", DataWarning)
-        with told_counts(quiet=quiet) as tell:
-            dataset = load(tell)
-    for warning in found:
-        if issubclass(warning.category, DataWarning):
-            err.print(f"[yellow]Warning:[/] {plain(str(warning.message))}")
-        else:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    with told_warnings(DataWarning), told_counts(quiet=quiet) as tell:
+        dataset = load(tell)
     if not quiet and dataset.description and dataset.name not in named_sources():
         err.print(f"{plain(dataset.title)}: {plain(dataset.description)}")
     return dataset

@@ -100,10 +100,12 @@ def info(
     in_turn = ", layers in turn" if trained.config.get("layers") == "in_turn" else ""
     out.print(f"trained on {plural(trained.examples, 'image')}{in_turn} of {plain(trained.dataset)} in {plural(trained.presentations, 'presentation')},"
               f" seed {trained.seed}, input gain {trained.input_gain:.3f}")  # fmt: skip
+    with_threshold = {layer.projection for layer in trained.layers if trained.has_threshold(layer.population)}
     for projection, layer in layers.items():
         norm, theta = layer["l1_norm"], layer["theta"]
-        out.print(f"weights    L1 norm {norm['mean']:.2f} ± {norm['sd']:.2f} per neuron, theta {theta['mean']:.2f} ±"
-                  f" {theta['sd']:.2f} mV{f' ({plain(projection)})' if len(layers) > 1 else ''}")  # fmt: skip
+        threshold = f", theta {theta['mean']:.2f} ± {theta['sd']:.2f} mV" if projection in with_threshold else ""
+        out.print(f"weights    L1 norm {norm['mean']:.2f} ± {norm['sd']:.2f} per neuron{threshold}"
+                  f"{f' ({plain(projection)})' if len(layers) > 1 else ''}")  # fmt: skip
     if trained.readout is None:
         out.print("labels     none yet")
     else:

@@ -26,7 +26,7 @@ from engram.cli import (
     train,
     warmup,
 )
-from engram.cli.console import err, fail, spell_what_the_terminal_lacks
+from engram.cli.console import err, fail, flush_results, spell_what_the_terminal_lacks
 from engram.compiling_bar import CompilingBar
 from engram.kernels.progress import watch_compiling
 
@@ -87,7 +87,10 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         command = typer.main.get_command(app)
         completion.attach(command)
-        command(args=[argument for argument in arguments if argument != "--debug"], prog_name="engram")
+        try:
+            command(args=[argument for argument in arguments if argument != "--debug"], prog_name="engram")
+        finally:
+            flush_results()
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise

@@ -73,7 +73,7 @@ def labelled(model, path: Path, *, quiet: bool = False):
 
 def _tell_unfinished(path: Path, parts: list[str]) -> None:
     """Say of a run's folder that the run is not at its end, and how to bring it there."""
-    from engram.config import code_named
+    from engram.config import own_options
     from engram.errors import EngramError
     from engram.run_folder import RunFolder
 
@@ -86,9 +86,6 @@ def _tell_unfinished(path: Path, parts: list[str]) -> None:
         _, _, done, total = folder.read_unfinished(parts=parts)
     except EngramError:
         return  # whatever is wrong with it, the model was read
-    options = folder.read_options()
-    names = {what: Path(code_named(options, what)).name for what in ("rule", "network", "source")}
-    own = (f" --{what} path/to/{plain(name)}" for what, name in names.items() if name)
-    again = f"engram train --resume {plain(path)}" + "".join(own)
+    again = f"engram train --resume {plain(path)}{plain(own_options(folder.read_options(), 'path/to/'))}"
     finish = "it is still running" if folder.is_held else f"finish it with  {again}"
     err.print(f"{plain(path)} is not finished ({done:,} of {total:,} images); {finish}")

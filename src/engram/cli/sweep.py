@@ -26,8 +26,8 @@ def sweep(
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Runs, show_default="self_normalizing")] = None,
     source: Annotated[Optional[str], typer.Option(help="What makes spikes of what is shown, see 'engram train --help'.", rich_help_panel=_Runs, show_default="poisson")] = None,
     preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: sharp, paper or events.", rich_help_panel=_Runs, show_default="sharp; paper with another --network")] = None,
-    network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, or my_network.py:describe.", rich_help_panel=_Runs, show_default="diehl-cook")] = None,
-    layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Runs, show_default="together")] = None,
+    network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, conv, conv-prototypes, or my_network.py:describe.", rich_help_panel=_Runs, show_default="diehl-cook")] = None,
+    layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Runs, show_default="what suits the network")] = None,
     neurons: Annotated[Optional[int], typer.Option(help="Excitatory neurons.", rich_help_panel=_Runs, show_default="400")] = None,
     epochs: Annotated[Optional[int], typer.Option(help="Passes over the training images.", rich_help_panel=_Runs)] = None,
     examples: Annotated[Optional[int], typer.Option(help="Training images, instead of whole passes.", rich_help_panel=_Runs)] = None,
@@ -47,6 +47,7 @@ def sweep(
     Test images take no part; train with the best of them in the end: engram train --config OUT/best.toml
     """
     from engram.cli.pools import hired, shown, threads_for
+    from engram.config import own_options, read_options
     from engram.errors import Interrupted
     from engram.pools import Here
     from engram.sweep import SweepOptions, sweep_table
@@ -76,8 +77,9 @@ def sweep(
         return
     out.print(sweep_table(records), markup=False, end="")
     if not quiet:
+        own = own_options(read_options(out_ / "best.toml"))
         out.print(f"written to {plain(out_)}/sweep.md, .csv, .json, .png and .svg; train with the best of them:")
-        out.print(f"  engram train --config {plain(out_)}/best.toml")
+        out.print(f"  engram train --config {plain(out_)}/best.toml{plain(own)}")
 
 
 def _blocks(plan: Path | None, given: dict, settings: list[str], varied: list[str]) -> list[dict]:
@@ -87,7 +89,7 @@ def _blocks(plan: Path | None, given: dict, settings: list[str], varied: list[st
 
     if plan is None and not varied:
         raise ConfigError("A sweep needs something to vary; give --vary NAME=A,B,C or a plan file.")
-    blocks = read_plan(plan) if plan is not None else [{}]
+    blocks = read_plan(plan, [given.get(what) for what in ("rule", "network", "source")]) if plan is not None else [{}]
     blocks = [with_options(block, given, settings) for block in blocks]
     for text in varied:
         name, equals, values = text.partition("=")

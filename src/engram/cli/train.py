@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
@@ -10,7 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 from engram.callbacks import ProgressBar
-from engram.cli.console import accuracies, err, out, plain, print_json
+from engram.cli.console import accuracies, err, out, plain, print_json, told_warnings
 from engram.wording import plural
 
 _Config = "What is computed"
@@ -23,9 +24,9 @@ def train(
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Config, show_default="self_normalizing")] = None,
     source: Annotated[Optional[str], typer.Option(help="What makes spikes of what is shown: poisson, latency, ramp, regular, events (of recordings), or my_source.py:MySource.", rich_help_panel=_Config, show_default="poisson")] = None,
     preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: sharp, at which every rule reads best, paper, or events for recordings shown by --source events.", rich_help_panel=_Config, show_default="sharp; paper with another --network")] = None,
-    network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
-    layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="together")] = None,
-    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME, source.NAME or data.NAME; repeatable.", rich_help_panel=_Config)] = None,
+    network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, conv, conv-prototypes, or a function of your own that describes one, my_network.py:describe.", rich_help_panel=_Config, show_default="diehl-cook")] = None,
+    layers: Annotated[Optional[str], typer.Option(help="Whether the layers of a network learn together or in-turn.", rich_help_panel=_Config, show_default="what suits the network")] = None,
+    set_: Annotated[Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule, or network.NAME, protocol.NAME, source.NAME, data.NAME or layer_examples.NAME; repeatable.", rich_help_panel=_Config)] = None,
     weight_bits: Annotated[Optional[int], typer.Option(metavar="BITS", help="Let weights learn in fixed point of so many bits, 1 to 24.", rich_help_panel=_Config, show_default="floating point")] = None,
     state_bits: Annotated[Optional[int], typer.Option(metavar="BITS", help="The same for the rule's traces and state.", rich_help_panel=_Config, show_default="floating point")] = None,
     rounding: Annotated[Optional[str], typer.Option(help="How fixed point rounds: nearest, or stochastic, by which small changes are not lost.", rich_help_panel=_Config, show_default="nearest")] = None,
@@ -60,15 +61,12 @@ def train(
     if err.is_terminal and not (quiet or json):
         _tell_beginning(dataset, config, from_, resume)  # before anything is imported that takes time
 
-    from engram.errors import ConfigError, HealthError, Interrupted
+    from engram.config import own_options
+    from engram.errors import ConfigError
     from engram.run_folder import RunFolder
-    from engram.runs import RunOptions, resume_run, run_training
-    from engram.validation import check_count, check_positive
+    from engram.runs import RunOptions, resume_run
 
-    check_positive("checkpoint-seconds", checkpoint_seconds, "s", or_zero=True)
-    for name, value in (("checkpoint-examples", checkpoint_examples), ("threads", threads)):
-        if value is not None:
-            check_count(name, value)
+    _check_numbers(checkpoint_seconds, {"checkpoint-examples": checkpoint_examples, "threads": threads})
     given = {
         "dataset": dataset, "rule": rule, "source": source, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples, "order": order,
         "dt": dt, "integrator": integrator, "dtype": dtype, "label_examples": label_examples, "network": network, "layers": layers and layers.replace("-", "_"),
@@ -76,49 +74,62 @@ def train(
         "input_gain": _gain(input_gain),
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
+    load = partial(_load_told, quiet=quiet or json)
     held = {"weight_bits": weight_bits, "state_bits": state_bits, "rounding": rounding}
     set_ = [*(set_ or []), *(f"{name}={value}" for name, value in held.items() if value is not None)]
     if checkpoint is not None and resume is None:
         raise ConfigError("--checkpoint is for resuming; give --resume RUN with it.")
-    load = partial(_load_told, quiet=quiet or json)
     if resume is not None:
-        if set(given) - {"rule", "network", "source"} or any((config, set_, overwrite, out_, from_)):
-            raise ConfigError(
-                "A resumed run keeps its own options; give --resume RUN without others, or --from RUN to go on learning"
-                " with others."
-            )
+        _check_options_are_kept(given, config, set_, overwrite, out_, from_)
         folder = RunFolder(resume)
         if folder.is_finished:
             _tell_finished(folder, quiet=quiet, as_json=json)
             return
-        own = {"rule": rule, "network": network, "source": source}
-        training = resume_run(folder, load=load, **own, checkpoint=checkpoint, threads=threads)
+        training = resume_run(folder, load=load, **given, checkpoint=checkpoint, threads=threads)
     else:
         folder, training = _begin(
-            given,
-            config,
-            from_,
-            set_,
-            out_,
-            overwrite=overwrite,
-            threads=threads,
-            load=load,
-            evaluate=not no_evaluate,
+            given, config, from_, set_, out_, overwrite=overwrite, threads=threads, load=load, evaluate=not no_evaluate
         )
-    named = (("rule", rule), ("network", network), ("source", source))
-    code = [f" --{what} {name}" for what, name in named if name and ":" in name]
-    again = f"engram train --resume {folder.path}{''.join(code)}"
     options = RunOptions(
-        checkpoint_seconds=checkpoint_seconds,
-        checkpoint_examples=checkpoint_examples,
-        evaluate=not no_evaluate,
-        figures=not no_figures,
-        threads=threads,
-        strict=strict,
-    )
+        checkpoint_seconds=checkpoint_seconds, checkpoint_examples=checkpoint_examples, evaluate=not no_evaluate,
+        figures=not no_figures, threads=threads, strict=strict,
+    )  # fmt: skip
     display = Display(quiet=quiet or json, evaluate=not no_evaluate)
+    summary = _trained(folder, training, options, display, f"engram train --resume {folder.path}{own_options(given)}")
+    if json:
+        print_json({"out": str(folder.path), **summary})
+    elif not quiet:
+        _print_summary(folder, summary, display)
+
+
+def _check_numbers(seconds: float, counts: dict) -> None:
+    """Raise ConfigError where options that are numbers cannot be."""
+    from engram.validation import check_count, check_positive
+
+    check_positive("checkpoint-seconds", seconds, "s", or_zero=True)
+    for name, value in counts.items():
+        if value is not None:
+            check_count(name, value)
+
+
+def _check_options_are_kept(given: dict, *others) -> None:
+    """Raise ConfigError where a run is to be resumed with other options than it has."""
+    from engram.errors import ConfigError
+
+    if set(given) - {"rule", "network", "source"} or any(others):
+        raise ConfigError(
+            "A resumed run keeps its own options; give --resume RUN without others, or --from RUN to go on learning"
+            " with others."
+        )
+
+
+def _trained(folder, training, options, display: Display, again: str) -> dict:
+    """The summary of a run that was brought to its end; where it is stopped, what is saved and how it goes on is said."""
+    from engram.errors import HealthError, Interrupted
+    from engram.runs import run_training
+
     try:
-        _, summary = run_training(folder, training, options, [display])
+        return run_training(folder, training, options, [display])[1]
     except Interrupted:
         stopped = f"Stopped after {training.examples:,} of {plural(training.total, 'image')}; everything is saved."
         if training.done:
@@ -131,10 +142,6 @@ def train(
         ) from None
     finally:
         folder.release()
-    if json:
-        print_json({"out": str(folder.path), **summary})
-    elif not quiet:
-        _print_summary(folder, summary, display)
 
 
 def _tell_beginning(dataset: str | None, config: Path | None, model: Path | None, resume: Path | None) -> None:
@@ -146,7 +153,7 @@ def _tell_beginning(dataset: str | None, config: Path | None, model: Path | None
 def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load, evaluate: bool):  # fmt: skip
     """A new run's folder, held, and its training; from a configuration file or a model, with options that win."""
     from engram.config import TrainingConfig, renamed_network
-    from engram.errors import ConfigError
+    from engram.errors import ConfigError, StepWarning
     from engram.evaluation import check_label_images
     from engram.model_file import load_model
     from engram.run_folder import RunFolder
@@ -173,7 +180,9 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
         chosen = TrainingConfig.from_dict(with_settings(options, settings))
         start = None if chosen.start is None else load_model(chosen.start, parts=chosen.own_files())
     chosen.make_source()  # what is wrong with it is told before anything is loaded
-    training = Training(chosen, load(chosen), start=start, threads=threads)
+    dataset = load(chosen)
+    with told_warnings(StepWarning):
+        training = Training(chosen, dataset, start=start, threads=threads)
     if evaluate:
         check_label_images(training)
     folder = RunFolder(out_ or next_folder(chosen.dataset))
@@ -208,7 +217,8 @@ def _check_code_is_given(start, given: dict, model: Path) -> None:
         ("source", start.source_record["source"]),
     ):
         if ":" in name and what not in given:
-            raise ConfigError(f"{model} has the {what} {name}; name its file again, --{what} path/to/{name}.")
+            file = name if os.sep in name else f"path/to/{name}"
+            raise ConfigError(f"{model} has the {what} {name}; name its file again, --{what} {file}.")
 
 
 def _dataset_of(start, model: Path) -> str:
@@ -363,7 +373,7 @@ def _with_given(options: dict, given: dict) -> dict:
     return {**options, **given}
 
 
-_TABLES = ("network", "protocol", "source", "data")
+_TABLES = ("network", "protocol", "source", "data", "layer_examples")
 
 
 def with_settings(options: dict, settings: list[str]) -> dict:
@@ -380,7 +390,8 @@ def with_settings(options: dict, settings: list[str]) -> dict:
         if table not in ("constants", *_TABLES):
             near = did_you_mean(table, _TABLES)
             raise ConfigError(
-                f"--set knows network.NAME, protocol.NAME, source.NAME and data.NAME, got {name!r}{near}."
+                "--set knows network.NAME, protocol.NAME, source.NAME, data.NAME and layer_examples.NAME, got"
+                f" {name!r}{near}."
             )
         table = {"source": "source_constants"}.get(table, table)
         value = option_value(text)

@@ -9,6 +9,7 @@ from engram.datasets.files import open_regular
 from engram.datasets.npy import read_npy, read_npz
 from engram.datasets.recordings import Events
 from engram.errors import DataError
+from engram.files import read_at_most
 
 SUFFIXES = (".bin", ".aedat4", ".npy", ".npz")
 """What a recording's file may be called."""
@@ -90,7 +91,7 @@ def parse_nmnist(file: io.BufferedIOBase, name: str) -> Events:
     ----------
     .. [1] G. Orchard, A. Jayawant, G. K. Cohen, N. Thakor, Front. Neurosci. 9:437 (2015).
     """
-    content = file.read(MAX_BIN_BYTES + 1)
+    content = read_at_most(file, MAX_BIN_BYTES + 1)
     if len(content) > MAX_BIN_BYTES:
         raise DataError(f"{name} holds more than {MAX_EVENTS:,} events, the limit; split the recording.")
     if len(content) % 5:

@@ -14,8 +14,8 @@ from engram.simulation import Simulation, simulate
 from engram.validation import check_positive
 
 ONLY_DIEHL_COOK = (
-    "Only the network of Diehl and Cook can be exported and certified, this is another; 'engram evaluate' and 'engram"
-    " read' take it, and engram.simulate records all that it does."
+    "Only the network of Diehl and Cook can be exported or certified, not one that was described as populations and"
+    " projections; take its numbers from load_model(path).weights and .theta."
 )
 """What is said of other networks."""
 

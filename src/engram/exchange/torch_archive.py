@@ -27,6 +27,9 @@ _DTYPES = {
 _MAX_PICKLE = 1 << 24
 """No network's structure takes more (16 MiB)."""
 
+_LONGEST_ORDER = 16
+"""Bytes in which an archive tells the order of bytes."""
+
 _BUILDS_TENSOR = ("torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor")
 _BUILDS_PARAMETER = ("torch._utils _rebuild_parameter", "torch.nn.parameter Parameter")
 
@@ -77,7 +80,7 @@ def read_torch_archive(path: str | Path):
         ) from None
     except ModelFileError:
         raise
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, RecursionError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, RuntimeError) as error:
         raise ModelFileError(f"{path} is damaged or no network: {type(error).__name__} {error}.") from None
 
 
@@ -86,9 +89,6 @@ def _read(file, path: Path):
         names = {name.partition("/")[2]: name for name in archive.namelist()}
         if "data.pkl" not in names:
             raise ModelFileError(f"{path} holds no data.pkl; give a file that torch.save wrote.")
-        if "byteorder" in names and archive.read(names["byteorder"])[:6] != b"little":
-            raise ModelFileError(f"{path} was written with the bytes of its numbers the other way round.")
-
         left = os.fstat(file.fileno()).st_size
 
         def content(name: str, most: int | None = None) -> bytes:
@@ -99,6 +99,8 @@ def _read(file, path: Path):
                 raise ModelFileError(f"{path} holds {name} in a form that torch.save does not write; save it again.")
             return archive.read(info)
 
+        if "byteorder" in names and content("byteorder", _LONGEST_ORDER) != b"little":
+            raise ModelFileError(f"{path} was written with the bytes of its numbers the other way round.")
         return _Machine(lambda key: content(f"data/{key}")).run(content("data.pkl", _MAX_PICKLE))
 
 

@@ -162,7 +162,15 @@ def learning_curves(curves: Mapping[str, tuple]) -> Figure:
 
 @in_house_style
 def weights_and_theta(
-    examples, norm_mean, norm_sd, theta_mean, theta_sd, target: float | None = None, *, turns=None, layer: str = ""
+    examples,
+    norm_mean,
+    norm_sd,
+    theta_mean=None,
+    theta_sd=None,
+    target: float | None = None,
+    *,
+    turns=None,
+    layer: str = "",
 ) -> Figure:
     """Draw the neurons' weight norm and adaptive threshold over training, mean ± one standard deviation.
 
@@ -172,8 +180,8 @@ def weights_and_theta(
         Training examples seen so far, not decreasing.
     norm_mean, norm_sd : array_like of shape (n_points,), float
         L1 norm of a neuron's incoming weights: mean and standard deviation over the neurons.
-    theta_mean, theta_sd : array_like of shape (n_points,), float
-        Adaptive part of the threshold over the neurons, in mV.
+    theta_mean, theta_sd : array_like of shape (n_points,), float, optional
+        Adaptive part of the threshold over the neurons, in mV; left out of neurons that have none.
     target : float, optional
         The norm that the learning rule or the normalisation aims at, drawn as a line.
     turns : mapping of str to int, optional
@@ -200,13 +208,10 @@ def weights_and_theta(
     ['L1 norm of weights', 'adaptive threshold θ (mV)']
     """
     examples = _check_examples(examples)
-    bands = {}
-    for name, values in {
-        "norm_mean": norm_mean,
-        "norm_sd": norm_sd,
-        "theta_mean": theta_mean,
-        "theta_sd": theta_sd,
-    }.items():
+    bands = {"norm_mean": norm_mean, "norm_sd": norm_sd}
+    if theta_mean is not None:
+        bands |= {"theta_mean": theta_mean, "theta_sd": theta_sd}
+    for name, values in bands.items():
         bands[name] = check_numbers(name, values, 1)
         check_length(name, bands[name], len(examples), "points")
         if name.endswith("_sd") and (bands[name] < 0).any():
@@ -214,10 +219,13 @@ def weights_and_theta(
     if target is not None:
         check_finite("target", target)
 
-    figure = new_figure(6.4, 4.6)
-    top, bottom = figure.subplots(2, 1, sharex=True)
+    rows = len(bands) // 2
+    figure = new_figure(6.4, 2.3 * rows)
+    top, *below = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
     _draw_band(top, examples, bands["norm_mean"], bands["norm_sd"], BLUE)
-    _draw_band(bottom, examples, bands["theta_mean"], bands["theta_sd"], GREEN)
+    for bottom in below:
+        _draw_band(bottom, examples, bands["theta_mean"], bands["theta_sd"], GREEN)
+        bottom.set(ylabel="adaptive threshold θ (mV)")
     if target is not None and len(examples):
         top.autoscale_view()
         low, high = top.get_ylim()
@@ -225,11 +233,11 @@ def weights_and_theta(
         top.set_ylim(min(low, target - room), max(high, target + room))
         _draw_marks(top, [(target, f"target {target:,.4g}")])
     top.set(ylabel="L1 norm of weights", title=f"Over the neurons{layer and f' of {layer}'}, mean ± standard deviation")
-    bottom.set(ylabel="adaptive threshold θ (mV)")
     figure.align_ylabels()
-    _examples_axis(bottom, examples)
+    _examples_axis([top, *below][-1], examples)
     _draw_turns(top, turns)
-    _draw_turns(bottom, turns, named=False)
+    for bottom in below:
+        _draw_turns(bottom, turns, named=False)
     return figure
 
 

@@ -23,7 +23,8 @@ from engram.kernels.memory import GROUP, LANES, LINE_WORDS, NEVER, aligned_zeros
 from engram.kernels.neuron_code import PopulationWriter, packed_constants
 from engram.kernels.projections import all_but_own, convolution, dense, listed, one_to_one, ring, spikes
 from engram.kernels.records import INPUT, LEARNING, NETWORK, POPULATION, PRESENTATION, PROJECTION, TEAM
-from engram.kernels.rule_code import DRAW_WORDS, checked_rule, rule_code
+from engram.kernels.rounding_lines import DRAW_WORDS
+from engram.kernels.rule_code import checked_rule, rule_code
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network, Population
 from engram.neurons.base import refractory_period
@@ -56,6 +57,7 @@ def sleeps(network: Network, name: str) -> bool:
     return (
         population.neuron.quiet
         and population.threshold is None
+        and not population.one_wins
         and bool(reach)
         and len(set(reached)) == len(reached)
         and all(p.layout == "one_to_one" and p.before in network.populations and not p.delay for p in reach)
@@ -64,8 +66,8 @@ def sleeps(network: Network, name: str) -> bool:
 
 def can_share(network: Network) -> bool:
     """Whether several threads can share the neurons out: no synapses that are listed or have delays of their own but
-    those from all to all but one, and a threshold for each neuron."""
-    if any(p.n_sharing_threshold > 1 for p in network.populations.values()):
+    those from all to all but one, a threshold for each neuron, and nowhere one winner among all."""
+    if any(p.n_sharing_threshold > 1 or p.one_wins for p in network.populations.values()):
         return False
     for p in network.projections:
         if p.layout == "all_but_own":
@@ -82,16 +84,18 @@ def counted_channel(network: Network, name: str) -> str:
     neuron = network.populations[name].neuron
     for k, channel in enumerate(neuron.channels):
         reach = [p for p in network.projections if p.after == name and network.channel_of(p) == k]
-        if neuron.quiet and k > 0 and [p.layout for p in reach] == ["all_but_own"]:
+        counts = [p.layout == "all_but_own" and p.reading == 1.0 for p in reach] == [True]
+        if neuron.quiet and k > 0 and counts:
             return channel
     return ""
 
 
 @functools.lru_cache(maxsize=256)
 def _population_routines(
-    kind: type, equations_of, integrator: str, dtype: str, sleeping: bool, counted: str, reached: tuple[str, ...] | None
-) -> dict[str, Routine]:
-    writer = PopulationWriter(equations_of.neuron, integrator, dtype, counted, reached)
+    kind: type, equations_of, integrator: str, dtype: str, sleeping: bool, counted: str,
+    reached: tuple[str, ...] | None, one_wins: bool,
+) -> dict[str, Routine]:  # fmt: skip
+    writer = PopulationWriter(equations_of.neuron, integrator, dtype, counted, reached, one_wins)
     return writer.sleeping() if sleeping else writer.dense()
 
 
@@ -112,13 +116,14 @@ class _EquationsOf:
 
 def population_routines(network: Network, name: str) -> dict[str, Routine]:
     """The routines of a population."""
-    neuron = network.populations[name].neuron
+    neuron, one_wins = network.populations[name].neuron, network.populations[name].one_wins
     equations = _EquationsOf(neuron, network.integrator)
     asleep, counted = sleeps(network, name), counted_channel(network, name)
     reached = tuple(sorted({_channel_name(network, p) for p in network.projections if p.after == name and asleep}))
     return _population_routines(
-        type(neuron), equations, network.integrator, network.dtype, asleep, counted, reached if asleep else None
-    )
+        type(neuron), equations, network.integrator, network.dtype, asleep, counted, reached if asleep else None,
+        one_wins,
+    )  # fmt: skip
 
 
 def _check_own_neuron(network: Network, name: str) -> None:

@@ -24,6 +24,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from engram.files import open_regular, read_at_most
 from engram.folders import user_cache_folder
 
 SHIPPED = Path(__file__).parent / "machine_code"
@@ -158,13 +159,13 @@ def _without(why: str) -> None:
 def _read(path: Path, owner: int | None = None) -> bytes | None:
     """The code in a file, if it is whole and belongs to the user, the system or a further owner."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
+            if about.st_size > _MOST_BYTES:
                 return None
             if hasattr(os, "getuid") and about.st_uid not in (os.getuid(), 0, owner):
                 return None
-            content = file.read(_MOST_BYTES)
+            content = read_at_most(file, _MOST_BYTES)
     except OSError:
         return None
     digest, code = content[:32], content[32:]

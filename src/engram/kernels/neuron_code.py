@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engram.kernels import parts, populations, sleeping
+from engram.kernels import parts, populations, sleeping, winner
 from engram.kernels.machine import Equation, Routine
 from engram.kernels.memory import AT_ONCE, GROUP, LANES
 from engram.kernels.projections import one_to_one
@@ -77,14 +77,18 @@ class PopulationWriter:
     reached : tuple of str, optional
         The channels on which anything ever arrives, all if not given. The variables of the others stay zero, as a
         neuron that is `quiet` promises.
+    one_wins : bool
+        Whether of those that reach their thresholds in the same step one fires, see :class:`engram.Population`.
     """
 
     def __init__(
-        self, neuron: Neuron, integrator: str, dtype: str, counted: str = "", reached: tuple[str, ...] | None = None
-    ):
+        self, neuron: Neuron, integrator: str, dtype: str, counted: str = "",
+        reached: tuple[str, ...] | None = None, one_wins: bool = False,
+    ):  # fmt: skip
         unreached = set(neuron.channels) - set(neuron.channels if reached is None or not neuron.quiet else reached)
         self.zero = {neuron.channels[channel] for channel in unreached}
         self.counted = list(neuron.channels).index(counted) if counted else -1
+        self.one_wins = one_wins
         self.neuron, self.integrator, self.dtype = neuron, integrator, dtype
         self.equations: NeuronEquations = neuron.equations(integrator)
         self.variables = tuple(neuron.variables())
@@ -108,7 +112,10 @@ class PopulationWriter:
         self._write_reset("_reset_one")
         self._write_receive()
         self._write_tidy()
-        acts = {"group": populations.group, "step": populations.step, "reset": populations.reset,
+        if self.one_wins:
+            self._write_excess()
+        step = winner.step if self.one_wins else populations.step
+        acts = {"group": populations.group, "step": step, "reset": populations.reset,
                 "tidy": populations.tidy, "receive": populations.receive}  # fmt: skip
         common = {"begin": populations.begin, "look": populations.look, "keep": populations.keep,
                   "end": populations.end, "show": populations.show, "to_rest": populations.to_rest}  # fmt: skip
@@ -409,6 +416,17 @@ class PopulationWriter:
             "                    _found[_n_fired] = _first + _j",
             "                    _n_fired += 1",
             "    return _n_fired",
+            "",
+        )
+
+    def _write_excess(self) -> None:
+        """How far a neuron of the share is above its threshold."""
+        self._write(
+            "def _excess(_p, _j):",
+            "    _here, _theta = _pointer(_p.here, _REAL), _pointer(_p.theta_now, _REAL)",
+            "    _scale, _v_thresh = _REAL(_p.scale), _REAL(_p.v_thresh)",
+            f"    v = _here[{self.variables.index('v')} * _p.stride + _j]",
+            "    return v - (_theta[_j] * _scale + _v_thresh)",
             "",
         )
 

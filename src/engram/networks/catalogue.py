@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from engram.errors import ConfigError, EngramError
 from engram.networks.conv import conv
 from engram.networks.network import Network
+from engram.networks.prototypes import conv_prototypes
 from engram.networks.two_layers import two_layers
 from engram.plasticity.base import LearningRule
 from engram.user_code import is_own, load_from_file, where_raised
@@ -26,7 +27,9 @@ DIEHL_COOK = "diehl-cook"
 DESCRIBED_IN_CODE = "described-in-code"
 """The name of a network that was given as an object."""
 
-NETWORKS: dict[str, Callable[..., Network]] = {"two-layers": two_layers, "conv": conv}
+NETWORKS: dict[str, Callable[..., Network]] = {
+    "two-layers": two_layers, "conv": conv, "conv-prototypes": conv_prototypes,
+}  # fmt: skip
 """Functions that describe networks, by name."""
 
 
@@ -106,7 +109,7 @@ def describe_network(name: str, options: Mapping, wanted: Wanted) -> Network:
         network = function(**asked, **own)
     except EngramError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"{where_raised(function, error)}.") from error
     if not isinstance(network, Network):
         raise ConfigError(f"{name} must return a Network, got {network!r:.100}.")

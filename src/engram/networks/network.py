@@ -105,11 +105,16 @@ class Population:
     neuron : Neuron
     threshold : AdaptiveThreshold, optional
         For neurons whose threshold is ``v_thresh``. Without one, that is all there is.
+    one_wins : bool
+        Whether of those that reach their thresholds in the same step only the one furthest above its own fires, of
+        equals the first; the others keep their potential. However strong inhibition is, it comes after the spikes of
+        a step, and neurons that are alike fire in the same one.
     """
 
     shape: int | tuple[int, ...]
     neuron: Neuron
     threshold: AdaptiveThreshold | None = None
+    one_wins: bool = False
 
     def __post_init__(self):
         object.__setattr__(self, "shape", _shape("a population", self.shape))
@@ -120,6 +125,13 @@ class Population:
         check_neuron(self.neuron)
         if self.threshold is not None and hasattr(type(self.neuron), "fires"):
             raise ConfigError(f"{type(self.neuron).__name__} has a threshold of its own; give no AdaptiveThreshold.")
+        if not isinstance(self.one_wins, bool):
+            raise ConfigError(f"one_wins must be true or false, got {self.one_wins!r}.")
+        if self.one_wins and hasattr(type(self.neuron), "fires"):
+            raise ConfigError(
+                f"{type(self.neuron).__name__} says itself when it fires, so that no neuron is furthest above its"
+                " threshold; leave one_wins out."
+            )
 
     @property
     def n(self) -> int:

@@ -50,9 +50,12 @@ def network_record(network: Network, state) -> tuple[dict[str, Any], dict[str, n
     """
     arrays: dict[str, np.ndarray] = {}
     populations = {
-        name: {"shape": list(p.shape), "neuron": _part(p.neuron), "threshold": _fields(p.threshold)}
+        name: {
+            "shape": list(p.shape), "neuron": _part(p.neuron), "threshold": _fields(p.threshold),
+            **({"one_wins": True} if p.one_wins else {}),
+        }
         for name, p in network.populations.items()
-    }
+    }  # fmt: skip
     record = {
         "kind": "network",
         "inputs": {name: list(i.shape) for name, i in network.inputs.items()},
@@ -93,6 +96,7 @@ def network_from_record(
             _shape(p["shape"]),
             _make(p["neuron"], known),
             None if p["threshold"] is None else AdaptiveThreshold(**_numbers(p["threshold"])),
+            p.get("one_wins", False),
         )
         for name, p in sorted(_table(record["populations"]).items(), key=lambda item: order.index(item[0]))
     }

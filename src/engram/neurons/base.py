@@ -289,7 +289,7 @@ def _tried(neuron: Neuron, equation: str, function: Callable, constants: dict):
         raise NeuronError(str(error)) from error
     except (ArithmeticError, ValueError):
         return _UNKNOWN  # of numbers that need not occur: a neuron that spikes is not at rest
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NeuronError(
             f"{line_raised(error, function)}: {equation} of {_name(neuron)} raises {type(error).__name__}: {error}."
         ) from error

@@ -35,7 +35,8 @@ class ConductanceLIF(Neuron):
     e_inh : float
         Inhibitory reversal potential, mV.
     t_ref : float
-        Refractory period, ms: the potential is held and no spike is fired.
+        Refractory period, ms: the potential is held and no spike is fired. It lasts the nearest whole number of time
+        steps.
     tau_exc, tau_inh : float
         Decay of the excitatory and inhibitory conductance, ms.
 

@@ -186,8 +186,9 @@ def _bits(name: str, value) -> int | float:
     if number == math.inf:
         return math.inf
     if number is None or number != number or number % 1 or not 1 <= number <= MOST_BITS:
+        shown = repr(value) if number is None else f"{number:g}"
         raise ConfigError(
-            f"{name} must be a whole number from 1 to {MOST_BITS}, or inf for floating point, got {value!r}."
+            f"{name} must be a whole number from 1 to {MOST_BITS}, or inf for floating point, got {shown}."
         )
     return int(number)
 
@@ -237,7 +238,7 @@ def check_rule(rule: LearningRule) -> None:
         computed = reference_equation(function, np.float64)
         try:
             returned = computed(*(arguments[name] for name in arguments_of(function)))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise RuleError(
                 f"{line_raised(error, function)}: {equation} of {type(rule).__name__} raises"
                 f" {type(error).__name__}: {error}."

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+import time
 from pathlib import Path
 
-from engram.errors import ConfigError
+from engram.errors import ConfigError, RunFolderError
+from engram.files import make_folder
 from engram.pieces import Piece, work
 from engram.pools.base import Pool
 from engram.validation import check_count
@@ -16,7 +19,7 @@ class SlurmPool(Pool):
     Parameters
     ----------
     folder : str or Path
-        For the jobs' logs.
+        For the jobs' logs, in a new folder within: submitit runs what lies beside them, so nothing may be there before.
     n : int
         Jobs at once.
     options : dict, optional
@@ -39,7 +42,7 @@ class SlurmPool(Pool):
             raise ConfigError("Slurm jobs need submitit; install it with: pip install 'engram[cluster]'") from None
         self.n = n
         try:
-            self.executor = submitit.AutoExecutor(folder=str(folder), cluster=cluster)
+            self.executor = submitit.AutoExecutor(folder=_new_folder(Path(folder)), cluster=cluster)
             self.executor.update_parameters(**{"name": "engram", "timeout_min": 24 * 60, **(options or {})})
         except (RuntimeError, NameError, TypeError, ValueError) as error:
             raise ConfigError(f"Slurm jobs cannot be made: {error}.") from None
@@ -58,6 +61,16 @@ class SlurmPool(Pool):
         from submitit.core.utils import UncompletedJobError
 
         return isinstance(error, UncompletedJobError)
+
+
+def _new_folder(within: Path) -> str:
+    """An empty folder that only the user may read and write."""
+    make_folder(within)
+    try:
+        return tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d-"), dir=within)
+    except OSError as error:
+        why = f"Cannot make a folder for jobs in {within}: {error.strerror or error}"
+        raise RunFolderError(f"{why}; choose another folder with --out.") from error
 
 
 class Job:

@@ -205,10 +205,11 @@ class Projection:
         check_finite(f"reading of {self.name}", self.reading)
         if self.rule is not None and self.reading != 1.0:
             raise ConfigError(f"{self.name} learns and reads by the same weights; leave reading={self.reading!r} out.")
-        if self.reading != 1.0 and (self.layout != "listed" or not self.has_one_delay):
+        can_differ = self.layout == "all_but_own" or (self.layout == "listed" and self.has_one_delay)
+        if self.reading != 1.0 and not can_differ:
             raise ConfigError(
-                f"{self.name} cannot have other weights while reading; use a Sparse with one delay, or leave"
-                f" reading={self.reading!r} out."
+                f"{self.name} cannot have other weights while reading; use AllButOwn, or a Sparse with one delay, or"
+                f" leave reading={self.reading!r} out."
             )
         if self.rule is not None and not isinstance(self.rule, LearningRule):
             raise ConfigError(f"rule of {self.name} must be a rule, such as Triplet(), got {self.rule!r}.")

@@ -75,7 +75,7 @@ class AllButOwn(Projection):
 
     Parameters
     ----------
-    before, after, weights, channel, delay, name
+    before, after, weights, channel, delay, name, reading
         See :class:`Projection`; `weights` is one number. It does not learn.
     """
 

@@ -112,7 +112,7 @@ class Source:
         random = np.random.Generator(np.random.Philox(key=whole, counter=[0, 0, int(attempt), int(counter)]))
         try:
             return in_order(self.encode(sample, n_steps, dt, intensity, random), n_steps, type(self).__name__)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if isinstance(error, EngramError) or not is_from_file(type(self)):
                 raise
             line, why = line_raised(error, type(self).encode), f"{type(error).__name__}: {error}".rstrip(".")

@@ -176,7 +176,7 @@ async def _table(request: Request) -> Response:
 
 async def _told(request: Request, error: Exception) -> Response:
     """An error in one sentence."""
-    return JSONResponse({"error": str(error)}, status_code=400)
+    return JSONResponse({"error": str(error) or type(error).__name__}, status_code=400)
 
 
 async def _gone(request: Request, error: Exception) -> Response:

@@ -288,7 +288,7 @@ class Desk:
     def _images_of(self, model: Model):
         """The images that a model was trained on; the last two sets are kept."""
         name = model.config.get("dataset", model.dataset)
-        key = f"{name} {model.config.get('data', {})}"
+        key = f"{name} {model.config.get('data', {})} as {model.class_names}"
         if key not in self._datasets:
             if name not in named_sources():
                 self.within(name)
@@ -307,7 +307,7 @@ class Desk:
             if not path.exists():
                 raise DataError(f"There is no data set {config.dataset!r} and no such file in {self.folder}.")
             config = config.replace(dataset=str(path))
-        key = f"{config.dataset} {config.data}"
+        key = f"{config.dataset} {config.data} {config.validation_examples}"
         if key not in self._datasets:
             self._keep(key, config.load_data())
         return self._datasets[key]
@@ -374,8 +374,13 @@ def _state_of_learner(learner: Learner) -> dict:
         "preset": training.config.preset,
         "constants": rule_record(training.rule)["constants"],
         "network": {name: getattr(simulator.network, name) for name in _CHANGED if hasattr(simulator.network, name)},
-        "label": learner.glimpse().label,
+        "label": _name(training.dataset, learner.glimpse().label),
     }
+
+
+def _name(dataset, label: int | None) -> str | None:
+    """What a class is called."""
+    return None if label is None else dataset.class_names.get(label, str(label))
 
 
 _CHANGED = ("theta_plus", "w_inh_exc")

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,9 @@ SINGLE = 40.0
 
 LEARNING = ("learning", "compiling", "labelling", "testing", "drawing")
 """Phases in which the thread is at work."""
+
+PATIENCE = 60.0
+"""So long a page waits for a network that compiles, s."""
 
 _WAIT = 0.25
 
@@ -179,13 +183,24 @@ class Learner(Callback):
         return [0, *(record["examples"] for record in self.training.metrics)][-len(kept) :], np.array(kept, np.float32)
 
     def between(self, function: Callable):
-        """Call a function while the training stands still, and return what it returns."""
+        """Call a function while the training stands still, and return what it returns.
+
+        Raises
+        ------
+        ConfigError
+            If it does not come to stand still; then the function is not called any more.
+        """
         with self._turn:
             if self._waiting:
                 return function()
             future: Future = Future()
             self._asked.append((function, future))
-        return future.result(60)
+        try:
+            return future.result(PATIENCE)
+        except FutureTimeout:
+            if not future.cancel():
+                return future.result()  # it is at it now
+        raise ConfigError("The network is still busy with what it has begun; try again in a moment.")
 
     # the thread
 
@@ -284,10 +299,9 @@ class Learner(Callback):
                     break
                 self._waiting = True
                 if not (self._go or self._steps) and not paused:
-                    self.phase, paused = "paused", True
                     self._keep()
-                    self.on_change()
                     save_checkpoint(self.folder, training)
+                    self.phase, paused = "paused", True
                     self.on_change()
                 self._turn.wait(min(left, _WAIT) if self._go or self._steps else None)
             self._waiting = False
@@ -316,6 +330,8 @@ class Learner(Callback):
         with self._turn:
             asked, self._asked = self._asked, []
         for function, future in asked:
+            if not future.set_running_or_notify_cancel():
+                continue
             try:
                 future.set_result(function())
             except BaseException as error:

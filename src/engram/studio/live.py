@@ -8,11 +8,13 @@ import json
 import time
 
 import anyio
+import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engram.studio import frames
 from engram.studio.desk import Desk
-from engram.studio.moments import Glimpse
+from engram.studio.moments import Glimpse, Moment
+from engram.studio.sheets import Sheet
 from engram.studio.watching import Watched
 
 MOST_PAGES = 12
@@ -28,6 +30,10 @@ WATCH_SECONDS = 0.5
 """Between two looks into the folder of a run of another process."""
 
 TOO_MANY = 1013
+
+SORT_SECONDS = 4.0
+"""So long neurons that learn keep their places among those of a label: sorting takes long, and nobody reads fields that
+jump."""
 
 _GONE = (WebSocketDisconnect, OSError)
 """What tells that the page is not there any more."""
@@ -46,6 +52,7 @@ class Page:
         self.bell = asyncio.Event()
         self.looks, self.free, self.order, self.layer, self.fields, self.n_points = True, True, "index", "", True, 0
         self.number, self.sent, self.told = 0, -1, {}
+        self.sorting = Sorting()
 
     async def serve(self) -> None:
         """Until the page goes."""
@@ -68,7 +75,9 @@ class Page:
         """What it wants of a network that learns now, see :data:`engram.studio.desk.WANTS`."""
         if not (self.looks and self.free):
             return ""
-        return "moment" if self.fields and (self.order == "label" or self.layer) else "glimpse"
+        if not self.fields or (self.order == "index" and not self.layer):
+            return "glimpse"
+        return "moment" if self.layer or self.sorting.is_due(self.desk.subject) else "glimpse"
 
     def hear(self, message: dict) -> None:
         """What the page says."""
@@ -91,15 +100,20 @@ class Page:
         header, seen = self._header(), self.desk.glimpse()
         if seen is None or not self.fields:
             return frames.encode(header)
-        by_label = self.order == "label"
-        if isinstance(seen, Glimpse):
-            sheet = seen.sheet()
-        else:
-            sheet = await asyncio.to_thread(seen.sheet, self.layer, by_label=by_label)
+        sheet = await self._sheet(seen)
         arrays = sheet.arrays
         if seen.image is not None:
             arrays["image"] = seen.image.astype("uint8")
         return frames.encode({**header, "fields": sheet.scale}, arrays)
+
+    async def _sheet(self, seen: Glimpse | Moment) -> Sheet:
+        by_label, subject = self.order == "label", self.desk.subject
+        if isinstance(seen, Glimpse):
+            return self.sorting.kept(seen.drawn, subject) if by_label else seen.drawn
+        sheet = await asyncio.to_thread(seen.sheet, self.layer, by_label=by_label)
+        if by_label and not self.layer:
+            self.sorting.keep(sheet, subject)
+        return sheet
 
     def _header(self) -> dict:
         """The news in words and numbers."""
@@ -150,6 +164,26 @@ class Page:
             subject = self.desk.subject
             if self.looks and isinstance(subject, Watched) and await asyncio.to_thread(subject.refresh):
                 self.desk.changed()
+
+
+class Sorting:
+    """The places of neurons by label, kept for a while."""
+
+    def __init__(self):
+        self._neurons, self._subject, self._then = np.zeros(0, np.int32), None, -np.inf
+
+    def is_due(self, subject) -> bool:
+        """Whether they are to be sorted anew."""
+        return subject is not self._subject or time.monotonic() - self._then > SORT_SECONDS
+
+    def keep(self, sheet: Sheet, subject) -> None:
+        """Go by the places of a sheet that is sorted."""
+        self._neurons, self._subject, self._then = sheet.neurons, subject, time.monotonic()
+
+    def kept(self, sheet: Sheet, subject) -> Sheet:
+        """Another sheet of these neurons in their places; as it is where it has others."""
+        known = subject is self._subject and np.array_equal(np.sort(self._neurons), np.sort(sheet.neurons))
+        return sheet.in_order(self._neurons) if known else sheet
 
 
 async def live(socket: WebSocket) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from engram.kernels.parts import I4, I8, REAL, U1, U2, part, pointer, record, whole
 from engram.kernels.projections.ring import clear_until, delay_of, is_due
-from engram.kernels.projections.spikes import hand_over, row_to_add_to, sent
+from engram.kernels.projections.spikes import factor_of, hand_over, row_to_add_to, sent
 from engram.kernels.records import POPULATION, PROJECTION
 
 _SLOTS_IN_WHOLE_VECTORS = 16
@@ -88,10 +88,11 @@ def gather(address, s, first, n, now):
         if is_due(p, s + k, first + k):
             row, filled = row_to_add_to(p, after, first + k)
             counts = pointer(p.ring + ((s + k) & p.mask) * p.ring_stride * 2, U2)
+            weight = REAL(p.weight) * factor_of(p, after)
             if filled:
-                _add_product(row, counts, REAL(p.weight), after.n_lanes)
+                _add_product(row, counts, weight, after.n_lanes)
             else:
-                _set_product(row, counts, REAL(p.weight), after.n_lanes)
+                _set_product(row, counts, weight, after.n_lanes)
     return 0
 
 

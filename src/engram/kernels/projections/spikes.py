@@ -121,7 +121,7 @@ def row_to_add_to(p, after, k):
 
 @part
 def factor_of(p, after):
-    """What listed weights are multiplied by in this run."""
+    """What fixed weights are multiplied by in this run."""
     return REAL(1.0) if after.learning else REAL(p.reading)
 
 

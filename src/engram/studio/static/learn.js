@@ -105,7 +105,7 @@ export class LearnView {
       this.studio.remember({ order: order === "label" ? order : null });
     });
     element.classList.add("inline");
-    return element;
+    return (this.ordering = element);
   }
 
   setUp() {
@@ -172,6 +172,7 @@ export class LearnView {
     this.layers.show(state);
     if (this.kind !== scale?.kind) {
       this.kind = scale?.kind;
+      this.ordering.hidden = this.kind === "filters"; // which have no labels
       this.explain();
     }
     const now = performance.now();

@@ -1,0 +1,172 @@
+"""Prototypes above a convolution: one winner a step, layers of different length, and what holds for every network."""
+
+import numpy as np
+import pytest
+
+from engram import Network, Population, Simulator, load_model, simulate
+from engram.config import TrainingConfig
+from engram.errors import ConfigError
+from engram.networks import AdaptiveThreshold, Protocol
+from engram.networks.record import network_from_record, network_record
+from engram.neurons import IF
+from engram.plasticity import SelfNormalizing
+from engram.projections import AllButOwn, Dense
+from engram.run_folder import RunFolder
+from engram.runs import start_run
+from engram.sources import Latency
+from test_conv import images
+from tiny import resumed, tiny_run, tiny_training
+
+KERNELS = ["compiled", "reference"]
+
+
+def small(**options) -> TrainingConfig:
+    own = {"kind": "conv-prototypes", "maps": 3, "size": 3, "pool": 4, "pool_stride": 2}
+    return TrainingConfig(network=own, neurons=6, constants={"a_tar": 1 / 9}, **options)
+
+
+def simulator_of(config: TrainingConfig, kernel: str = "compiled") -> Simulator:
+    how = {"source": config.make_source(), "protocol": config.make_protocol()}
+    return Simulator(config.make_network((8, 8)), kernel=kernel, **how)
+
+
+def trained(kernel: str) -> Simulator:
+    simulator = simulator_of(small(), kernel)
+    for layer in simulator.described.layers:
+        simulator.train(images(), np.linspace(0, 1, 6), layer=layer)
+    return simulator
+
+
+def test_compiled_prototypes_equal_the_reference_to_the_bit():
+    ours, reference = trained("compiled"), trained("reference")
+    for name, tensor in reference.state.tensors().items():
+        np.testing.assert_array_equal(ours.state.tensors()[name], tensor, err_msg=name)
+    expected = reference.count_spikes(images())[0]
+    assert expected.sum() > 6
+    np.testing.assert_array_equal(ours.count_spikes(images())[0], expected)
+
+
+def test_one_prototype_learns_an_image():
+    simulator = simulator_of(small())
+    simulator.train(images(), layer="maps")
+    counts, _ = simulator.train(images(), layer="prototypes")
+    assert counts.sum(axis=1).tolist() == [1] * 6
+
+
+# One winner.
+
+
+def rivals(v_thresh, one_wins=True) -> Network:
+    """Neurons that an input drives by 2, 3, 3 and 1 a spike."""
+    return Network(
+        inputs={"in": 1},
+        populations={"a": Population(4, IF(v_thresh=v_thresh), one_wins=one_wins)},
+        projections=[Dense(before="in", after="a", channel="pulse", weights=np.array([[2.0, 3.0, 3.0, 1.0]]))],
+    )
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_of_neurons_above_threshold_the_furthest_fires_and_of_equals_the_first(kernel):
+    spikes = ([0, 0, 0], [0, 1, 2])
+    result = simulate(rivals(1.5), spikes=spikes, n_steps=6, kernel=kernel)
+    # Potentials 2 3 3 1, then 4 3 6 2, then 6 6 3 3; then nothing arrives, and the others fire one after another.
+    assert result.spikes["a"].tolist() == [[1, 1], [2, 2], [0, 3], [1, 4], [2, 5]]
+    everybody = simulate(rivals(1.5, one_wins=False), spikes=([0], [0]), n_steps=2, kernel=kernel)
+    assert everybody.spikes["a"].tolist() == [[0, 1], [1, 1], [2, 1]]
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_how_far_a_neuron_is_above_its_threshold_counts_its_adaptive_threshold(kernel):
+    network = rivals(1.0)
+    population = Population(4, IF(v_thresh=1.0), AdaptiveThreshold(start=0.0, plus=0.0), one_wins=True)
+    simulator = Simulator(
+        network.replace(populations={"a": population}), theta={"a": [0.0, 1.5, 1.1, 0.0]}, kernel=kernel
+    )
+    spikes = {"in": (np.array([0], np.int32), np.array([0, 1], np.int64))}
+    assert simulator.run(spikes, 2, learn=False, record=True)[0]["a"].tolist() == [[0, 1]]
+
+
+def test_a_winner_needs_a_threshold_that_can_be_told():
+    class Own(IF):
+        def fires(v):
+            return v > 1.0
+
+    with pytest.raises(ConfigError, match="Own says itself when it fires"):
+        Population(3, Own(), one_wins=True)
+    with pytest.raises(ConfigError, match="one_wins must be true or false, got 1"):
+        Population(3, IF(), one_wins=1)
+
+
+def test_a_file_keeps_that_one_wins():
+    simulator = Simulator(rivals(1.5))
+    record, arrays = network_record(simulator.described, simulator.state)
+    weights = {name: p.weights for name, p in simulator.state.projections.items()}
+    assert network_from_record(record, arrays, weights).populations["a"].one_wins
+    record, _ = network_record(rivals(1.5, one_wins=False), simulator.state)
+    assert "one_wins" not in record["populations"]["a"]
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_all_but_own_can_be_weaker_in_reading(kernel):
+    network = Network(
+        inputs={"in": 1},
+        populations={"a": Population(2, IF(v_thresh=1.0))},
+        projections=[
+            Dense(before="in", after="a", weights=np.array([[4.0, 3.0]]), rule=SelfNormalizing(eta=1e-9)),
+            AllButOwn(before="a", after="a", channel="pulse", weights=-100.0, reading=0.0),
+        ],
+    )
+    protocol = Protocol(shown=4.0, blank=0.0, min_spikes=0, at_rest=True)
+    simulator = Simulator(network, source=Latency(), protocol=protocol, kernel=kernel)
+    white = np.array([[255]])
+    reading, learning = simulator.count_spikes(white)[0][0], simulator.train(white)[0][0]
+    assert reading.min() > 2
+    assert learning.max() == 1
+
+
+# Layers in turn, of which one learns from fewer images.
+
+
+def test_filters_learn_first_and_from_fewer_images():
+    config = TrainingConfig(network="conv-prototypes", examples=5000)
+    assert (config.preset, config.layers) == ("conv-prototypes", "in_turn")
+    assert [config.examples_of_layer(layer, 60_000) for layer in ("maps", "prototypes")] == [1000, 5000]
+    assert config.replace(layer_examples={"maps": 3e3}).examples_of_layer("maps", 60_000) == 3000
+    assert config.replace(examples=10).examples_of_layer("maps", 60_000) == 10
+    assert TrainingConfig.from_dict(config.to_dict()) == config
+    assert TrainingConfig(network="two-layers").layers == "together"
+
+
+def tiny(**options) -> TrainingConfig:
+    own = {"kind": "conv-prototypes", "maps": 2, "size": 2, "padding": 0, "pool": 2, "pool_stride": 1}
+    turns = {"examples": 50, "layer_examples": {"maps": 30}}
+    return TrainingConfig(dataset="tiny", neurons=4, network=own, constants={"a_tar": 0.25}, **{**turns, **options})
+
+
+def test_each_layer_has_as_many_images_as_it_was_given():
+    training = tiny_training(tiny())
+    assert training.total == 80
+    seen = [(p.layer, p.examples) for p in training.blocks()]
+    assert seen == [("maps", 25), ("maps", 30), ("prototypes", 50), ("prototypes", 75), ("prototypes", 80)]
+
+
+def test_images_for_a_layer_that_is_not_there_are_refused():
+    with pytest.raises(ConfigError, match="The network has no layer 'map'"):
+        tiny_training(tiny(layer_examples={"map": 5}))
+
+
+def test_a_run_that_was_stopped_between_the_layers_equals_one_that_was_not(tmp_path):
+    whole, folder = tiny_run(tmp_path / "whole", tiny()), RunFolder(tmp_path / "run")
+    training = tiny_training(tiny())
+    start_run(folder, tiny(), overwrite=False)
+    for _ in range(2):
+        training.learn_block()
+    folder.write_checkpoint(training.examples, *training.snapshot())
+    folder.release()
+    resumed(folder.path)
+    for name in ("model.safetensors", "metrics.jsonl", "config.toml"):
+        assert (folder.path / name).read_bytes() == (whole.path / name).read_bytes(), name
+    weights = load_model(folder.path).weights
+    first = tiny_training(tiny()).simulator.state
+    for name in ("image_maps", "pooled_prototypes"):
+        assert not np.array_equal(weights[name], first.projections[name].weights), name
