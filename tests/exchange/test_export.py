@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -130,6 +131,18 @@ def test_wrong_formats_bits_and_images_are_told(tmp_path):
     with pytest.raises(DataError, match="flatten each one"):
         export_model(small_model(), "numpy", tmp_path, images=np.zeros((2, SIDE, SIDE)))
     assert not list(tmp_path.iterdir())
+
+
+def test_an_export_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nir", None)
+    with pytest.raises(ConfigError, match="pip install nir"):
+        written(tmp_path, "nir")
+
+
+def test_weights_learned_in_more_bits_than_a_header_has_are_said_to_be_rounded(tmp_path):
+    model = replace(small_model(), rule=SelfNormalizing(weight_bits=20, w_max=1.0))
+    export = export_model(model, "c", tmp_path, images=small_images()[:1])
+    assert "Weights were learned in 20 bits and are rounded to 8; 16 are the most." in export.format.lost
 
 
 @pytest.mark.parametrize("to", ["nest", "pynn", "nir"])
