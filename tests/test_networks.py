@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
+from signal import SIGINT
 from typing import ClassVar
 
 import numpy as np
@@ -31,7 +33,7 @@ from engram.projections import (
 )
 from engram.projections.base import listed
 from engram.rule_probes import Relay
-from engram.sources import Latency, Poisson, Ramp, Regular, StoredEvents
+from engram.sources import Latency, Poisson, Ramp, Regular, Source, StoredEvents
 from engram.sources.base import in_order
 
 RELAY = Relay(v_thresh=0.5)
@@ -629,6 +631,33 @@ def test_what_a_source_raises_reaches_the_user_and_ends_nothing_else(kernel):
         simulator.train(np.full((3, 4), 255.0))
     with pytest.raises(DataError, match="Broken makes spikes of input 99, but there are 4"):
         simulator.train(np.zeros((3, 4)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interrupting(Source):
+    """One spike for each image; at the fifth, Ctrl-C is pressed."""
+
+    def encode(self, sample, n_steps, dt, intensity, random):
+        if sample[0] == 5:
+            os.kill(os.getpid(), SIGINT)
+        return [int(sample[0]) % 4], [1]
+
+
+@pytest.mark.parametrize("kernel", ["compiled", "reference"])
+def test_ctrl_c_is_heard_between_two_images_and_all_that_was_shown_is_kept(kernel):
+    images = np.minimum(np.arange(3000), 255)[:, np.newaxis].repeat(4, axis=1)
+    network = relays(Dense(before="in", after="a", rule=Pair()), populations=["a"])
+    protocol = Protocol(shown=2.0, blank=0.0, min_spikes=0)
+    simulator = Simulator(network, source=Interrupting(), kernel=kernel, protocol=protocol)
+    counts, _ = simulator.train(images)
+    assert simulator.interrupted
+    assert 5 < len(counts) < 3000
+    assert simulator.presentations == len(counts)
+    again = Simulator(network, source=Interrupting(), kernel=kernel, protocol=protocol)
+    images[5] = 9  # whose spike is the same
+    np.testing.assert_array_equal(again.train(images[: len(counts)])[0], counts)
+    np.testing.assert_array_equal(again.state.weights, simulator.state.weights)
+    assert not again.interrupted
 
 
 # Neurons of a user's own.

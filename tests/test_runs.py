@@ -215,6 +215,21 @@ def test_signal_while_labelling_testing_or_drawing_stops_and_costs_nothing(whole
     assert folder.is_finished
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signal_while_code_is_compiled_stops_at_once_and_the_run_can_begin(whole, tmp_path, monkeypatch, name):
+    def compiling(training):
+        os.kill(os.getpid(), getattr(signal, name))
+        raise AssertionError("the signal was not heard")
+
+    monkeypatch.setattr(Training, "prepare", compiling)
+    folder = RunFolder(tmp_path / "run")
+    start_run(folder, CONFIG, overwrite=False)
+    with pytest.raises(Interrupted):
+        finished(folder, tiny_training())
+    monkeypatch.undo()
+    same_bytes(resumed(folder.path), whole)
+
+
 def test_several_signals_of_a_closing_terminal_count_as_one(whole, tmp_path):
     folder = RunFolder(tmp_path / "run")
     start_run(folder, CONFIG, overwrite=False)

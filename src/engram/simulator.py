@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import queue
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import numpy as np
 from engram.errors import ConfigError, DataError, RuleError
 from engram.kernels.availability import compiled_or_reference
 from engram.kernels.memory import NEVER
-from engram.kernels.state import NetworkState, new_state
+from engram.kernels.state import NetworkState, held_weights, new_state
 from engram.networks import DiehlCook, Network, Protocol
 from engram.plasticity.base import LearningRule, check_rule, is_learning_rate, known_names
 from engram.processors import default_threads
@@ -163,7 +164,7 @@ class Simulator:
         """Be as a new simulator that is given weights and thresholds, as the constructor takes them."""
         self.take(weights, theta)
         self.state.begin_again(self.described)
-        self.presentations = 0
+        self.presentations = self._runs = 0
         self.overshot = self.interrupted = False
 
     def take(self, weights, theta) -> None:
@@ -171,7 +172,9 @@ class Simulator:
         if isinstance(self.network, DiehlCook):
             weights, theta = {"input_exc": weights}, {"exc": theta}
         for name, values in weights.items():
-            self.state.projections[name].weights[...] = values
+            state = self.state.projections[name]
+            values = np.asarray(values, state.weights.dtype)
+            state.weights[...] = held_weights(self.described.named[name].rule, values, state.listing)
         for name, values in theta.items():
             self.state.populations[name].theta[...] = values
 
@@ -410,15 +413,19 @@ class Simulator:
         """Let a network show samples; Ctrl-C ends between two of them."""
         if shown.n_samples <= 1 and network.n_threads == 1:
             return network.present(shown)
-        with ThreadPoolExecutor(network.n_threads + 1) as pool:
-            future = pool.submit(network.present, shown, pool if network.n_threads > 1 else None)
+        done, helpers = [], ThreadPoolExecutor(network.n_threads) if network.n_threads > 1 else None
+        with ThreadPoolExecutor(1) as runner, helpers or contextlib.nullcontext():
+            runner.submit(int).result()  # the thread runs: whenever Ctrl-C comes now, it can be waited for
             try:
-                return future.result()
+                runner.submit(lambda: done.append(network.present(shown, helpers))).result()
             except KeyboardInterrupt:
                 network.stop[0] = 1
-                return future.result()
+                runner.shutdown()
+                if not done or not done[0]:
+                    raise
             finally:
                 network.stop[0] = 0
+        return done[0]
 
     def _keys(self, stream: Stream) -> dict:
         """The key of each input's random draws; of the first, that of the stream."""
