@@ -23,8 +23,7 @@ from engram.plasticity import (
     rule_record,
 )
 from engram.plasticity.fixed_point import (
-    POST,
-    PRE,
+    WEIGHT_BY,
     Grid,
     by_chance,
     chances,
@@ -110,7 +109,9 @@ def test_stochastic_rounding_is_unbiased(part):
     """The mean of many roundings is the value, within four standard errors: a bias of half a percent of a step would
     show."""
     value = 0.25 * (1 + part)
-    rounded = by_chance(np.full(N_DRAWS, value), chances(KEY, 5, 7, POST, 11, np.arange(N_DRAWS)), QUARTERS)
+    rounded = by_chance(
+        np.full(N_DRAWS, value), chances(KEY, 5, 7, WEIGHT_BY["on_post"], 11, np.arange(N_DRAWS)), QUARTERS
+    )
     assert set(np.unique(rounded)) == {0.25, 0.5}
     four_errors = 4 * 0.25 * math.sqrt(part * (1 - part) / N_DRAWS)
     assert four_errors < 0.005 * 0.25
@@ -123,7 +124,7 @@ def test_steps_too_small_for_the_nearest_add_up_by_chance():
     fine, places = Grid(1.0, 1.0, 0.0, 1000.0), np.arange(2000)
     chanced, near = np.zeros(2000), np.zeros(2000)
     for event in range(200):
-        chanced = by_chance(chanced + 0.1, chances(KEY, event, 3, PRE, 2, places), fine)
+        chanced = by_chance(chanced + 0.1, chances(KEY, event, 3, WEIGHT_BY["on_pre"], 2, places), fine)
         near = nearest(near + 0.1, fine)
     assert np.all(near == 0.0)
     assert abs(chanced.mean() - 20.0) < 4 * math.sqrt(200 * 0.1 * 0.9 / 2000)
@@ -131,10 +132,10 @@ def test_steps_too_small_for_the_nearest_add_up_by_chance():
 
 
 @pytest.mark.parametrize(
-    "other", [{"run": 6}, {"t": 8}, {"what": PRE}, {"who": 12}, {"key": np.array([3, 5], np.uint64)}]
+    "other", [{"run": 6}, {"t": 8}, {"what": WEIGHT_BY["on_pre"]}, {"who": 12}, {"key": np.array([3, 5], np.uint64)}]
 )
 def test_draws_of_different_events_are_unrelated(other):
-    event = {"key": KEY, "run": 5, "t": 7, "what": POST, "who": 11, "places": np.arange(20_000)}
+    event = {"key": KEY, "run": 5, "t": 7, "what": WEIGHT_BY["on_post"], "who": 11, "places": np.arange(20_000)}
     ours, theirs = chances(**event), chances(**event | other)
     assert abs(np.corrcoef(ours, theirs)[0, 1]) < 4 / math.sqrt(20_000)
     assert abs(np.corrcoef(ours[1:], ours[:-1])[0, 1]) < 4 / math.sqrt(20_000)
@@ -150,6 +151,7 @@ def test_draws_of_different_events_are_unrelated(other):
         (lambda: Triplet(weight_bits=6.5), "weight_bits must be"),
         (lambda: Triplet(weight_bits=math.nan), "weight_bits must be"),
         (lambda: Triplet(weight_bits="six"), "weight_bits must be"),
+        (lambda: make_rule("triplet", {"weight_bits": "70"}), r"got 70\."),
         (lambda: make_rule("triplet", {"weight_bits": "six"}), "weight_bits of Triplet must be a number, got 'six'"),
         (lambda: Triplet(rounding="up"), "rounding must be"),
         (lambda: Simulator(DiehlCook(n_neurons=2), Triplet(weight_bits=1, w_min=0.6)), "leaves no two weights"),

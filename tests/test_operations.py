@@ -68,6 +68,12 @@ def test_a_power_of_two_as_learning_rate_is_a_shift():
     assert (found.multiplications, found.shifts) == (1, N)
 
 
+def test_a_constant_that_is_one_multiplies_nothing():
+    found = {beta: cost(Exponential(beta=beta)).postsynaptic for beta in (1.0, 2.0, 3.0)}
+    assert [found[beta].shifts for beta in (1.0, 2.0, 3.0)] == [0, 2 * N, 0]
+    assert found[3.0].multiplications == found[1.0].multiplications + 2 * N
+
+
 def test_triplet_by_hand():
     """A neuron's spike: two products and a sum at each synapse, three traces. An input's: one product and a difference
     at each synapse of a neuron that fired of late."""

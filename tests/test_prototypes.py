@@ -11,6 +11,7 @@ from engram.networks.record import network_from_record, network_record
 from engram.neurons import IF
 from engram.plasticity import SelfNormalizing
 from engram.projections import AllButOwn, Dense
+from engram.receptive_fields import fields_of
 from engram.run_folder import RunFolder
 from engram.runs import start_run
 from engram.sources import Latency
@@ -170,3 +171,10 @@ def test_a_run_that_was_stopped_between_the_layers_equals_one_that_was_not(tmp_p
     first = tiny_training(tiny()).simulator.state
     for name in ("image_maps", "pooled_prototypes"):
         assert not np.array_equal(weights[name], first.projections[name].weights), name
+
+
+def test_fields_of_prototypes_lead_through_the_pooled_layer():
+    model = tiny_training(tiny()).model()
+    fields = fields_of(model)
+    assert fields.shape == (model.network.n_inputs, 4)
+    np.testing.assert_allclose(np.abs(fields).sum(axis=0), 1.0, rtol=1e-5)

@@ -41,7 +41,8 @@ def fields_of(model: Model, layer: str = "") -> np.ndarray:
         return model.weights
     found: dict[str, sparse.csr_array] = {}
     layer = layer or network.readout
-    for name in [*network.layers, layer]:
+    below = set(network.stage(layer).populations) if layer in network.layers else {*network.layers, layer}
+    for name in [name for name in network.populations if name in below] + [layer]:
         if name not in found and (fields := _through(network, model.weights, name, found)) is not None:
             found[name] = fields
     if layer not in found:

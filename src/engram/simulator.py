@@ -13,7 +13,7 @@ import numpy as np
 from engram.errors import ConfigError, DataError, RuleError
 from engram.kernels.availability import compiled_or_reference
 from engram.kernels.memory import NEVER
-from engram.kernels.state import NetworkState, new_state
+from engram.kernels.state import NetworkState, held_weights, new_state
 from engram.networks import DiehlCook, Network, Protocol
 from engram.plasticity.base import LearningRule, check_rule, is_learning_rate, known_names
 from engram.processors import default_threads
@@ -164,7 +164,7 @@ class Simulator:
         """Be as a new simulator that is given weights and thresholds, as the constructor takes them."""
         self.take(weights, theta)
         self.state.begin_again(self.described)
-        self.presentations = 0
+        self.presentations = self._runs = 0
         self.overshot = self.interrupted = False
 
     def take(self, weights, theta) -> None:
@@ -172,7 +172,9 @@ class Simulator:
         if isinstance(self.network, DiehlCook):
             weights, theta = {"input_exc": weights}, {"exc": theta}
         for name, values in weights.items():
-            self.state.projections[name].weights[...] = values
+            state = self.state.projections[name]
+            values = np.asarray(values, state.weights.dtype)
+            state.weights[...] = held_weights(self.described.named[name].rule, values, state.listing)
         for name, values in theta.items():
             self.state.populations[name].theta[...] = values
 

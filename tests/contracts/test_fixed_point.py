@@ -17,7 +17,7 @@ from engram.plasticity.fixed_point import described, state_grids, weight_grid
 from engram.projections import Convolution, Uniform
 from scenes import poisson_train
 
-N_INPUTS, N_NEURONS, N_STEPS = 12, 5, 150
+N_INPUTS, N_NEURONS, N_STEPS = 12, 5, 90
 BY_CHANCE = {"weight_bits": 5, "state_bits": 7, "rounding": "stochastic"}
 
 every_rule = pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_finer_grids_come_closer_to_floating_point(rule):
     assert off[1] < 0.01 < off[0]
 
 
-def images(n=4):
+def images(n=3):
     return np.random.default_rng(8).integers(0, 256, (n, N_INPUTS)).astype(np.uint8)
 
 
@@ -121,6 +121,16 @@ def test_kernels_present_and_normalise_to_the_same_bits():
 def test_training_in_parts_draws_what_training_at_once_draws(kernel):
     whole, parts = trained(LEARNS_AT_BOTH, kernel=kernel), trained(LEARNS_AT_BOTH, *images()[:, None], kernel=kernel)
     assert_same_state(whole, parts)
+
+
+def test_beginning_again_is_being_new_and_weights_from_elsewhere_are_rounded():
+    again, weights = trained(LEARNS_AT_BOTH), np.random.default_rng(4).uniform(0.0, 1.0, (N_INPUTS, N_NEURONS))
+    new = Simulator(again.network, LEARNS_AT_BOTH, protocol=again.protocol, weights=weights, theta=[8.0] * N_NEURONS)
+    again.begin_again(weights, [8.0] * N_NEURONS)
+    assert_on_grid(again.state.weights, weight_grid(LEARNS_AT_BOTH, N_INPUTS))
+    for simulator in (again, new):
+        simulator.train(images())
+    assert_same_state(again, new)
 
 
 def test_threads_draw_alike(monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -86,6 +87,17 @@ def test_a_held_conductance_has_the_integral_of_a_free_one_times_the_factor():
     assert sum((1 - dt / tau) ** k * dt for k in range(2000)) == pytest.approx(held_factor(tau, dt, "euler") * tau)
 
 
+@pytest.mark.parametrize("dataset", ["strokes", "digits"])
+@pytest.mark.parametrize("to", FORMATS)
+def test_a_network_can_be_exported_without_images(to, dataset, tmp_path):
+    pytest.importorskip("nir") if to == "nir" else None
+    export = export_model(replace(small_model(), dataset=dataset), to, tmp_path, n_images=0)
+    assert export.files
+    if "presentations.npz" in {path.name for path in export.files}:
+        with np.load(tmp_path / "presentations.npz") as given:
+            assert given["input_spikes"].shape == given["exc_spikes"].shape == (0, 3)
+
+
 def test_export_replaces_nothing_unless_told_to(tmp_path):
     written(tmp_path, "json")
     with pytest.raises(RunFolderError, match=r"holds xeae\.json already"):
@@ -119,6 +131,18 @@ def test_wrong_formats_bits_and_images_are_told(tmp_path):
     with pytest.raises(DataError, match="flatten each one"):
         export_model(small_model(), "numpy", tmp_path, images=np.zeros((2, SIDE, SIDE)))
     assert not list(tmp_path.iterdir())
+
+
+def test_an_export_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nir", None)
+    with pytest.raises(ConfigError, match="pip install nir"):
+        written(tmp_path, "nir")
+
+
+def test_weights_learned_in_more_bits_than_a_header_has_are_said_to_be_rounded(tmp_path):
+    model = replace(small_model(), rule=SelfNormalizing(weight_bits=20, w_max=1.0))
+    export = export_model(model, "c", tmp_path, images=small_images()[:1])
+    assert "Weights were learned in 20 bits and are rounded to 8; 16 are the most." in export.format.lost
 
 
 @pytest.mark.parametrize("to", ["nest", "pynn", "nir"])

@@ -5,6 +5,7 @@ import os
 import pickle
 import tracemalloc
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,6 +58,24 @@ def test_the_original_files_give_their_weights_and_thresholds_in_mv(ending, tmp_
     assert (model.network.n_inputs, model.network.n_neurons, model.image_shape) == (16, 5, (4, 4))
     assert model.rule.name == "triplet"
     assert model.readout is None
+
+
+def test_an_imported_network_answers_as_before_with_its_own_factor_on_pixels(tmp_path):
+    images, model = small_images(), small_model()
+    files = original_files(tmp_path, weights=model.weights, theta=model.theta / 1000)
+    again = import_model(files, input_gain=model.input_gain)
+    again = replace(again, network=model.network, protocol=model.protocol, seed=model.seed)
+    np.testing.assert_array_equal(again.simulator().count_spikes(images)[0], model.simulator().count_spikes(images)[0])
+    with pytest.raises(ConfigError, match=r"input_gain must be positive, got 0"):
+        import_model(files, input_gain=0.0)
+
+
+def test_the_command_keeps_the_factor_on_pixels_and_says_that_it_is_lost_otherwise(tmp_path, capsys):
+    command = ["import", str(original_files(tmp_path)), "--out", str(tmp_path / "m.safetensors"), "--input-gain", "0.4"]
+    with pytest.raises(SystemExit, match="0"):
+        main(command)
+    assert "--input-gain" in capsys.readouterr().out
+    assert load_model(tmp_path / "m.safetensors").input_gain == 0.4
 
 
 def test_ports_may_hold_a_matrix_and_mv_and_sparse_lists(tmp_path):

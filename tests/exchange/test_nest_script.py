@@ -76,6 +76,19 @@ def test_pynn_runs_the_network_as_nest_does(tmp_path):
     assert agreement.first_within_a_step.mean >= 0.5
 
 
+def test_pynn_in_brian2_fires_its_first_spike_when_engram_does(tmp_path, monkeypatch):
+    brian2 = pytest.importorskip("brian2", reason="Brian 2 is not installed")
+    pytest.importorskip("pyNN.brian2", reason="PyNN is not installed; it is in the extra 'nest'")
+    monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
+    monkeypatch.setenv("PYNN_SIMULATOR", "brian2")
+    export_model(small_model(), "pynn", tmp_path, images=small_images()[:1], dt=0.2)
+    script, given = module_at(tmp_path / "pynn_network.py"), np.load(tmp_path / "presentations.npz")
+    script.REST = 0
+    first = given["exc_spikes"][0]
+    theirs = script.show(given["input_spikes"], int(first[2]) + 3)[0]
+    assert theirs[:1].tolist() == [first.tolist()]
+
+
 def test_intervals_are_students_and_wilsons():
     estimate = mean_of([1.0, 2.0, 3.0, 4.0])
     assert (estimate.mean, estimate.n) == (2.5, 4)

@@ -116,6 +116,7 @@ _OFFERED = {
     "layers": one_of("together", "in-turn"),
     "order": one_of("shuffled", "file"),
     "integrator": one_of("exponential_euler", "euler"),
+    "rounding": one_of("nearest", "stochastic"),
     "dtype": one_of("float32", "float64"),
     "from_": models,
     "model": models,

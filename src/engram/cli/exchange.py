@@ -57,6 +57,7 @@ def import_(
     source: Annotated[Optional[str], typer.Option("--from", help="diehl-cook, bindsnet or json.", show_default="found from the files")] = None,
     dataset: Annotated[str, typer.Option(help="What it was trained on; its images give the neurons their labels.")] = "mnist",
     dt: Annotated[float, typer.Option(metavar="MS", help="Time step.")] = 0.5,
+    input_gain: Annotated[float, typer.Option(help="Factor on pixel values, 1 for MNIST; 'engram info' tells that of a model of engram's.")] = 1.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was read as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
@@ -70,7 +71,7 @@ def import_(
     if out_file.exists() and not overwrite:
         raise RunFolderError(f"{out_file} is there already; choose another --out or pass --overwrite.")
     kind = source_of(path, source)
-    model = import_model(path, kind.name, dataset=dataset, dt=dt)
+    model = import_model(path, kind.name, dataset=dataset, dt=dt, input_gain=input_gain)
     save_model(model, out_file)
     if json:
         print_json({"model": str(out_file), "from": kind.name, "n_inputs": model.network.n_inputs,

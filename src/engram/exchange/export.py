@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from engram.exchange.text import readme
 from engram.files import make_folder, write_atomically
 from engram.model import Model
 from engram.validation import check_count
+from engram.wording import plural
 
 README = "README.txt"
 
@@ -117,9 +119,13 @@ def export_model(
 def _with_learned_bits(form: Format, model: Model) -> Format:
     """A format that holds weights as they were learned in fixed point, if they were and it has room for them."""
     bits = float("inf") if form.weight_bits is None or model.rule is None else model.rule.weight_bits
-    if bits > MOST_BITS:
+    if math.isinf(bits):
         return form
-    kept = f"Weights: they were learned in {bits} bits, and the integers are those weights in steps of the rule's grid."
+    learned = f"learned in {plural(int(bits), 'bit')}"
+    if bits > MOST_BITS:
+        rounded = f"Weights were {learned} and are rounded to {form.weight_bits}; {MOST_BITS} are the most."
+        return replace(form, lost=(*form.lost, rounded))
+    kept = f"Weights: they were {learned}, and the integers are those weights in steps of the rule's grid."
     return replace(form, weight_bits=int(bits), exact=(*form.exact, kept))
 
 

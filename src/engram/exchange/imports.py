@@ -19,6 +19,7 @@ from engram.plasticity import Triplet
 from engram.plasticity.records import rule_record
 from engram.readout import Readout
 from engram.tutorial_files import WEIGHTS, read_tutorial_parameters
+from engram.validation import check_positive
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def _read_bindsnet(path):
 
 _WANTED = "give a folder with XeAe.npy or xeae.json, or a .pt file of BindsNET"
 _NO_LABELS = "Labels of neurons: they are found from training images when the model is first evaluated."
+_NO_GAIN = "The factor on pixel values: it is 1, as for MNIST, unless --input-gain says another."
 
 SOURCES = {
     source.name: source
@@ -64,7 +66,7 @@ SOURCES = {
             "diehl-cook",
             "Diehl & Cook's program, or a port of it to Brian 2",
             ("Weights and thresholds; the network, its constants and its rule (triplet) are the same.",),
-            (_NO_LABELS, "Delays of inhibition: they are drawn anew.", "Traces, where it was learning."),
+            (_NO_LABELS, _NO_GAIN, "Delays of inhibition: they are drawn anew.", "Traces, where it was learning."),
             _read_diehl_cook,
             has_diehl_cook_files,
         ),
@@ -74,6 +76,7 @@ SOURCES = {
             ("Weights, and how much each threshold has risen.",),
             (
                 _NO_LABELS,
+                _NO_GAIN,
                 "The neurons: BindsNET's are driven by currents, these by conductances, with engram's constants.",
                 "The rule: its PostPre is none of engram's; triplet stands in its place for going on to learn.",
             ),
@@ -84,7 +87,7 @@ SOURCES = {
             "json",
             "the tutorial's three files",
             ("Weights, thresholds and labels.",),
-            ("Delays, constants and the rule: they are engram's.",),
+            ("Delays, constants and the rule: they are engram's.", _NO_GAIN),
             read_tutorial_parameters,
             lambda path: (path / WEIGHTS).is_file(),
         ),
@@ -116,7 +119,14 @@ def source_of(path: str | Path, name: str | None = None) -> Source:
     return found
 
 
-def import_model(path: str | Path, source: str | None = None, *, dataset: str = "mnist", dt: float = 0.5) -> Model:
+def import_model(
+    path: str | Path,
+    source: str | None = None,
+    *,
+    dataset: str = "mnist",
+    dt: float = 0.5,
+    input_gain: float = 1.0,
+) -> Model:
     """Read another program's trained network as a model.
 
     Parameters
@@ -128,6 +138,8 @@ def import_model(path: str | Path, source: str | None = None, *, dataset: str = 
         What it was trained on: its images give the neurons their labels.
     dt : float
         Time step of the model, ms.
+    input_gain : float
+        Factor on pixel values when the model reads; 1 is that of Diehl & Cook's program on MNIST.
 
     Returns
     -------
@@ -137,7 +149,10 @@ def import_model(path: str | Path, source: str | None = None, *, dataset: str = 
     ------
     ModelFileError
         If it is no such thing.
+    ConfigError
+        If the time step or the factor is not positive.
     """
+    check_positive("input_gain", input_gain)
     kind = source_of(path, source)
     weights, theta, labels = kind.read(path)
     network = DiehlCook(n_inputs=weights.shape[0], n_neurons=weights.shape[1], dt=dt)
@@ -148,7 +163,7 @@ def import_model(path: str | Path, source: str | None = None, *, dataset: str = 
         rule_record=rule_record(rule),
         protocol=Protocol(),
         seed=0,
-        input_gain=1.0,
+        input_gain=float(input_gain),
         weights=np.ascontiguousarray(weights, network.dtype),
         theta=np.asarray(theta, np.float64),
         rule_state={},

@@ -35,16 +35,23 @@ _MS = 1e-3
 """NIR's time constants are in seconds."""
 
 
+def _nir():
+    try:
+        import nir
+    except ImportError:
+        raise ConfigError("An export to NIR needs the package nir; install it with 'pip install nir'.") from None
+    return nir
+
+
 def graph_of(frozen: FrozenNetwork):
     """The network as a :class:`nir.NIRGraph`: input, weights, neurons, lateral inhibition, output.
 
     Raises
     ------
     ConfigError
-        If it has negative weights, or a threshold that no excitation reaches.
+        If it has negative weights, or a threshold that no excitation reaches, or the package nir is missing.
     """
-    import nir
-
+    nir = _nir()
     check_positive_weights(frozen, FORMAT.title)
     neuron, dt, n = frozen.network.excitatory, frozen.network.dt, frozen.network.n_neurons
     theta = frozen.thresholds
@@ -104,8 +111,7 @@ def _measured(frozen, presentations, form):
 
 
 def _files(frozen, presentations, form):
-    import nir
-
+    nir = _nir()
     graph, buffer = graph_of(frozen), io.BytesIO()
     graph.metadata |= {
         "exact": " ".join(form.exact),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +79,8 @@ def example_images(model: Model, n_images: int) -> tuple[np.ndarray, np.ndarray]
         dataset = load_for(model)
     except DataError:
         dataset = load("digits")
-    images = np.asarray(dataset.test_images[:n_images]).reshape(len(dataset.test_images[:n_images]), -1)
+    images = np.asarray(dataset.test_images[:n_images])
+    images = images.reshape(len(images), math.prod(images.shape[1:]))
     if images.shape[1] == n_inputs:
         return images, np.asarray(dataset.test_labels[:n_images], np.int64)
     noise = np.random.default_rng(0).random((n_images, n_inputs)) * (2 * 255 * MEAN_INK)

@@ -23,7 +23,8 @@ from engram.kernels.memory import GROUP, LANES, LINE_WORDS, NEVER, aligned_zeros
 from engram.kernels.neuron_code import PopulationWriter, packed_constants
 from engram.kernels.projections import all_but_own, convolution, dense, listed, one_to_one, ring, spikes
 from engram.kernels.records import INPUT, LEARNING, NETWORK, POPULATION, PRESENTATION, PROJECTION, TEAM
-from engram.kernels.rule_code import DRAW_WORDS, checked_rule, rule_code
+from engram.kernels.rounding_lines import DRAW_WORDS
+from engram.kernels.rule_code import checked_rule, rule_code
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network, Population
 from engram.neurons.base import refractory_period

@@ -18,15 +18,15 @@ import numpy as np
 from engram import presentation
 from engram.arithmetic import exp2_coefficients
 from engram.kernels.build import Shown, rule_parameters, trace_constants
+from engram.kernels.reference_rounding import ReferenceRounding
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network
 from engram.neurons.base import asked_by, known_constants, refractory_period
-from engram.plasticity import fixed_point
 from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, known_names
 from engram.plasticity.normalization import KINDS, scale_to_norm, target_norm
 from engram.precision import has_branches, in_the_reference
 from engram.projections.base import Projection
-from engram.synapses import CLOSING_INTERVAL, clip_weight, trace_now
+from engram.synapses import CLOSING_INTERVAL, trace_now
 
 
 class ReferenceNetwork:
@@ -461,7 +461,7 @@ class Learner:
         self.floor, self.exp2 = self.real(constants["floor"]), exp2_coefficients(dtype)
         listing = state.listing
         self.longest = state.weights.shape[0] if listing is None else max(1, listing.longest)
-        self.rounding = _Rounding(rule, self.longest, self.real)
+        self.rounding = ReferenceRounding(rule, self.longest, self.real)
         self.set_parameters(rule_parameters(rule, self.longest, dtype))
 
     def set_parameters(self, values):
@@ -625,78 +625,3 @@ class Learner:
     def _decayed(self, x, rate, since, t):
         age = np.asarray(t - since).astype(self.real)
         return trace_now(x, rate, age, self.floor, self.exp2)
-
-
-_WRITTEN_BY = {
-    "on_pre": fixed_point.PRE,
-    "on_post": fixed_point.POST,
-    "before_post": fixed_point.BEFORE,
-    "after_post": fixed_point.AFTER,
-}
-_TRACES_OF = {"on_pre": fixed_point.SYNAPSE_PRE, "on_post": fixed_point.SYNAPSE_POST}
-_STATE_OF = {"before_post": fixed_point.STATE_BEFORE, "after_post": fixed_point.STATE_AFTER}
-
-
-class _Rounding:
-    """How what a rule writes, and what its equations see, comes to stand on its grids; in floating point, as it is."""
-
-    def __init__(self, rule: LearningRule, longest: int, real: type):
-        self.rule, self.real, self.run, self.key = rule, real, 0, np.zeros(2, np.uint64)
-        grid, self.drawn = fixed_point.weight_grid(rule, longest), fixed_point.is_drawn(rule)
-        self.grid = None if grid is None else grid.in_precision(real)
-        self.grids = {n: g.in_precision(real) for n, g in fixed_point.state_grids(rule, longest).items()}
-
-    def settled(self, known: dict) -> dict:
-        """What the equations ask for, traces and state on their grids."""
-        return {n: fixed_point.nearest(x, self.grids[n]) if n in self.grids else x for n, x in known.items()}
-
-    def draw(self, t, who, places, equation):
-        """The draws of a spike's synapses, by place."""
-        self.event, self.places = (t, who, equation), np.asarray(places)
-        if self.drawn and self.grid is not None:
-            self.luck = fixed_point.chances(self.key, self.run, t, _WRITTEN_BY[equation], who, self.places)
-
-    def weight(self, value, place):
-        """A changed weight as it is kept."""
-        if self.grid is None:
-            return clip_weight(value, self.real(self.rule.w_min), self.real(self.rule.w_max))
-        return self._rounded(value, self.luck[place] if self.drawn else 0.0, self.grid)
-
-    def traces(self, names, values, place):
-        """Traces of a synapse as they are kept."""
-        if not self.grids:
-            return values
-        t, who, equation = self.event
-        return [
-            self._drawn(self.real(x), t, _TRACES_OF[equation] + k, who, self.places[place], self.grids[name])
-            for k, (name, x) in enumerate(zip(names, values, strict=True))
-        ]
-
-    def states(self, names, result, t, who, equation):
-        """A neuron's state as it is kept."""
-        if not self.grids:
-            return result
-        values = (result,) if len(names) == 1 else result
-        return [
-            self._drawn(self.real(x), t, _STATE_OF[equation] + k, who, 0, self.grids[name])
-            for k, (name, x) in enumerate(zip(names, values, strict=True))
-        ]
-
-    def after_hook(self, column, t, who, equation):
-        """The weights of a column after a hook that may have written them."""
-        if self.grid is None:
-            return column
-        return self._drawn(column, t, _WRITTEN_BY[equation], who, np.arange(len(column)), self.grid)
-
-    def column(self, weights, c):
-        """The weights of column c after they were scaled to a norm."""
-        if self.grid is None:
-            return weights
-        return self._drawn(weights, 0, fixed_point.NORM, c, np.arange(len(weights)), self.grid)
-
-    def _drawn(self, values, t, what, who, places, grid):
-        luck = fixed_point.chances(self.key, self.run, t, what, who, places)[()] if self.drawn else 0.0
-        return self._rounded(values, luck, grid)
-
-    def _rounded(self, values, luck, grid):
-        return fixed_point.by_chance(values, luck, grid) if self.drawn else fixed_point.nearest(values, grid)

@@ -28,7 +28,7 @@ import numpy as np
 from engram.kernels import machine, parts
 from engram.kernels.availability import load_compiler
 from engram.kernels.machine import Equation, Routine
-from engram.plasticity import fixed_point
+from engram.kernels.rounding_lines import ROUNDING_WORDS, RoundingLines, RoundingLinesAt
 from engram.plasticity.base import (
     EQUATIONS,
     LearningRule,
@@ -39,9 +39,6 @@ from engram.plasticity.base import (
 )
 from engram.plasticity.registry import RULES
 from engram.synapses import clip_weight
-
-DRAW_WORDS = 8
-"""In front of the grids: the key's two words, the run, its step, and the neuron that fired; the rest is free."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +109,7 @@ def _routine(rule: str, name: str, text: str, equations: tuple, dtype: str) -> R
     scope = {f"_equation_{equation}": Equation(f, dtype) for equation, f in equations if f is not None}
     scope |= {**parts.words_of_text(real), "_clip": clip_weight}
     if "_grid" in text:
-        rounding = {"_nearest": fixed_point.nearest, "_by_chance": fixed_point.by_chance, "_chance": fixed_point.chance}
-        scope |= {**rounding, "_U8": parts.U8}
+        scope |= ROUNDING_WORDS
     space = dict(scope)
     exec(compile(text, f"<{rule}.{name[1:]}>", "exec"), space)
     function = space[name]
@@ -137,7 +133,7 @@ class _Writer:
         self.rule = rule
         self.names = known_names(rule)
         self.equations = rule.equations()
-        self.rounds = _Rounding(rule, self.names)
+        self.rounds = RoundingLines(rule, self.names)
 
     def row(self) -> str:
         """The presynaptic spikes of a step."""
@@ -217,7 +213,7 @@ class _Writer:
         function = getattr(self.equations, equation)
         return () if function is None else arguments_of(function)
 
-    def _change(self, equation: str, weight: str, own: str, indent: str, rounds: _RoundingAt) -> list[str]:
+    def _change(self, equation: str, weight: str, own: str, indent: str, rounds: RoundingLinesAt) -> list[str]:
         """One synapse's weight, and its traces if it has any."""
         traces = self.names["synapse"]
         arguments = ", ".join(weight if name == "w" else name for name in self._asked(equation))
@@ -225,24 +221,16 @@ class _Writer:
             *(f"{indent}{name} = {own.format(k=k)}" for k, name in enumerate(traces)),
             *rounds.settled(traces, indent),
             f"{indent}{', '.join(['_changed', *traces])} = _equation_{equation}({arguments})",
-            f"{indent}{weight} = {rounds.weight('_REAL(_changed)', WRITTEN_BY[equation])}",
-            *(
-                f"{indent}{own.format(k=k)} = {rounds.written(name, TRACE_OF[equation] + k)}"
-                for k, name in enumerate(traces)
-            ),
+            f"{indent}{weight} = {rounds.weight('_REAL(_changed)', equation)}",
+            *(f"{indent}{own.format(k=k)} = {rounds.trace(name, equation, k)}" for k, name in enumerate(traces)),
         ]
 
-    def _hook(self, equation: str, rounds: _RoundingAt) -> list[str]:
+    def _hook(self, equation: str, rounds: RoundingLinesAt) -> list[str]:
         """A hook over the neuron's whole column; what it returns is the neuron's state."""
         if getattr(self.equations, equation) is None:
             return []
-        first = fixed_point.STATE_BEFORE if equation == "before_post" else fixed_point.STATE_AFTER
-        written = [
-            f"    {name} = {rounds.at_place('_U8(0)').written(name, first + k)}"
-            for k, name in enumerate(self.names["state"])
-        ] if self.rounds.state else []  # fmt: skip
-        column = rounds.column(WRITTEN_BY[equation]) if "w" in self._asked(equation) else []
-        return [*self._call_of_hook(equation), *written, *column]
+        column = rounds.column(equation) if "w" in self._asked(equation) else []
+        return [*self._call_of_hook(equation), *rounds.states(equation), *column]
 
     def _call_of_hook(self, equation: str) -> list[str]:
         function = getattr(self.equations, equation)
@@ -256,86 +244,3 @@ class _Writer:
             return [f"    {states[0]} = _REAL({call})"]
         parts_ = [f"    {name} = _REAL(_new_{name})" for name in states]
         return [f"    {', '.join(f'_new_{name}' for name in states)} = {call}", *parts_]
-
-
-WRITTEN_BY = {
-    "on_pre": fixed_point.PRE,
-    "on_post": fixed_point.POST,
-    "before_post": fixed_point.BEFORE,
-    "after_post": fixed_point.AFTER,
-}
-TRACE_OF = {"on_pre": fixed_point.SYNAPSE_PRE, "on_post": fixed_point.SYNAPSE_POST}
-
-
-class _Rounding:
-    """The lines by which a rule rounds; none at all in floating point."""
-
-    def __init__(self, rule: LearningRule, names: dict):
-        self.fixed, self.drawn = fixed_point.is_fixed(rule), fixed_point.is_drawn(rule)
-        self.weights, self.state = np.isfinite(rule.weight_bits), np.isfinite(rule.state_bits)
-        self.names = names
-        self.order = [name for kind in ("pre", "post", "synapse", "state") for name in names[kind]]
-
-    def at(self, who: str, place: str) -> _RoundingAt:
-        """Where they stand: whose spike it is, and which synapse."""
-        return _RoundingAt(self, who, place)
-
-    def preface(self) -> list[str]:
-        """Find the draws and grids."""
-        if not self.fixed:
-            return []
-        n = 4 * (1 + len(self.order))
-        known = ["w", *self.order] if self.state else ["w"]
-        return [
-            f"    _grids = _pointer(_synapse - {n} * _BYTES, _REAL)",
-            f"    _draws = _pointer(_synapse - {n} * _BYTES - {8 * DRAW_WORDS}, _U8)",
-            *(
-                f"    _grid_{name} = ({', '.join(f'_grids[{4 * k + part}]' for part in range(4))})"
-                for k, name in enumerate(known)
-            ),
-        ]
-
-
-@dataclass(frozen=True)
-class _RoundingAt:
-    """The lines by which a rule rounds at one place in its text."""
-
-    of: _Rounding
-    who: str
-    place: str
-
-    def at_place(self, place: str) -> _RoundingAt:
-        return _RoundingAt(self.of, self.who, place)
-
-    def settled(self, names, indent: str) -> list[str]:
-        """Traces and state as the equations see them."""
-        return [f"{indent}{name} = _nearest({name}, _grid_{name})" for name in names] if self.of.state else []
-
-    def settled_columns(self) -> list[str]:
-        """The presynaptic traces of a whole column likewise."""
-        if not self.of.state or not self.of.names["pre"]:
-            return []
-        lines = ["    for _i in _range(_n):"]
-        for k, name in enumerate(self.of.names["pre"]):
-            lines.append(f"        _x_pre[{k} * _n + _i] = _nearest(_x_pre[{k} * _n + _i], _grid_{name})")
-        return lines
-
-    def weight(self, value: str, what: int) -> str:
-        """A changed weight as it is kept."""
-        return self._rounded(value, "w", what) if self.of.weights else f"_clip({value}, _w_min, _w_max)"
-
-    def written(self, name: str, what: int) -> str:
-        """A trace of a synapse, or state of a neuron, as it is kept."""
-        return self._rounded(f"_REAL({name})", name, what) if self.of.state else name
-
-    def column(self, what: int) -> list[str]:
-        """The weights of a whole column, after a hook that may have written them."""
-        if not self.of.weights:
-            return []
-        return ["    for _i in _range(_n):", f"        _w[_i] = {self._rounded('_w[_i]', 'w', what)}"]
-
-    def _rounded(self, value: str, name: str, what: int) -> str:
-        if not self.of.drawn:
-            return f"_nearest({value}, _grid_{name})"
-        draw = f"_chance(_draws[0], _draws[1], _draws[2], _draws[3], _U8({what}), {self.who}, {self.place})"
-        return f"_by_chance({value}, {draw}, _grid_{name})"

@@ -251,7 +251,7 @@ def _new_projection(network: Network, k: int, p: Projection, seed: int, weights,
     if weights is None:
         weights = p.initial_weights(randomness.generator(seed, Stream.WEIGHTS, k), *shapes, network.dtype)
     weights = np.asarray(checked(f"weights of {p.name}", weights, p.weight_shape(*shapes)), network.dtype)
-    weights = on_the_grid(p.rule, weights, n_before if listing is None else max(1, listing.longest))
+    weights = held_weights(p.rule, weights, listing)
     if p.layout == "dense":
         stored = padded_rows(weights)
         weights = stored[:n_before, :n_after]
@@ -272,6 +272,11 @@ def _new_projection(network: Network, k: int, p: Projection, seed: int, weights,
         stored, weights, steps, pending, np.zeros((n_slots, n_before), np.int32), np.zeros(n_slots, np.int64),
         None if p.rule is None else new_memory(p.rule, n_before, n_after, listing, network.dtype), listing,
     )  # fmt: skip
+
+
+def held_weights(rule: LearningRule | None, weights: np.ndarray, listing: Listing | None) -> np.ndarray:
+    """The weights of a projection as its rule holds them: in fixed point, the nearest of its grid."""
+    return on_the_grid(rule, weights, len(weights) if listing is None else max(1, listing.longest))
 
 
 def _delays(network: Network, k: int, p: Projection, seed: int, delays, shapes) -> np.ndarray:

@@ -186,8 +186,9 @@ def _bits(name: str, value) -> int | float:
     if number == math.inf:
         return math.inf
     if number is None or number != number or number % 1 or not 1 <= number <= MOST_BITS:
+        shown = repr(value) if number is None else f"{number:g}"
         raise ConfigError(
-            f"{name} must be a whole number from 1 to {MOST_BITS}, or inf for floating point, got {value!r}."
+            f"{name} must be a whole number from 1 to {MOST_BITS}, or inf for floating point, got {shown}."
         )
     return int(number)
 

@@ -31,12 +31,16 @@ ROOM_OF_STATE = 4.0
 ROOM_OF_SUMS = 8.0
 """Traces to which spikes add saturate at so many spikes' worth."""
 
-PRE, POST, BEFORE, AFTER, NORM = range(5)
-"""What a weight was changed by, for the draws: the equations, and the normalisation."""
+WEIGHT_BY = {"on_pre": 0, "on_post": 1, "before_post": 2, "after_post": 3}
+"""What a draw is for, by the equation that changed a weight."""
 
-STATE_BEFORE, STATE_AFTER = 8, 8 + 64
-SYNAPSE_PRE, SYNAPSE_POST = 8 + 2 * 64, 8 + 3 * 64
-"""The first of as many numbers as a rule may have state variables, and traces of synapses."""
+NORM = 4
+"""The same where it was the normalisation."""
+
+STATE_BY = {"before_post": 8, "after_post": 8 + 64}
+TRACE_BY = {"on_pre": 8 + 2 * 64, "on_post": 8 + 3 * 64}
+"""The first of as many numbers as a rule may have state variables, and traces of synapses, by the equation that wrote
+them."""
 
 _STEP_BITS = np.uint64(22)
 """Bits of a step's number: :data:`engram.validation.MAX_STEPS`."""
@@ -106,7 +110,7 @@ def chance(key_0, key_1, run, t, what, who, place):
     t : uint64
         Which of its steps.
     what : uint64
-        Which change, as :data:`PRE` and the others.
+        Which change, as :data:`WEIGHT_BY` and the others have it.
     who, place : uint64
         The neuron that fired, and the place of the synapse among its own.
 

@@ -223,8 +223,7 @@ def _kinds(name: str, operands: list) -> tuple[tuple[str, int], ...]:
     if (name == "multiply" and any(map(_is_power_of_two, operands))) or (
         name == "divide" and _is_power_of_two(operands[1])
     ):
-        is_conversion = any(_is(x, "i") for x in operands) and any(np.ndim(x) == 0 and x == 1 for x in operands)
-        return () if is_conversion else (("shifts", 1),)
+        return () if _is_product_with_one(operands) else (("shifts", 1),)
     return _SEVERAL.get(name, ((_KINDS.get(name, "functions"), 1),))
 
 
@@ -234,6 +233,12 @@ def _is(x, kind: str) -> bool:
 
 def _is_power_of_two(x) -> bool:
     return np.ndim(x) == 0 and _is(x, "f") and x != 0 and math.isfinite(x) and math.frexp(abs(x))[0] == 0.5
+
+
+def _is_product_with_one(operands: list) -> bool:
+    """Whether nothing is done: a constant happens to be 1 or -1, or a whole number is made one with a fraction."""
+    others = [x for x in operands if not (np.ndim(x) == 0 and abs(x) == 1)]
+    return len(others) < len(operands) and not (others and _is_power_of_two(others[0]))
 
 
 class _Spike:
