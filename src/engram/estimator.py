@@ -372,7 +372,7 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 f" {describe_range(self.value_range_)} of the images learned from first; bring X to that scale, or give"
                 " value_range when fitting."
             )
-        elif self.model_.framing != "photo" and find_ground(X, self.image_shape_, self.value_range_) == "light":
+        elif self._model.framing != "photo" and find_ground(X, self.image_shape_, self.value_range_) == "light":
             _warn(
                 "X is a negative of the images learned from first, whose ground has the other brightness; give"
                 f" {sum(self.value_range_):g} - X."
