@@ -80,7 +80,7 @@ def test_pynn_in_brian2_fires_its_first_spike_when_engram_does(tmp_path, monkeyp
     brian2 = pytest.importorskip("brian2", reason="Brian 2 is not installed")
     pytest.importorskip("pyNN.brian2", reason="PyNN is not installed; it is in the extra 'nest'")
     monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
-    monkeypatch.setattr(brian2.defaultclock, "dt", 0.5 * brian2.ms)  # as another simulation may have left it
+    brian2.defaultclock.dt = 0.5 * brian2.ms  # as another simulation may have left it
     monkeypatch.setenv("PYNN_SIMULATOR", "brian2")
     export_model(small_model(), "pynn", tmp_path, images=small_images()[:1], dt=0.2)
     script, given = module_at(tmp_path / "pynn_network.py"), np.load(tmp_path / "presentations.npz")
