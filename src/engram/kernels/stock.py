@@ -21,8 +21,11 @@ from engram.networks.network import INTEGRATORS, PRECISIONS
 from engram.plasticity.base import LearningRule, choices_of
 from engram.plasticity.registry import RULES
 
-_SMALL = {"two-layers": {"hidden": 3}, "conv": {"maps": 2}}
+_SMALL = {"two-layers": {"hidden": 3}, "conv": {"maps": 2}, "conv-prototypes": {"maps": 2}}
 """Options that make networks of the catalogue small."""
+
+_NO_VARIANTS = ("normalization", "rounding")
+"""Choices of a rule that its routines do not depend on, as long as nothing is rounded."""
 
 
 def stock_routines(
@@ -49,9 +52,9 @@ def stock_routines(
 
 
 def builtin_rules() -> Iterator[LearningRule]:
-    """Every built-in rule with every choice of its variants."""
+    """Every built-in rule with every choice of its variants, in floating point."""
     for kind in RULES.values():
-        choices = {name: choices for name, choices in choices_of(kind).items() if name != "normalization"}
+        choices = {name: choices for name, choices in choices_of(kind).items() if name not in _NO_VARIANTS}
         rule = kind()
         for chosen in itertools.product(*choices.values()):
             with contextlib.suppress(ConfigError):  # of two choices that exclude each other
