@@ -180,5 +180,33 @@ def test_container_without_home_or_user_has_a_cache_of_its_own(tmp_path):
 
 def test_the_accuracy_that_counts_is_told_first_and_the_others_beside_it():
     found = {"logistic": 0.97, "mean": 0.95, "proportion": 0.96}
-    assert accuracies(found, HEADLINE) == "96.00 % (proportion)[/]; otherwise 97.00 % (logistic), 95.00 % (mean)"
+    assert accuracies(found, HEADLINE) == "96.00 % (proportion)[/]; otherwise 95.00 % (mean), 97.00 % (logistic)"
     assert accuracies({"mean": 0.5}, HEADLINE) == "50.00 % (mean)[/]"
+
+
+def in_terminal(text, width=30):
+    file = io.StringIO()
+    terminal = _Terminal(
+        file=file,
+        force_terminal=True,
+        width=width,
+        height=25,
+        highlight=False,
+        soft_wrap=True,
+        emoji=False,
+        color_system=None,
+    )
+    terminal.print(text)
+    return file.getvalue().splitlines()
+
+
+def test_lines_in_a_terminal_end_between_words():
+    assert in_terminal("  test accuracy [bold]97.60 %[/], input gain 0.379") == [
+        "  test accuracy 97.60 %, input",
+        "  gain 0.379",
+    ]
+
+
+@pytest.mark.parametrize("whole", ["runs/" + 40 * "a" + "/figures", "  engram train --resume " + 30 * "a"])
+def test_a_path_and_a_command_on_a_line_of_its_own_stay_whole_in_a_terminal(whole):
+    assert in_terminal(whole) == [whole]

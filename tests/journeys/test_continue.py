@@ -28,7 +28,7 @@ def content(folder):
     return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.name != ".lock"}
 
 
-HOW_TO_FINISH = "interrupted is not finished (150 of 150 images); finish it with  engram train --resume"
+HOW_TO_FINISH = "interrupted is not finished (150 of 150 images); finish it with\n  engram train --resume"
 
 
 def test_info_reads_an_interrupted_run_and_says_how_to_finish_it(engram, interrupted):
@@ -68,7 +68,7 @@ def test_predict_labels_the_neurons_of_an_interrupted_run_first(engram, interrup
 
 def test_what_is_advised_works(engram, interrupted, trained_run):
     _, _, err = engram("info", interrupted)
-    command = err.partition("finish it with  engram ")[2].split()
+    command = err.partition("finish it with\n  engram ")[2].split()
     assert engram(*command, "--no-figures", "--quiet")[0] == 0
     assert (interrupted / "model.safetensors").read_bytes() == (trained_run / "model.safetensors").read_bytes()
     assert engram("info", interrupted)[2] == ""

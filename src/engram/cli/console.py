@@ -6,13 +6,16 @@ import codecs
 import errno
 import json
 import os
+import re
 import sys
 import unicodedata
 import warnings
 from contextlib import contextmanager, suppress
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 
 class _Terminal(Console):
@@ -20,6 +23,28 @@ class _Terminal(Console):
 
     def render_str(self, text: str, **options):
         return super().render_str(printable(text), **options)
+
+    def print(self, *objects, **options) -> None:
+        """In a terminal lines end between words, so that no number, name or path is cut."""
+        if self.is_terminal:
+            objects = tuple(self._in_lines(text) if isinstance(text, str) else text for text in objects)
+        super().print(*objects, **options)
+
+    def _in_lines(self, text: str) -> Text:
+        lines = self.render_str(text).split("\n", allow_blank=True)
+        return Text("\n").join(part for line in lines for part in self._broken(line))
+
+    def _broken(self, line: Text) -> list[Text]:
+        """A line in as many as the terminal needs; a command on a line of its own stays whole, to be copied."""
+        said = line.plain.lstrip()
+        if cell_len(line.plain) <= self.width or said.startswith("engram "):
+            return [line]
+        indent = " " * (len(line.plain) - len(said))
+        words = line[len(indent) :] if indent else line
+        parts = words.divide(_breaks(words.plain, self.width - len(indent)))
+        for part in parts:
+            part.rstrip()
+        return [Text(indent) + part for part in parts]
 
 
 class _StandardError:
@@ -186,6 +211,23 @@ def _is_control(character: str) -> bool:
 
 def accuracies(accuracy: dict, headline: str) -> str:
     """The accuracy that counts, in bold that was opened before, and the others beside it."""
-    parts = {scheme: f"{100 * value:.2f} % ({plain(scheme)})" for scheme, value in accuracy.items()}
+    parts = {scheme: f"{100 * accuracy[scheme]:.2f} % ({plain(scheme)})" for scheme in _in_order(accuracy)}
     first = parts.pop(headline, None) or parts.pop(next(iter(parts)))
     return f"{first}[/]" + (f"; otherwise {', '.join(parts.values())}" if parts else "")
+
+
+def _in_order(accuracy: dict) -> list[str]:
+    """Schemes as they are told everywhere, whatever the order in a file."""
+    from engram.readout import SCHEMES
+
+    return sorted(accuracy, key=lambda scheme: SCHEMES.index(scheme) if scheme in SCHEMES else len(SCHEMES))
+
+
+def _breaks(text: str, width: int) -> list[int]:
+    """Where a text is broken between words, so that its lines, blanks at their ends apart, fit into a width."""
+    found, start = [], 0
+    for word in re.finditer(r"\S+", text):
+        if word.start() > start and cell_len(text[start : word.end()]) > width:
+            start = word.start()
+            found.append(start)
+    return found

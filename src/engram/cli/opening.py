@@ -87,5 +87,5 @@ def _tell_unfinished(path: Path, parts: list[str]) -> None:
     except EngramError:
         return  # whatever is wrong with it, the model was read
     again = f"engram train --resume {plain(path)}{plain(own_options(folder.read_options(), 'path/to/'))}"
-    finish = "it is still running" if folder.is_held else f"finish it with  {again}"
+    finish = "it is still running" if folder.is_held else f"finish it with\n  {again}"
     err.print(f"{plain(path)} is not finished ({done:,} of {total:,} images); {finish}")
