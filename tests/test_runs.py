@@ -15,6 +15,7 @@ from engram.callbacks import Callback
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, DataError, Interrupted, ModelFileError, RunFolderError
 from engram.plasticity import make_rule
+from engram.run_figures import _kept_sum
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, resume_run, run_training, start_run
 from engram.training import Training
@@ -413,3 +414,18 @@ def test_training_can_go_on_after_a_full_disk(tmp_path, whole, monkeypatch):
 def test_clock_of_the_past_changes_nothing(tmp_path, whole, monkeypatch):
     monkeypatch.setattr("time.time", lambda: 86_400.0)  # 1970, before what zip archives can name
     same_bytes(tiny_run(tmp_path / "run"), whole)
+
+
+@pytest.mark.parametrize(
+    ("rule", "constants", "kept"),
+    [
+        ("triplet", {"normalization": "l1"}, 78.4),
+        ("triplet", {"normalization": "l2"}, None),
+        ("self_normalizing", {"norm": "l1", "a_tar": 0.2}, 156.8),
+        ("self_normalizing", {"norm": "l2"}, None),
+        ("pair", {}, None),
+    ],
+)
+def test_a_sum_is_marked_as_the_target_only_where_the_rule_keeps_one(rule, constants, kept):
+    model = replace(load_model("mnist-100"), rule=make_rule(rule, constants))
+    assert _kept_sum(model) == (kept if kept is None else pytest.approx(kept))

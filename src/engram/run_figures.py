@@ -18,6 +18,7 @@ from engram.model_file import Parts, load_model
 from engram.model_input import load_for
 from engram.networks import DiehlCook
 from engram.neurons import ConductanceLIF
+from engram.plasticity import SelfNormalizing
 from engram.plasticity.normalization import target_norm
 from engram.readout import RunningAccuracy
 from engram.receptive_fields import fields_of, filters_of
@@ -217,11 +218,22 @@ def _weights_and_theta(model: Model, metrics: list[dict], examples: list[int]) -
             figures.weights_and_theta,
             examples,
             *([p[what][part] for p in points] for what in shown for part in ("mean", "sd")),
-            target=target_norm("l1", model.network.n_inputs) if isinstance(model.network, DiehlCook) else None,
+            target=_kept_sum(model),
             turns=turns_of(metrics),
             layer=layer,
         )
     return plans
+
+
+def _kept_sum(model: Model) -> float | None:
+    """The sum of weights that the rule keeps; None where it keeps another norm, or none."""
+    if not isinstance(model.network, DiehlCook):
+        return None
+    n_inputs = model.network.n_inputs
+    if model.rule.normalization == "l1":
+        return target_norm("l1", n_inputs)
+    keeps_sum = isinstance(model.rule, SelfNormalizing) and model.rule.norm == "l1"
+    return model.rule.target(n_inputs) if keeps_sum else None
 
 
 def _suffix(layer: str, layers: list[str]) -> str:
