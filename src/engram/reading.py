@@ -64,6 +64,8 @@ class DigitReading:
     classes : tuple of int
     class_names : tuple of str
         What they are called.
+    preset : str
+        Of the tutorial's constants; empty where another network read.
     """
 
     path: Path
@@ -84,6 +86,7 @@ class DigitReading:
     classes: tuple[int, ...]
     class_names: tuple[str, ...]
     spike_maps: dict[str, np.ndarray] = field(default_factory=dict)
+    preset: str = ""
 
     @property
     def winners(self) -> list[tuple[int, int | None, int]]:
@@ -196,16 +199,17 @@ def read_digit(
         assigned=readout.assigned,
         classes=tuple(readout.classes.tolist()),
         class_names=tuple(model.class_name(label) for label in readout.classes),
+        preset=preset if by_tutorial else "",
         **found,
     )
 
 
 def draw_reading(model: Model, reading: DigitReading, folder: str | Path, formats=("png",)) -> list[Path]:
-    """Draw a reading into a folder; return the files, which replace none of another network: of a network of maps also
-    how they spiked, layer by layer."""
+    """Draw a reading into a folder; return the files, which replace none of another network or preset: of
+    a network of maps also how they spiked, layer by layer."""
     from engram import figures
 
-    drawn_of = model.digest("reading", str(reading.path.resolve()), reading.network)
+    drawn_of = model.digest("reading", str(reading.path.resolve()), reading.network, reading.preset)
     path = Path(folder) / f"read-{reading.path.stem}"
     files = figures.save(reading_figure(model, reading), path, formats, drawn_of=drawn_of)
     if reading.spike_maps:

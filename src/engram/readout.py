@@ -23,6 +23,13 @@ MEANINGS = {
 }
 """What each scheme does, in a few words."""
 
+UNITS = {
+    "proportion": "votes, one a spike, shared between classes",
+    "mean": "spikes a neuron of the class",
+    "logistic": "log odds, up to a constant",
+}
+"""What a score counts, by scheme."""
+
 UNASSIGNED = -1
 
 _ROWS = 1024

@@ -11,7 +11,8 @@ from engram.datasets import load
 from engram.errors import DataError
 from engram.figures import reading as reading_figure
 from engram.images import read_image
-from engram.reading import read_digit
+from engram.reading import draw_reading, read_digit
+from engram.readout import SCHEMES, UNITS
 from forked import finished
 
 
@@ -157,3 +158,21 @@ def test_one_bad_picture_costs_its_own_reading_alone(engram, seven, tmp_path):
     )
     assert (code, out) == (1, "7\n")
     assert "bad.png" in err
+
+
+def test_a_reading_by_other_constants_is_not_replaced(tmp_path, seven):
+    model = load_model("mnist-100")
+    by = [read_digit(model, seven, network="tutorial", preset=preset) for preset in ("more_evidence", "text")]
+    drawn = [draw_reading(model, reading, tmp_path / "drawn")[0].name for reading in (*by, by[0])]
+    assert drawn == ["read-seven.png", "read-seven-2.png", "read-seven.png"]
+
+
+def test_one_picture_without_a_model_is_told_what_to_type(engram):
+    code, _, err = engram("predict", "seven.png")
+    assert code == 2
+    assert "engram predict mnist-400 seven.png" in " ".join(err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_scores_say_what_they_count(engram, seven, scheme):
+    assert f"({UNITS[scheme]})" in engram("predict", "mnist-100", seven, "--scheme", scheme)[1]

@@ -25,7 +25,7 @@ def predict(
 ) -> None:  # fmt: skip
     """Read images: the label, each class's score, and the neurons that answered."""
     from engram.prediction import Unread, draw_answer, files_of, read_each
-    from engram.readout import SCHEMES
+    from engram.readout import SCHEMES, UNITS
     from engram.validation import check_choice
 
     if scheme is not None:
@@ -33,7 +33,10 @@ def predict(
     images = files if model is not None else files[1:]
     model = model or files[0]
     if not images:
-        raise typer.BadParameter("Give the images to read after the model.", param_hint="IMAGE...")
+        raise typer.BadParameter(
+            f"Give the images to read after the model, such as 'engram predict mnist-400 {files[0]}'; {files[0]} was taken for the model.",
+            param_hint="IMAGE...",
+        )
     trained = labelled(
         open_model(model, source=source, network=network, rule=rule, quiet=quiet or json), model, quiet=quiet or json
     )
@@ -48,7 +51,7 @@ def predict(
         if not json and quiet:
             out.print(plain(answer.name))
         elif not json:
-            _print_answer(answer, trained.class_name)
+            _print_answer(answer, trained.class_name, UNITS[scheme or trained.scheme])
         if figures is not None:
             paths = draw_answer(trained, answer, figures)
             if not json and not quiet:
@@ -57,12 +60,14 @@ def predict(
         raise typer.Exit(1)
 
 
-def _print_answer(answer, name_of) -> None:
+def _print_answer(answer, name_of, unit: str) -> None:
     out.print(f"[bold]{plain(answer.what)}: {plain(answer.name) if answer.label is not None else 'no answer'}[/]")
     if answer.steps:
         out.print(f"  prepared: {plain('; '.join(answer.steps))}")
     best = sorted(answer.scores.items(), key=lambda item: -item[1])
-    out.print("  scores:   " + "  ".join(f"{plain(name_of(label))}: {score:.3g}" for label, score in best))
+    out.print(
+        "  scores:   " + "  ".join(f"{plain(name_of(label))}: {score:.3g}" for label, score in best) + f"  ({unit})"
+    )
     winners = "  ".join(
         f"#{neuron} ({name_of(label)}): {plural(spikes, 'spike')}" for neuron, label, spikes in answer.winners
     )
