@@ -166,6 +166,14 @@ def test_a_folder_that_is_nearly_a_data_set_is_told_what_it_lacks(tmp_path, at, 
         datasets.load(write(tmp_path / "mine", classes=classes, part=at))
 
 
+def test_pictures_beside_the_folders_of_classes_are_left_aside_and_told(tmp_path):
+    folder = write(tmp_path / "mine")
+    (folder / "loose.png").write_bytes(next((folder / "a").glob("*.png")).read_bytes())
+    dataset = datasets.load(folder, n_test=0)
+    assert len(dataset.train_images) == 10
+    assert "1 picture in no folder of a class left aside" in dataset.description
+
+
 def test_a_second_test_part_is_left_aside_and_told(tmp_path):
     for part in ("train", "val", "test"):
         write(tmp_path / "mine", part=part, n=3 if part == "val" else 4)

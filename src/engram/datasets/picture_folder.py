@@ -13,6 +13,7 @@ from engram.datasets.options import DEFAULTS, Options, Progress
 from engram.datasets.pictures import DEEP, frame_whole, is_picture, read_grey
 from engram.datasets.registry import PathSource
 from engram.errors import DataError
+from engram.wording import plural
 
 LARGEST_KEPT = 64 * 64
 """Pixels of pictures that keep their size, if they all have the same; larger ones cost a network too much."""
@@ -68,7 +69,7 @@ def load_picture_folder(path: str | Path, options: Options = DEFAULTS, progress:
         name=path.resolve().name,
         value_range=options.value_range,
         framing="whole" if "scaled" in steps else "ink",
-        description=_description(len(files), image_shape, steps, left_aside(path)),
+        description=_description(len(files), image_shape, steps, left_aside(path), _loose(path)),
     )
 
 
@@ -131,12 +132,19 @@ _TOLD = {
 }
 
 
-def _description(n_files, image_shape, counts, aside):
+def _loose(folder):
+    """How many pictures lie beside the folders of classes or parts."""
+    return sum(is_picture(file.name) for file in folder.iterdir())
+
+
+def _description(n_files, image_shape, counts, aside, n_loose):
     told = [
         _TOLD.get(step, "{} " + step).format(f"{count:,}" if count < n_files else "all")
         for step, count in sorted(counts.items())
     ]
     told += [f"the folder {name!r} beside the test part is left aside" for name in aside]
+    if n_loose:
+        told.append(f"{plural(n_loose, 'picture')} in no folder of a class left aside")
     return "; ".join([f"{n_files:,} pictures of {image_shape[0]}×{image_shape[1]} pixels", *told])
 
 
