@@ -2,8 +2,10 @@
 
 import doctest
 import importlib
+import re
 import subprocess
 import sys
+from base64 import b64decode
 from io import BytesIO
 from itertools import combinations
 
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
+from PIL import Image
 
 from engram import DiehlCook, Triplet, figures, load_model
 from engram.datasets import load
@@ -677,6 +680,14 @@ def test_an_svg_does_not_depend_on_what_else_was_saved(tmp_path, some_figure):
 def test_an_svg_names_no_date(tmp_path, some_figure):
     (path,) = figures.save(some_figure(), tmp_path / "curve", ["svg"])
     assert b"dc:date" not in path.read_bytes()
+
+
+def test_an_svg_holds_the_pixels_of_an_image_as_they_are(tmp_path):
+    figure = figures.receptive_fields(np.random.default_rng(0).random((784, 4)), (28, 28))
+    (path,) = figures.save(figure, tmp_path / "fields", ["svg"])
+    fields = re.search(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+)", path.read_text())[1]
+    assert Image.open(BytesIO(b64decode(fields))).size == (2 * 29 + 1, 2 * 29 + 1)
+    assert figure.axes[0].images[0].get_interpolation() != "none"  # as it is drawn in pixels, afterwards too
 
 
 def test_an_older_figure_is_replaced(tmp_path, some_figure):
