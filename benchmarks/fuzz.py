@@ -535,8 +535,9 @@ def _summary(folder: Path) -> Reader:
     finding = {"kind": "silence", "first": 25, "last": 50, "what": "silence", "advice": "listen"}
     summary = {
         "version": "0.1.0", "seconds": 1.5, "examples": 75, "presentations": 80, "examples_per_second": 50.0,
-        "ms_per_example": 20.0, "l1_norm": spread, "theta": spread, "silent_images": 1, "stopped": None,
-        "health": [finding], "euler_overshot": False, "input_gain": 0.5, "dataset": "digits", "finished": True,
+        "ms_per_example": 20.0, "processor_seconds": 1.25, "l1_norm": spread, "theta": spread, "silent_images": 1,
+        "stopped": None, "health": [finding], "euler_overshot": False, "input_gain": 0.5, "dataset": "digits",
+        "finished": True,
         "evaluation": evaluation, "accuracy": evaluation["accuracy"],
     }  # fmt: skip
 

@@ -40,6 +40,7 @@ def snapshot(training: Training) -> tuple[dict[str, np.ndarray], dict[str, Any]]
         "total": training.total,
         "silent_images": training.silent_images,
         "seconds": training.seconds,
+        "processor_seconds": training.processor_seconds,
         "overshot": training.simulator.overshot,
         "stopped": training.stop_reason,
         "metrics": training.metrics,
@@ -136,6 +137,8 @@ def _restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[
     )
     spikes, images = map(_count, kept["since"])
     seconds, overshot, stopped = float(kept["seconds"]), bool(kept["overshot"]), str(kept["stopped"])
+    processor_seconds = kept.get("processor_seconds")  # earlier builds did not count it
+    processor_seconds = None if processor_seconds is None else float(processor_seconds)
     metrics = [dict(record) for record in kept["metrics"]]
     health = copy.copy(training.health)
     health.restore(kept["health"])
@@ -146,7 +149,8 @@ def _restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[
     if hits is not None:
         training.running.hits = hits
     training.simulator.presentations, training.simulator.overshot = presentations, overshot
-    training.examples, training.silent_images, training.seconds = examples, silent_images, seconds
+    training.examples, training.silent_images = examples, silent_images
+    training.seconds, training.processor_seconds = seconds, processor_seconds
     training.metrics, training.health, training.stop_reason = metrics, health, stopped
     training.spikes_since, training.images_since = spikes, images
 

@@ -180,6 +180,7 @@ def _record(group: Sequence[tuple[TrainingConfig, dict, list[dict]]], names: Seq
         "seeds": len(group),
         "accuracy": accuracy,
         "ms_per_example": float(np.mean([s["ms_per_example"] for s in summaries])),
+        "processor_ms_per_example": processor_ms(summaries),
         "seconds": float(np.mean([s["seconds"] for s in summaries])),
         "spikes_per_image": float(np.mean([curve[-1]["spikes_per_image"] for curve in curves])),
         "l1_norm": float(np.mean([s["l1_norm"]["mean"] for s in summaries])),
@@ -235,7 +236,7 @@ def record_name(record: dict) -> str:
 def markdown_table(records: list[dict]) -> str:
     """The comparison as a Markdown table; accuracies in percent, mean ± standard deviation over seeds."""
     further = [name for name in records[0]["options"] if name not in ("rule", "neurons")] if records else []
-    head = ["rule", "neurons", *further, "seeds", *SCHEMES, "images", "ms/image", "spikes/image", "L1 norm",
+    head = ["rule", "neurons", *further, "seeds", *SCHEMES, "images", name_of_time(records), "spikes/image", "L1 norm",
             "neurons without label"]  # fmt: skip
     rows = [head, ["---"] * len(head)]
     for record in records:
@@ -243,7 +244,7 @@ def markdown_table(records: list[dict]) -> str:
         norm = f"{record['l1_norm']:.1f} ± {record['l1_norm_sd']:.1f}"
         rows.append(
             [record["rule"], f"{record['neurons']:,}", *[_shown(record["options"][name]) for name in further],
-             str(record["seeds"]), *accuracies, f"{record['examples']:,}", f"{record['ms_per_example']:.2f}",
+             str(record["seeds"]), *accuracies, f"{record['examples']:,}", time_of(record, records),
              f"{record['spikes_per_image']:.1f}", norm, f"{record['unassigned_neurons']:.1f}"]
         )  # fmt: skip
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
@@ -264,6 +265,29 @@ def csv_table(records: list[dict]) -> str:
     writer.writeheader()
     writer.writerows(flat)
     return text.getvalue()
+
+
+def processor_ms(summaries: Sequence[dict]) -> float | None:
+    """Processor time of training, ms an image, the mean over runs; None if one of them does not know it."""
+    known = [1000 * s["processor_seconds"] / s["examples"] for s in summaries if s.get("processor_seconds")]
+    return float(np.mean(known)) if known and len(known) == len(summaries) else None
+
+
+def name_of_time(records: Sequence[dict]) -> str:
+    """What the time of training in a table is: the processor's, which is the same on a busy machine, where known."""
+    return "processor ms/image" if any(map(_processor_ms, records)) else "wall ms/image"
+
+
+def time_of(record: dict, records: Sequence[dict]) -> str:
+    """The time of training in a row of a table; marked where it is another than in the rows beside it."""
+    known = _processor_ms(record)
+    if known is not None:
+        return f"{known:.2f}"
+    return f"{record['ms_per_example']:.2f}" + (" (wall)" if any(map(_processor_ms, records)) else "")
+
+
+def _processor_ms(record: dict) -> float | None:
+    return record.get("processor_ms_per_example")
 
 
 def percent(accuracy: dict) -> str:

@@ -172,6 +172,7 @@ _SUMMARY = {
     "l1_norm": _is_mean_and_sd_or_none,
     "ms_per_example": _is_number,
     "presentations": _is_count,
+    "processor_seconds": _is_number,
     "seconds": _is_number,
     "silent_images": _is_count,
     "stopped": _or_none(lambda value: isinstance(value, str)),

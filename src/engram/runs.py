@@ -434,6 +434,7 @@ def summarize(training: Training) -> dict:
     return {
         "version": __version__,
         "seconds": training.seconds,
+        **({} if training.processor_seconds is None else {"processor_seconds": training.processor_seconds}),
         "examples": training.examples,
         "presentations": simulator.presentations,
         "examples_per_second": training.examples / training.seconds if training.seconds else 0.0,

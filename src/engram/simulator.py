@@ -19,6 +19,7 @@ from engram.plasticity.base import LearningRule, check_rule, is_learning_rate, k
 from engram.processors import default_threads
 from engram.randomness import Stream, content_counter, stream_key
 from engram.sources import Poisson, Source
+from engram.threads import CountedThreads
 from engram.validation import check_choice, check_count
 
 KERNELS = ("compiled", "reference")
@@ -157,6 +158,7 @@ class Simulator:
             self.schedule["max_intensity"] = self.schedule["start_intensity"]  # once more would be the same once more
         self.presentations = self._runs = 0
         self.overshot = self.interrupted = False
+        self.processor_seconds = 0.0
         self._learning: dict[tuple[int, str], object] = {}
         self._frozen: queue.SimpleQueue = queue.SimpleQueue()
 
@@ -166,6 +168,7 @@ class Simulator:
         self.state.begin_again(self.described)
         self.presentations = self._runs = 0
         self.overshot = self.interrupted = False
+        self.processor_seconds = 0.0
 
     def take(self, weights, theta) -> None:
         """Go on by other weights and thresholds, of the same shapes."""
@@ -413,8 +416,8 @@ class Simulator:
         """Let a network show samples; Ctrl-C ends between two of them."""
         if shown.n_samples <= 1 and network.n_threads == 1:
             return network.present(shown)
-        done, helpers = [], ThreadPoolExecutor(network.n_threads) if network.n_threads > 1 else None
-        with ThreadPoolExecutor(1) as runner, helpers or contextlib.nullcontext():
+        done, helpers = [], CountedThreads(network.n_threads) if network.n_threads > 1 else None
+        with CountedThreads(1) as runner, helpers or contextlib.nullcontext():
             runner.submit(int).result()  # the thread runs: whenever Ctrl-C comes now, it can be waited for
             try:
                 runner.submit(lambda: done.append(network.present(shown, helpers))).result()
@@ -425,6 +428,7 @@ class Simulator:
                     raise
             finally:
                 network.stop[0] = 0
+        self.processor_seconds += runner.processor_seconds + (helpers.processor_seconds if helpers else 0.0)
         return done[0]
 
     def _keys(self, stream: Stream) -> dict:

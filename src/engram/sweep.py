@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engram.comparison import percent
+from engram.comparison import name_of_time, percent, processor_ms, time_of
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, HealthError, RuleError
 from engram.files import exists, read_regular, to_json, write_atomically
@@ -298,6 +298,7 @@ def _record(trial: Trial, names: Sequence[str]) -> dict:
             for scheme, v in spread.items()
         },
         "ms_per_example": float(np.mean([s["ms_per_example"] for s in summaries])),
+        "processor_ms_per_example": processor_ms(summaries),
         "unassigned_neurons": float(np.mean([s["evaluation"]["unassigned_neurons"] for s in summaries])),
         "n_validation": summaries[0]["evaluation"]["n_test"],
         "digests": {
@@ -327,7 +328,7 @@ def draw_sweep(folder: Path, records: list[dict], scheme: str) -> None:
 def sweep_table(records: list[dict]) -> str:
     """The sweep as a Markdown table, best first; accuracies on held-out training images in percent."""
     names = list(records[0]["options"])
-    head = [*names, "seeds", *SCHEMES, "ms/image", "neurons without label"]
+    head = [*names, "seeds", *SCHEMES, name_of_time(records), "neurons without label"]
     rows = [head, ["---"] * len(head)]
     for record in records:
         options = [_text(record["options"][name]) for name in names]
@@ -336,7 +337,7 @@ def sweep_table(records: list[dict]) -> str:
             continue
         rows.append(
             [*options, str(record["seeds"]), *[percent(record["accuracy"][scheme]) for scheme in SCHEMES],
-             f"{record['ms_per_example']:.2f}", f"{record['unassigned_neurons']:.1f}"]
+             time_of(record, records), f"{record['unassigned_neurons']:.1f}"]
         )  # fmt: skip
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
@@ -345,13 +346,14 @@ def _csv(records: list[dict]) -> str:
     text = io.StringIO()
     names = list(records[0]["options"])
     measured = [f"{scheme}_{part}" for scheme in SCHEMES for part in ("mean", "sd")]
+    times = ["ms_per_example", "processor_ms_per_example"]
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*names, "seeds", *measured, "ms_per_example", "unassigned_neurons", "failure"])
+    writer.writerow([*names, "seeds", *measured, *times, "unassigned_neurons", "failure"])
     for record in records:
         accuracy = record.get("accuracy", {})
         numbers = [accuracy[scheme][part] if accuracy else "" for scheme in SCHEMES for part in ("mean", "sd")]
         writer.writerow(
-            [*record["options"].values(), record["seeds"], *numbers, record.get("ms_per_example", ""),
+            [*record["options"].values(), record["seeds"], *numbers, *[record.get(time, "") for time in times],
              record.get("unassigned_neurons", ""), record["failure"]]
         )  # fmt: skip
     return text.getvalue()

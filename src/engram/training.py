@@ -168,6 +168,9 @@ class Training:
         The learning curve so far.
     seconds : float
         Time spent presenting images, compilation excluded.
+    processor_seconds : float or None
+        Processor time of it, of all threads that took part: the same however busy the machine is. None if the run
+        goes on from a checkpoint that does not know it.
     silent_images : int
         Images that drew too few spikes at any intensity.
     running : RunningAccuracy or None
@@ -262,7 +265,7 @@ class Training:
         self.total = self._ends[-1]
         self.examples = 0
         self.silent_images = 0
-        self.seconds = 0.0
+        self.seconds, self.processor_seconds = 0.0, 0.0
         self.metrics: list[dict] = []
         labelled = dataset.train_labels is not None
         n_neurons = self.simulator.network.n_neurons
@@ -316,7 +319,8 @@ class Training:
 
     def learn_block(self) -> Progress:
         """Present the next few images and learn from them; Ctrl-C ends between two, and nothing of them is lost."""
-        begin, layer, shown = time.perf_counter(), self.layer, self.simulator.presentations
+        begin, begin_processor, layer = time.perf_counter(), self._processor_time(), self.layer
+        shown = self.simulator.presentations
         stop = self._end_of_block()
         chosen = np.array([self._image_at(e) for e in range(self.examples, stop)])
         counts = self._present(self.samples[chosen], self._progress(stop), layer)
@@ -336,6 +340,8 @@ class Training:
         if self.examples % self._curve_step() == 0 or self.done:
             self._record(report, norms, theta)
         self.seconds += time.perf_counter() - begin
+        if self.processor_seconds is not None:
+            self.processor_seconds += self._processor_time() - begin_processor
         if self.simulator.interrupted:
             raise KeyboardInterrupt  # all that was shown is accounted for
         return report
@@ -418,6 +424,10 @@ class Training:
         """The image before which the present block ends: a round number, or the end of a layer's turn."""
         left = BLOCK - self.examples % BLOCK, self._ends[self._turn()] - self.examples, max(1, self.at_most)
         return self.examples + min(left)
+
+    def _processor_time(self) -> float:
+        """Seconds that this thread, and those in which the network learned for it, had a processor."""
+        return time.thread_time() + self.simulator.processor_seconds
 
     def _answers(self, layer: str) -> bool:
         """Whether what was counted is the answer of the population that is read out."""

@@ -1,0 +1,32 @@
+"""Threads whose processor time is counted: it is the same however busy a machine is, where wall time is not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+
+class CountedThreads(ThreadPoolExecutor):
+    """Threads that know for how long they had a processor, whatever else their process does meanwhile."""
+
+    def __init__(self, n_threads: int):
+        super().__init__(n_threads)
+        self._spent: list[float] = []
+
+    @property
+    def processor_seconds(self) -> float:
+        """Of everything that is done so far."""
+        return sum(self._spent)
+
+    def submit(self, function: Callable[..., Any], /, *args, **named) -> Future:
+        """Call a function in a thread, as :meth:`concurrent.futures.Executor.submit` does."""
+        return super().submit(self._counted, function, *args, **named)
+
+    def _counted(self, function: Callable[..., Any], /, *args, **named):
+        begin = time.thread_time()
+        try:
+            return function(*args, **named)
+        finally:
+            self._spent.append(time.thread_time() - begin)
