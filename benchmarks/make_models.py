@@ -51,7 +51,7 @@ def make_model(name: str, folder: Path) -> dict:
     data, trained, summary = load(config), load_model(piece.folder), piece.run.read_summary()
     save_model(replace(trained, readout=None), file, compact=True)
     rounded = load_model(file)
-    n_label = config.total_label_examples(len(data.train_images))
+    n_label = config.total_label_examples(len(data.train_images), rounded.network.n_neurons)
     save_model(replace(rounded, readout=label_neurons(rounded.simulator(), data, n_label)), file, compact=True)
     model, result = evaluate(load_model(file), data)
     shares = ", ".join(f"{100 * value:.2f} % ({scheme})" for scheme, value in result.accuracy.items())

@@ -35,7 +35,7 @@ def test_examples_in_the_documentation_run(module):
 
 
 def test_every_listed_model_is_there_and_every_file_is_listed():
-    assert NAMES == ["mnist-100", "mnist-400", "mnist-conv"]
+    assert NAMES == ["fashion-400", "mnist-100", "mnist-1600", "mnist-400", "mnist-conv"]
     assert {path.stem for path in FOLDER.glob("*.safetensors")} == set(NAMES)
 
 
@@ -46,7 +46,9 @@ def test_a_shipped_model_is_what_its_entry_says(entry):
     assert (model.dataset, model.examples, model.version) == (entry.dataset, entry.examples, entry.version)
     assert model.rule_record["rule"] == entry.rule
     assert model.readout is not None
-    assert entry.size < 700_000
+    assert entry.size < 2_700_000
+    cost = {scheme: entry.before_rounding.get(scheme, value) - value for scheme, value in entry.accuracy.items()}
+    assert all(abs(lost) < 0.001 for lost in cost.values())
 
 
 @pytest.mark.parametrize("entry", shipped_models(), ids=NAMES)

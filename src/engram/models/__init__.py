@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
@@ -40,6 +40,8 @@ class ShippedModel:
         The engram that made it.
     network : str
         Its name.
+    before_rounding : dict of str to float
+        The accuracy with weights in full precision; empty where it was not kept.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ShippedModel:
     command: str
     version: str
     network: str = "diehl-cook"
+    before_rounding: dict[str, float] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
