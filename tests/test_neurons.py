@@ -99,6 +99,7 @@ def test_fma_takes_numbers_and_what_is_not_finite():
     assert fma(math.inf, 2.0, 1.0) == math.inf
     assert math.isnan(fma(math.nan, 2.0, 1.0))
     assert fma(0.0, -3.0, 0.5) == 0.5
+    assert fma(2.0, 3.0, -math.inf) == -math.inf
 
 
 def settled(neuron: ConductanceLIF, g_exc: float, g_inh: float):

@@ -102,7 +102,7 @@ def _fma_double(a, b, c):
     result, upper = total + rests * _BELOW, total + rests * _ABOVE
     if (result == upper).all():
         return result
-    if ((result == upper) | (rest == 0)).all():
+    if ((result == upper) | ((rest == 0) & np.isfinite(rests))).all():
         return total + rests
     smaller, rest = _exact_sum(c, rest)
     larger, middle = _exact_sum(product, smaller)

@@ -207,6 +207,9 @@ def numpy_operation(name: str, dtype: np.dtype) -> Callable:
         if takes in (NUMBERS, REALS) and all([type(x) is real for x in operands]):
             result = function(*operands)
             return bool(result) if as_truth else result
+        if takes == NUMBERS and all([type(x) is int or type(x) is bool for x in operands]):
+            result = of_whole(*[int(x) for x in operands])
+            return bool(result) if as_truth else int(result)
         is_whole = takes == NUMBERS and all(_is_whole(name, x) for x in operands)
         is_whole |= takes == CHOICE and all(_is_whole(name, x) for x in operands[1:])
         converted = [_to_kind(name, x, dtype, k, takes, is_whole) for k, x in enumerate(operands)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 
-class Parting(Exception):  # noqa: N818: it is no error
+class WaysPartError(Exception):
     """Some of the elements go one way from here, the others another.
 
     Parameters
@@ -29,7 +29,7 @@ class Each(np.ndarray):
         if truths.all():
             return True
         if truths.any():
-            raise Parting(truths)
+            raise WaysPartError(truths)
         return False
 
     def _refuse(self, *_):
@@ -61,7 +61,7 @@ def each_way(equation: Callable, arguments) -> np.ndarray | tuple[np.ndarray, ..
         these = waiting.pop()
         try:
             result = equation(*(x[these].view(Each) if is_many(x) else x for x in arguments))
-        except Parting as parting:
+        except WaysPartError as parting:
             waiting += [these[parting.truths], these[~parting.truths]]
         else:
             found.append((these, result))
