@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -264,6 +265,12 @@ class RunningAccuracy:
         member = np.asarray(labels) == self.classes[:, np.newaxis]
         self.responses += member.astype(np.float64) @ counts
         self.seen += member.sum(axis=1)
+
+    def copy(self) -> RunningAccuracy:
+        """One that goes its own way from here."""
+        other = copy(self)
+        other.responses, other.seen = self.responses.copy(), self.seen.copy()  # `hits` is never changed in place
+        return other
 
     @property
     def profile(self) -> np.ndarray:
