@@ -127,15 +127,19 @@ def _for_each(function: Callable, dtype) -> Callable:
 
 
 def _makes_columns(function: FunctionType) -> bool:
-    """Whether an equation of numbers has columns of its own, or shows a number to its user."""
+    """Whether an equation of numbers has columns of its own."""
     for meaning in rewrite(function).meanings.values():
         if isinstance(meaning, Operation) and (meaning.name in REDUCTIONS or meaning.name in ("zeros", "zero_of")):
             return True
         if isinstance(meaning, Helper) and _makes_columns(meaning.function):
             return True
-        if not isinstance(meaning, (Operation, Helper)) and (meaning.value is print or is_many(meaning.value)):
+        if isinstance(meaning, Number) and _is_column(meaning.value):
             return True
     return False
+
+
+def _is_column(value) -> bool:
+    return any(map(_is_column, value)) if isinstance(value, tuple) else is_many(value)
 
 
 @functools.lru_cache(maxsize=512)
