@@ -336,7 +336,7 @@ def sweep_table(records: list[dict]) -> str:
             rows.append([*options, str(record["seeds"]), "failed", *[""] * (len(SCHEMES) + 1)])
             continue
         rows.append(
-            [*options, str(record["seeds"]), *[percent(record["accuracy"][scheme]) for scheme in SCHEMES],
+            [*options, str(record["seeds"]), *[percent(record, scheme) for scheme in SCHEMES],
              time_of(record, records), f"{record['unassigned_neurons']:.1f}"]
         )  # fmt: skip
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
