@@ -200,10 +200,11 @@ class Snapshot(Callback):
 
     def on_progress(self, progress: Progress, training: Training) -> None:
         """Save the network."""
+        from engram.files import make_folder
         from engram.model_file import save_model
 
         path = Path(str(self.path).replace("{examples}", str(progress.examples)))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         save_model(training.model(), path)
 
 

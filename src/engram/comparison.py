@@ -16,7 +16,7 @@ import numpy as np
 
 from engram.config import TrainingConfig
 from engram.errors import ConfigError
-from engram.files import to_json, write_atomically
+from engram.files import check_may_be_folder, to_json, write_atomically
 from engram.pieces import Piece
 from engram.plans import differing, flat_options, full_name, run_name, short_name, without_seed
 from engram.pools import Here, Pool, work_through
@@ -62,6 +62,7 @@ def pieces_of(
     folder = Path(folder).absolute()
     if RunFolder(folder).holds_run:
         raise ConfigError(f"{folder} is the folder of a single run; choose another for the comparison with --out.")
+    check_may_be_folder(folder)
     unique = list({full_name(config): config for config in configs}.values())
     plain = len({run_name(config) for config in unique}) == len(unique) and set(differing(unique)) <= {
         "rule",

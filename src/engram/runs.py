@@ -17,7 +17,7 @@ from engram.datasets.base import Dataset
 from engram.digests import learned_digest
 from engram.errors import ConfigError, HealthError, Interrupted, ModelFileError, RuleError, RunFolderError
 from engram.evaluation import Evaluation, check_label_images, label_neurons, measure_accuracy
-from engram.files import exists, make_folder
+from engram.files import check_may_be_folder, exists, make_folder
 from engram.interrupts import deferred_interrupt, immediate_interrupt
 from engram.model import Model
 from engram.model_file import load_model
@@ -60,7 +60,11 @@ class RunOptions:
     strict: bool = False
 
 
-def next_folder(dataset: str, within: str | Path = "runs") -> Path:
+RUNS = Path("runs")
+"""Where runs lie that were given no folder."""
+
+
+def next_folder(dataset: str, within: str | Path = RUNS) -> Path:
     """A new folder for a run on a dataset; of several that begin at once each gets its own."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(dataset).name or "run")[:100]
     number = 1
@@ -73,6 +77,18 @@ def next_folder(dataset: str, within: str | Path = "runs") -> Path:
             number += 1
         else:
             return folder
+
+
+def check_place(folder: RunFolder, *, overwrite: bool) -> None:
+    """Raise RunFolderError where a new run cannot have a folder: a file lies there, other files, or another run."""
+    check_may_be_folder(folder.path)
+    if folder.holds_run and not overwrite:
+        raise RunFolderError(
+            f"{folder.path} already holds a run; continue it with --resume, replace it with --overwrite, or choose"
+            " another folder with --out."
+        )
+    if not folder.holds_run and _holds_other_files(folder.path):
+        raise RunFolderError(f"{folder.path} holds other files and no run; choose an empty or new folder with --out.")
 
 
 def start_run(folder: RunFolder, config: TrainingConfig, *, overwrite: bool, start: Model | None = None) -> None:
@@ -92,14 +108,8 @@ def start_run(folder: RunFolder, config: TrainingConfig, *, overwrite: bool, sta
     RunFolderError
         If it already holds a run, and that is not to be overwritten.
     """
-    if folder.holds_run and not overwrite:
-        raise RunFolderError(
-            f"{folder.path} already holds a run; continue it with --resume, replace it with --overwrite, or choose"
-            " another folder with --out."
-        )
+    check_place(folder, overwrite=overwrite)
     existed = exists(folder.path)
-    if not folder.holds_run and _holds_other_files(folder.path):
-        raise RunFolderError(f"{folder.path} holds other files and no run; choose an empty or new folder with --out.")
     folder.acquire()
     try:
         if folder.holds_run:

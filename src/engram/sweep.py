@@ -19,7 +19,7 @@ import numpy as np
 from engram.comparison import name_of_time, percent, processor_ms, time_of
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, HealthError, RuleError
-from engram.files import exists, read_regular, to_json, write_atomically
+from engram.files import check_may_be_folder, exists, read_regular, to_json, write_atomically
 from engram.pieces import Piece
 from engram.plans import differing, flat_options, full_name, short_name
 from engram.pools import Here, Pool, work_through
@@ -143,6 +143,9 @@ def sweep(
     folder, options = Path(folder).absolute(), options or SweepOptions()
     if RunFolder(folder).holds_run:
         raise ConfigError(f"{folder} is the folder of a single run; choose another for the sweep with --out.")
+    check_may_be_folder(folder)
+    if options.search == "grid":
+        _ = list(grid_trials(blocks))  # what cannot be is told before images are read
     blocks = [_held_out(block) for block in blocks]
     kind = _Grid if options.search == "grid" else _Search
     trials = kind(folder, blocks, options)

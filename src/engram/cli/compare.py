@@ -12,7 +12,7 @@ from engram.cli.pools import SchedulerOption, SlurmOption, SlurmSetOption, Threa
 
 
 def compare(
-    plan: Annotated[Optional[Path], typer.Argument(help="TOML file of runs, in which a list stands for each of its values; of the options below it takes --network, --layers, --source and --set.")] = None,
+    plan: Annotated[Optional[Path], typer.Argument(metavar="PLAN", help="TOML file of runs, in which a list stands for each of its values; of the options below it takes --network, --layers, --source and --set.")] = None,
     rules: Annotated[str, typer.Option(help="Rules with commas between; names or my_rule.py:MyRule.")] = "self_normalizing,triplet",
     neurons: Annotated[str, typer.Option(help="Numbers of neurons with commas between.")] = "400",
     network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, conv, conv-prototypes, or my_network.py:describe.", show_default="diehl-cook")] = None,

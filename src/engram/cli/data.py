@@ -43,7 +43,7 @@ def list_datasets(json: Annotated[bool, typer.Option("--json", help="Print it as
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="The dataset's name: mnist, fashion-mnist or kmnist.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name: mnist, fashion-mnist or kmnist.")],
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Download a dataset into the per-user cache, unless it is on this machine; every file is checked by its content."""
@@ -80,7 +80,10 @@ def check(
     from engram.cli.train import with_settings
     from engram.datasets import CheckedItem, find_source, load_with, named_sources
     from engram.errors import DataError
+    from engram.files import check_may_be_folder
 
+    if not no_figures:
+        check_may_be_folder(folder)
     options = with_settings({}, [f"data.{setting}" for setting in set_ or []]).get("data", {})
     named = named_sources().get(source)
     items = () if named is None else named.check()

@@ -13,7 +13,7 @@ from engram.wording import plural
 
 
 def read(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or array files of any size, folders of them, or patterns such as '*.png'; for a model of such, recordings.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="PNG, JPEG or array files of any size, folders of them, or patterns such as '*.png'; for a model of such, recordings.")],
     network: Annotated[Optional[str], typer.Option(help="Which network reads: the tutorial's, or the one that learned, by its name, such as conv, or own; or the file that described that one, my_network.py:describe.", show_default="tutorial, where the weights fit")] = None,
     model: Annotated[Optional[Path], typer.Option(metavar="RUN|MODEL", help="Whose weights: a run folder, a model file, or a name of 'engram models'.", show_default="mnist-400, or mnist-conv for --network conv")] = None,
     preset: Annotated[str, typer.Option(help="Constants of the tutorial's network: its text's, or ours that gather more-evidence.")] = "more-evidence",
@@ -25,9 +25,11 @@ def read(
 ) -> None:  # fmt: skip
     """Read digits and draw how: the image, the neurons that knew it, and every spike on the way."""
     from engram.errors import DataError
+    from engram.files import check_may_be_folder
     from engram.prediction import Unread, files_of
     from engram.reading import draw_reading, read_digit
 
+    check_may_be_folder(folder)
     model = model or Path("mnist-conv" if network == "conv" else "mnist-400")
     own = network if network and ":" in network else None
     trained = labelled(

@@ -33,7 +33,7 @@ def list_rules(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A rule's name, or my_rule.py:MyRule.")],
+    name: Annotated[str, typer.Argument(metavar="RULE", help="A rule's name, or my_rule.py:MyRule.")],
     set_: Annotated[
         Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule; repeatable.")
     ] = None,
@@ -49,6 +49,9 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print the window's numbers as JSON.")] = False,
 ) -> None:
     """Say a rule's constants, and draw its STDP window and, for self_normalizing, how the norm converges."""
+    from engram.files import check_may_be_folder
+
+    check_may_be_folder(out_)
     preset = preset or preset_of_train()
     rule = rule_as_trained(name, preset, neurons, set_ or [])
     before = _numbers(weights)

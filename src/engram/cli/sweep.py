@@ -16,7 +16,7 @@ _Search = "What is tried"
 
 
 def sweep(
-    plan: Annotated[Optional[Path], typer.Argument(help="TOML file of runs, in which a list stands for each of its values and {low, high, log} for all numbers between.")] = None,
+    plan: Annotated[Optional[Path], typer.Argument(metavar="PLAN", help="TOML file of runs, in which a list stands for each of its values and {low, high, log} for all numbers between.")] = None,
     vary_: Annotated[Optional[list[str]], typer.Option("--vary", metavar="NAME=VALUES", help="An option or constant and what it may be: A,B,C, or LOW:HIGH, or LOW:HIGH:log in a search; repeatable.", rich_help_panel=_Search)] = None,
     search: Annotated[str, typer.Option(help="grid: every combination; random or tpe: draws by Optuna.", rich_help_panel=_Search)] = "grid",
     trials: Annotated[int, typer.Option(help="How many are drawn.", rich_help_panel=_Search)] = 30,
