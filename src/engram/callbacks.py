@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from engram.bars import NotebookBar, bars_on, in_notebook
 from engram.errors import ConfigError
+from engram.named import NamedParameters
 from engram.validation import check_count, check_finite
 
 if TYPE_CHECKING:
     from engram.training import Progress, Training
 
 
-class Callback:
+class Callback(NamedParameters):
     """Base of everything that follows a run; its methods do nothing.
 
     Attributes

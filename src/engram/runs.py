@@ -21,6 +21,7 @@ from engram.files import check_may_be_folder, exists, make_folder
 from engram.interrupts import deferred_interrupt, immediate_interrupt
 from engram.model import Model
 from engram.model_file import load_model
+from engram.named import NamedParameters
 from engram.networks import Network
 from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.networks.record import parts_of
@@ -35,7 +36,7 @@ _WATCHED_EVERY, _WATCHED_COST = 0.5, 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class RunOptions(NamedParameters):
     """How a run is kept and ended, none of which changes what it computes.
 
     Parameters

@@ -20,6 +20,7 @@ from engram.comparison import name_of_time, percent, processor_ms, time_of
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, HealthError, RuleError
 from engram.files import check_may_be_folder, exists, read_regular, to_json, write_atomically
+from engram.named import NamedParameters
 from engram.pieces import Piece
 from engram.plans import differing, flat_options, full_name, short_name
 from engram.pools import Here, Pool, work_through
@@ -37,7 +38,7 @@ _MAX_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepOptions:
+class SweepOptions(NamedParameters):
     """How a sweep searches.
 
     Parameters

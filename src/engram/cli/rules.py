@@ -10,6 +10,9 @@ import typer
 from engram.cli.console import out, plain, print_json, waiting
 from engram.wording import plural
 
+_INPUTS, _SPIKES = 100, 300
+"""Of the neuron whose norm is drawn: enough to see it settle."""
+
 app = typer.Typer(help="List learning rules and look at them.", invoke_without_command=True)
 
 
@@ -122,10 +125,12 @@ def _convergence(rule):
 
     if not isinstance(rule, SelfNormalizing):
         return None, None
-    random = np.random.default_rng(0).random(784)
-    starts = np.column_stack((np.zeros(784), np.full(784, 0.2), 784 * random / random.sum()))
+    n = _INPUTS
+    random = np.random.default_rng(0).random(n)
+    starts = np.column_stack((np.zeros(n), np.full(n, 0.2), n * random / random.sum()))
     of_one_pattern = rule.variant == "smin" and rule.norm == "l2"  # not of the random ones that are shown here
-    return norm_convergence(rule, starts), None if of_one_pattern else rule.target(784)
+    sums = norm_convergence(rule, starts, n_spikes=_SPIKES, kernel="reference")  # nothing is compiled for a figure
+    return sums, None if of_one_pattern else rule.target(n)
 
 
 def _facts(rule) -> dict:

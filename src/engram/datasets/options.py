@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 from engram.datasets.scale import ValueRange, check_value_range
 from engram.errors import ConfigError, DataError
+from engram.named import NamedParameters
 
 Progress = Callable[[str, int, int | None], None]
 """Called with what is read, how much of it is done, and how much there is where that is known."""
@@ -13,7 +14,7 @@ CHANNELS = ("both", "merged")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(NamedParameters):
     """How to read a data set, where that is not to be found out. Each kind of data knows some of them.
 
     Parameters
