@@ -129,6 +129,19 @@ def count_axis(axis) -> None:
     axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
+def log_axis(axis) -> None:
+    """Make an axis logarithmic, its ticks plain numbers: powers of ten would be TeX, which is not parsed."""
+    from matplotlib.ticker import LogFormatter
+
+    class PlainNumbers(LogFormatter):
+        def __call__(self, x, pos=None):
+            return f"{x:,g}" if super().__call__(x, pos) else ""
+
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_formatter(PlainNumbers())
+    axis.set_minor_formatter(PlainNumbers(labelOnlyBase=False))
+
+
 def colour_bar(axes, picture, label: str, axes_inches: float, *, gap_inches: float = 0.12, extend="neither"):
     """Put a colour bar beside a panel of about that width, exactly as tall as the panel."""
     beside = axes.inset_axes((1 + gap_inches / axes_inches, 0.0, 0.13 / axes_inches, 1.0))
