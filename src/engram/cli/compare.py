@@ -9,6 +9,7 @@ import typer
 
 from engram.cli.console import err, out, plain, print_json
 from engram.cli.pools import SchedulerOption, SlurmOption, SlurmSetOption, ThreadsOption, WorkersOption
+from engram.cli.tables import print_table
 
 
 def compare(
@@ -38,7 +39,7 @@ def compare(
     """Train and test several rules alike: accuracy by scheme, time, norm and silent neurons in one table."""
     from engram.cli.pools import hired, shown, threads_for
     from engram.comparison import compare as compare_runs
-    from engram.comparison import comparison_runs, markdown_table
+    from engram.comparison import comparison_runs, markdown_table, table_cells
     from engram.config import TrainingConfig
     from engram.errors import Interrupted
     from engram.plans import grid, read_plan
@@ -67,7 +68,7 @@ def compare(
     if json:
         print_json(records)
         return
-    out.print(markdown_table(records), markup=False, end="")
+    print_table(*table_cells(records), markdown_table(records))
     if not quiet:
         out.print(f"written to {plain(out_)}/comparison.md, .csv, .json, .png, .svg and curves.png, .svg")
 

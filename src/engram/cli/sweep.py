@@ -10,6 +10,7 @@ import typer
 from engram.cli.compare import displayed, numbers, with_options, words
 from engram.cli.console import out, plain, print_json
 from engram.cli.pools import SchedulerOption, SlurmOption, SlurmSetOption, ThreadsOption, WorkersOption
+from engram.cli.tables import print_table
 
 _Runs = "What every run has"
 _Search = "What is tried"
@@ -50,7 +51,7 @@ def sweep(
     from engram.config import own_options, read_options
     from engram.errors import Interrupted
     from engram.pools import Here
-    from engram.sweep import SweepOptions, sweep_table
+    from engram.sweep import SweepOptions, sweep_cells, sweep_table
     from engram.sweep import sweep as sweep_over
 
     given = {
@@ -75,7 +76,7 @@ def sweep(
     if json:
         print_json(records)
         return
-    out.print(sweep_table(records), markup=False, end="")
+    print_table(*sweep_cells(records), sweep_table(records))
     if not quiet:
         own = own_options(read_options(out_ / "best.toml"))
         out.print(f"written to {plain(out_)}/sweep.md, .csv, .json, .png and .svg; train with the best of them:")
