@@ -227,6 +227,7 @@ class _OwnFiles(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the file."""
+        assert module.__spec__ is not None
         _execute(module, *module.__spec__.loader_state, _PICKLED)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -84,10 +84,11 @@ def info(
         counts = trained.readout.neurons_by_class
         facts["neurons_by_label"] = {str(label): count for label, count in counts.items()}
         facts["unassigned_neurons"] = trained.readout.unassigned_neurons
+    summary: dict[str, Any] = {}
     if model.is_dir():
-        facts["summary"] = RunFolder(model).read_summary()
+        facts["summary"] = summary = RunFolder(model).read_summary()
     elif known := shipped_model(model):
-        facts["accuracy"] = known.accuracy
+        facts["accuracy"] = summary["accuracy"] = known.accuracy
     if json:
         print_json(facts)
         return
@@ -115,9 +116,8 @@ def info(
         shares = "  ".join(f"{trained.class_name(label)}: {count}" for label, count in counts.items())
         out.print(f"labels     neurons by class, from {plural(trained.readout.n_label, 'image')}: {plain(shares)}"
                   f"  unassigned: {trained.readout.unassigned_neurons}")  # fmt: skip
-    accuracy = facts.get("summary", facts).get("accuracy")
-    if accuracy:
-        n_test = facts.get("summary", {}).get("evaluation", {}).get("n_test")
+    if accuracy := summary.get("accuracy"):
+        n_test = summary.get("evaluation", {}).get("n_test")
         tested = "all test images" if n_test is None else plural(n_test, "test image")
         out.print(f"accuracy   [bold]{accuracies(accuracy, trained.scheme)}, on {tested}")
 

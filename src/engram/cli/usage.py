@@ -9,7 +9,7 @@ import typer
 
 from engram.validation import did_you_mean
 
-UsageError = typer.BadParameter.__mro__[1]
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """What the library raises where a command line cannot be read."""
 
 
