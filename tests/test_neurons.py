@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engram import DiehlCook, simulate
-from engram.arithmetic import exp2, exp2_coefficients, fma, log2, relaxation, relaxation_coefficients
+from engram.arithmetic import exp2, exp2_coefficients, fma, log2, not_negative, relaxation, relaxation_coefficients
 from engram.errors import ConfigError
 from engram.kernels.compiler import compiled
 from engram.neurons import EXCITATORY, INHIBITORY, ConductanceLIF
@@ -166,6 +166,16 @@ def test_conductances_close_and_never_fall_below_zero():
     assert open_conductance(np.float32(1e-8), np.float32(7e-9)) == np.float32(1e-8)
     assert drive_conductance(0.5, -0.75) == 0.0
     assert drive_conductance(0.5, 0.25) == 0.75
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_compiled_number_that_is_not_negative_has_the_bits_of_the_plain_one(dtype):
+    numbers = np.array([-np.inf, -1.0, -1e-40, -0.0, 0.0, 1e-40, 2.0, np.inf, np.nan], dtype)
+    by_machine = compiled(not_negative)
+    found = np.array([by_machine(x) for x in numbers], dtype)
+    assert not_negative(numbers).dtype == dtype
+    assert found.tobytes() == not_negative(numbers).tobytes()
+    np.testing.assert_array_equal(found, [0, 0, 0, 0, 0, dtype(1e-40), 2, np.inf, np.nan])
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 4e-7), (np.float64, 6e-16)])

@@ -61,6 +61,11 @@ def select(condition, yes, no):
     return np.where(condition, yes, no)[()]
 
 
+def not_negative(x):
+    """A number, or zero if it is less; NaN stays NaN."""
+    return np.where(x < 0, np.zeros_like(x), x)[()]
+
+
 def fma(a, b, c):
     """``a · b + c``, rounded once.
 

@@ -90,7 +90,8 @@ def test_rule_of_one_s_own_trains_and_is_remembered(engram, tmp_path):
     facts = json.loads(engram("info", tmp_path / "r", "--json")[1])
     assert facts["rule"]["rule"] == "my_rule.py:Hebb"
     assert facts["rule"]["constants"]["eta"] == 0.02
-    assert engram("evaluate", tmp_path / "r", "--test-examples", 20)[0] == 0
+    code, _, err = engram("evaluate", tmp_path / "r", "--test-examples", 20)
+    assert code == 0, err
 
 
 COMPARISON = ("compare", "--rules", "self_normalizing,triplet", "--neurons", 8, "--seeds", "0,1", "--examples", 50,

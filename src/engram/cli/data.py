@@ -84,7 +84,7 @@ def check(
 
     if not no_figures:
         check_may_be_folder(folder)
-    options = with_settings({}, [f"data.{setting}" for setting in set_ or []]).get("data", {})
+    options = with_settings({}, [f"data.{setting.removeprefix('data.')}" for setting in set_ or []]).get("data", {})
     named = named_sources().get(source)
     items = () if named is None else named.check()
     place = None if named is not None else find_source(source)[1]
