@@ -28,7 +28,7 @@ from engram.cli import (
 )
 from engram.cli.console import err, fail, flush_results, spell_what_the_terminal_lacks
 from engram.cli.help import name_values
-from engram.cli.usage import UsageError, is_request_for_help, usage_sentence
+from engram.cli.usage import UsageError, shown_help, usage_sentence
 from engram.compiling_bar import CompilingBar
 from engram.errors import ConfigError
 from engram.kernels.progress import watch_compiling
@@ -100,8 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
     except typer.Abort:
         sys.exit(fail(KeyboardInterrupt(), as_json="--json" in arguments))
     except UsageError as error:
-        if is_request_for_help(error):
-            error.show()
+        if shown_help(error):
             sys.exit(2)
         sys.exit(fail(ConfigError(usage_sentence(error, read)), as_json="--json" in arguments))
     except (Exception, KeyboardInterrupt) as error:

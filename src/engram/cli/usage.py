@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any, cast
 
 import typer
 
 from engram.validation import did_you_mean
 
-UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """What the library raises where a command line cannot be read."""
 
 
-def is_request_for_help(error) -> bool:
-    """Whether nothing is wrong: nothing was asked for."""
-    return type(error).__name__ == "NoArgsIsHelpError"
+def shown_help(error: Any) -> bool:
+    """Whether nothing is wrong, as nothing was asked for: then the help is shown."""
+    if type(error).__name__ != "NoArgsIsHelpError":
+        return False
+    error.show()
+    return True
 
 
 def usage_sentence(error, arguments: Sequence[str]) -> str:
