@@ -6,9 +6,9 @@ import re
 import pytest
 import typer
 
-from engram import datasets
 from engram.cli import main as command_line
 from engram.cli.help import name_values
+from engram.datasets import Dataset
 
 
 def told(err: str) -> str:
@@ -20,7 +20,7 @@ def nothing_is_read(monkeypatch):
     def read(*_, **__):
         raise AssertionError("images were read")
 
-    monkeypatch.setattr(datasets, "load_with", read)
+    monkeypatch.setattr(Dataset, "__post_init__", read)
 
 
 @pytest.mark.parametrize(
