@@ -23,15 +23,17 @@ def draw(folder):
 
 @pytest.fixture(scope="module")
 def beside_figures(tmp_path_factory):
-    """Two classes, and what engram drew beside them."""
+    """Two classes, and what engram drew and trained beside them."""
     folder = write_classes(tmp_path_factory.mktemp("mine"))
     draw(folder / "figures")
+    (folder / "runs/mine-1/checkpoints").mkdir(parents=True)
+    (folder / "runs/mine-1/config.toml").write_text("")
     return folder
 
 
 def test_figures_of_engram_beside_classes_are_no_class(beside_figures):
     dataset = datasets.load(beside_figures)
-    assert dataset.class_names == {0: "a", 1: "b"}
+    assert dataset.class_names == {0: "a", 1: "b"} and "runs" not in dataset.description
     assert len(dataset.train_images) + len(dataset.test_images) == 8
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,12 @@ from engram.files import open_regular
 _DRAWN = b"tEXtSoftware\0engram"
 """How a PNG that engram drew begins, see :mod:`engram.figures.files`."""
 
-_HEAD_BYTES, _LOOKED_AT = 1 << 10, 3
+_HEAD_BYTES = 1 << 10
+
+_LOOKED_AT, _DRAWINGS = 50, 3
+"""Entries of a folder, and pictures in it, from which is told what it holds."""
+
+_CONFIG = "config.toml"
 
 
 def is_drawn(path: Path) -> bool:
@@ -26,12 +32,23 @@ def is_drawn(path: Path) -> bool:
 
 def holds_figures(folder: Path) -> bool:
     """Whether the pictures of a folder are figures that engram drew, judged quickly."""
+    pictures = [entry for entry in _some_of(folder) if entry.name.lower().endswith(".png")]
+    return bool(pictures) and all(is_drawn(Path(entry.path)) for entry in pictures[:_DRAWINGS])
+
+
+def is_made_here(folder: Path) -> bool:
+    """Whether a folder is engram's own, and no class of a data set: of figures, a run, or runs; judged quickly."""
+    runs = (Path(entry.path) / _CONFIG for entry in _some_of(folder) if entry.is_dir())
+    return (folder / _CONFIG).is_file() or any(run.is_file() for run in runs) or holds_figures(folder)
+
+
+def _some_of(folder: Path) -> list[os.DirEntry]:
+    """The first entries of a folder, as the system has them; none where it cannot be read."""
     try:
-        pictures = sorted(entry for entry in folder.iterdir() if entry.name.lower().endswith(".png"))
+        with os.scandir(folder) as entries:
+            return list(itertools.islice(entries, _LOOKED_AT))
     except OSError:
-        return False
-    looked_at = list(itertools.islice(pictures, _LOOKED_AT))
-    return bool(looked_at) and all(map(is_drawn, looked_at))
+        return []
 
 
 def what_else(source: str, path: Path) -> str:
@@ -57,7 +74,7 @@ def _model(source: str, path: Path) -> str:
 
 
 def _run(source: str, path: Path) -> str:
-    if not (path / "config.toml").is_file():
+    if not (path / _CONFIG).is_file():
         return ""
     return (
         f"'{source}' is the folder of a run, and no data set; finish it with 'engram train --resume {source}', or go on"
