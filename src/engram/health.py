@@ -266,7 +266,8 @@ class Health:
             ):
                 if not np.isfinite(bound):
                     continue
-                share = float(np.mean(weights >= bound if name == "upper" else weights <= bound))
+                there = np.count_nonzero(weights >= bound if name == "upper" else weights <= bound)
+                share = there / max(1, weights.size)
                 if share > limit:
                     return f"saturated weights{where}: {100 * share:.0f} % of them are at their {name} bound {bound:g}"
         return None

@@ -235,7 +235,7 @@ class Training(NamedParameters):
         self.network_record = None if isinstance(network, DiehlCook) else network_record(network, self.simulator.state)
         self.learning_rate_at = learning_rate_at
         self.threads = threads or default_threads()
-        self._room: dict | None = None
+        self._room: tuple[dict, list[tuple[np.ndarray, np.ndarray]]] | None = None
         self._begin(start)
 
     def begin_again(self, dataset: Dataset | TrainingSet, start: Model) -> None:
@@ -256,13 +256,14 @@ class Training(NamedParameters):
 
     def remember(self) -> Learned:
         """A copy of what is learned as it stands, in the room of the last one."""
-        learned = self.learned()
         if self._room is None:
-            self._room = copied(learned)
-        else:
-            for kept, values in zip(_arrays(self._room), _arrays(learned), strict=True):
-                kept[...] = values
-        return Learned(self._room, self._examples_before + self.examples, self.simulator.presentations)
+            learned = self.learned()
+            room = copied(learned)
+            self._room = room, list(zip(_arrays(room), _arrays(learned), strict=True))
+        room, pairs = self._room
+        for kept, values in pairs:
+            kept[...] = values
+        return Learned(room, self._examples_before + self.examples, self.simulator.presentations)
 
     def go_on(self, dataset: Dataset | TrainingSet) -> None:
         """Be as after :meth:`begin_again` with the model of this very training, which is not copied for it.

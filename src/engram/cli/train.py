@@ -65,8 +65,7 @@ def train(
         "input_gain": _gain(input_gain),
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
-    _check_numbers(checkpoint_seconds, {"checkpoint-examples": checkpoint_examples, "threads": threads})
-    _check_options(given)
+    _check_options(given, checkpoint_seconds, {"checkpoint-examples": checkpoint_examples, "threads": threads})
     if err.is_terminal and not (quiet or json):
         _tell_beginning(dataset, config, from_, resume)  # before anything is imported that takes time
 
@@ -113,10 +112,11 @@ def _check_numbers(seconds: float, counts: dict) -> None:
             check_count(name, value)
 
 
-def _check_options(given: dict) -> None:
+def _check_options(given: dict, seconds: float, counts: dict) -> None:
     """Raise ConfigError where an option cannot have its value, whatever the others are."""
     from engram.validation import PARAMETERS, settled
 
+    _check_numbers(seconds, counts)
     for name, value in given.items():
         if name in PARAMETERS and value != "auto":
             settled(name, value)
