@@ -62,7 +62,7 @@ def pieces_of(
     folder = Path(folder).absolute()
     if RunFolder(folder).holds_run:
         raise ConfigError(f"{folder} is the folder of a single run; choose another for the comparison with --out.")
-    check_may_be_folder(folder)
+    check_may_be_folder(folder, "--out")
     unique = list({full_name(config): config for config in configs}.values())
     plain = len({run_name(config) for config in unique}) == len(unique) and set(differing(unique)) <= {
         "rule",

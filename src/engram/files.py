@@ -85,14 +85,22 @@ def make_folder(folder: Path) -> None:
         raise RunFolderError(f"Cannot make the folder {folder}: {error.strerror or error}; {help_}.") from error
 
 
-def check_may_be_folder(folder: Path) -> None:
-    """Raise RunFolderError where a folder is wanted and a file lies, or a folder in which it is to be is one."""
+def check_may_be_folder(folder: Path, option: str = "") -> None:
+    """Raise RunFolderError where a folder is wanted and a file lies, or a folder in which it is to be is one.
+
+    Parameters
+    ----------
+    folder : Path
+    option : str, optional
+        Of the command line, that names the folder.
+    """
+    by = f" with {option}" if option else ""
     for place in (folder, *folder.parents):
         if os.path.isdir(place):  # noqa: PTH112
             return
         if exists(place):
             where = "" if place == folder else f", so {folder} cannot be made in it"
-            raise RunFolderError(f"{place} is a file, not a folder{where}; move it away, or choose another folder.")
+            raise RunFolderError(f"{place} is a file, not a folder{where}; move it away, or choose another folder{by}.")
 
 
 def read_regular(path: Path, most: int) -> bytes:

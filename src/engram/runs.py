@@ -82,7 +82,7 @@ def next_folder(dataset: str, within: str | Path = RUNS) -> Path:
 
 def check_place(folder: RunFolder, *, overwrite: bool) -> None:
     """Raise RunFolderError where a new run cannot have a folder: a file lies there, other files, or another run."""
-    check_may_be_folder(folder.path)
+    check_may_be_folder(folder.path, "--out")
     if folder.holds_run and not overwrite:
         raise RunFolderError(
             f"{folder.path} already holds a run; continue it with --resume, replace it with --overwrite, or choose"

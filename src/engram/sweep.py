@@ -144,7 +144,7 @@ def sweep(
     folder, options = Path(folder).absolute(), options or SweepOptions()
     if RunFolder(folder).holds_run:
         raise ConfigError(f"{folder} is the folder of a single run; choose another for the sweep with --out.")
-    check_may_be_folder(folder)
+    check_may_be_folder(folder, "--out")
     if options.search == "grid":
         _ = list(grid_trials(blocks))  # what cannot be is told before images are read
     blocks = [_held_out(block) for block in blocks]

@@ -83,7 +83,7 @@ def check(
     from engram.files import check_may_be_folder
 
     if not no_figures:
-        check_may_be_folder(folder)
+        check_may_be_folder(folder, "--out")
     options = with_settings({}, [f"data.{setting.removeprefix('data.')}" for setting in set_ or []]).get("data", {})
     named = named_sources().get(source)
     items = () if named is None else named.check()

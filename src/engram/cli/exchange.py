@@ -29,7 +29,7 @@ def export(
 
     format_named(to)
     folder = folder or Path(f"{model.name.removesuffix('.safetensors')}-{to}")
-    check_may_be_folder(folder)
+    check_may_be_folder(folder, "--out")
     trained = open_diehl_cook(model, quiet=quiet or json)
     with progress_bar(quiet=quiet or json) as bar:
         task = bar.add_task("showing images", total=images)
@@ -77,7 +77,7 @@ def import_(
         raise RunFolderError(
             f"{out_file} is a folder, not a file; give the file to write, --out {out_file / 'imported.safetensors'}."
         )
-    check_may_be_folder(out_file.parent)
+    check_may_be_folder(out_file.parent, "--out")
     kind = source_of(path, source)
     model = import_model(path, kind.name, dataset=dataset, dt=dt, input_gain=input_gain)
     save_model(model, out_file)

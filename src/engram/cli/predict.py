@@ -40,7 +40,7 @@ def predict(
             " taken for the model."
         )
     if figures is not None:
-        check_may_be_folder(figures)
+        check_may_be_folder(figures, "--figures")
     trained = labelled(
         open_model(model, source=source, network=network, rule=rule, quiet=quiet or json), model, quiet=quiet or json
     )

@@ -30,7 +30,7 @@ def read(
     from engram.reading import draw_reading, read_digit, reader_of
     from engram.validation import check_choice
 
-    check_may_be_folder(folder)
+    check_may_be_folder(folder, "--out")
     if preset is not None:
         check_choice("--preset", preset.replace("_", "-"), ("more-evidence", "text"))
     model = model or Path("mnist-conv" if network == "conv" else "mnist-400")

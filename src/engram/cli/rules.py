@@ -54,7 +54,7 @@ def show(
     """Say a rule's constants, and draw its STDP window and, for self_normalizing, how the norm converges."""
     from engram.files import check_may_be_folder
 
-    check_may_be_folder(out_)
+    check_may_be_folder(out_, "--out")
     preset = preset or preset_of_train()
     rule = rule_as_trained(name, preset, neurons, set_ or [])
     before = _numbers(weights)

@@ -192,7 +192,7 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
         start = None if chosen.start is None else load_model(chosen.start, parts=chosen.own_files())
     chosen.make_rule(), chosen.make_source()  # what is wrong with them is told before anything is loaded
     if out_ is None:
-        check_may_be_folder(RUNS)
+        check_may_be_folder(RUNS, "--out")
     else:
         check_place(RunFolder(out_), overwrite=overwrite)
     dataset = load(chosen)
