@@ -252,7 +252,7 @@ def table_cells(records: list[dict]) -> tuple[list[str], list[list[str]], int]:
             "neurons without label"]  # fmt: skip
     rows = []
     for record in records:
-        accuracies = [percent(record["accuracy"][scheme]) for scheme in SCHEMES]
+        accuracies = [percent(record, scheme) for scheme in SCHEMES]
         norm = f"{record['l1_norm']:.1f} ± {record['l1_norm_sd']:.1f}"
         rows.append(
             [record["rule"], f"{record['neurons']:,}", *[_shown(record["options"][name]) for name in further],
@@ -302,9 +302,11 @@ def _processor_ms(record: dict) -> float | None:
     return record.get("processor_ms_per_example")
 
 
-def percent(accuracy: dict) -> str:
-    """A mean and its standard deviation, in percent."""
-    return f"{100 * accuracy['mean']:.2f} ± {100 * accuracy['sd']:.2f}"
+def percent(record: dict, scheme: str) -> str:
+    """A mean in percent and, where there are several seeds to tell it, its standard deviation."""
+    accuracy = record["accuracy"][scheme]
+    spread = f" ± {100 * accuracy['sd']:.2f}" if record["seeds"] > 1 else ""
+    return f"{100 * accuracy['mean']:.2f}{spread}"
 
 
 def _shown(value) -> str:

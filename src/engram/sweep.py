@@ -346,7 +346,7 @@ def sweep_cells(records: list[dict]) -> tuple[list[str], list[list[str]], int]:
             rows.append([*options, str(record["seeds"]), "failed", *[""] * (len(SCHEMES) + 1)])
             continue
         rows.append(
-            [*options, str(record["seeds"]), *[percent(record["accuracy"][scheme]) for scheme in SCHEMES],
+            [*options, str(record["seeds"]), *[percent(record, scheme) for scheme in SCHEMES],
              time_of(record, records), f"{record['unassigned_neurons']:.1f}"]
         )  # fmt: skip
     return head, rows, len(names)

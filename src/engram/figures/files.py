@@ -114,7 +114,7 @@ def _render(figure: Figure, format_name: str, drawn_of: str = "") -> bytes:
 
 
 @contextmanager
-def _images_as_they_are(figure: Figure) -> Generator[None, None, None]:
+def _images_as_they_are(figure: Figure) -> Generator[None]:
     """Let vector formats hold each image's own pixels, which stay sharp at any size, instead of many more."""
     from matplotlib.image import AxesImage
 
