@@ -1,6 +1,6 @@
 """How well a trained network reads in fixed point, by the bits of its weights.
 
-    python benchmarks/fixed_point.py [--model mnist-100] [--images 1000]
+    python benchmarks/fixed_point.py [--model mnist-100-paper] [--images 1000]
 
 Runs the whole-number reference of ``engram export --to c`` on MNIST's first test images and writes
 ``docs/measured/fixed_point.json``: accuracy, how often the answer and the very spike counts are those of double
@@ -26,7 +26,7 @@ BITS = (2, 3, 4, 6, 8, 16)
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="mnist-100")
+    parser.add_argument("--model", default="mnist-100-paper")
     parser.add_argument("--images", type=int, default=1000)
     options = parser.parse_args()
     model = load_model(options.model)

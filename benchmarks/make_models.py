@@ -31,12 +31,13 @@ CONV_IMAGES = 1_000
 
 MODELS = {
     "mnist-100": TrainingConfig(dataset="mnist", neurons=100, epochs=1),
+    "mnist-100-paper": TrainingConfig(dataset="mnist", neurons=100, epochs=1, preset="paper"),
     "mnist-400": TrainingConfig(dataset="mnist", neurons=400, epochs=1),
     "mnist-1600": TrainingConfig(dataset="mnist", neurons=1600, epochs=1),
     "fashion-400": TrainingConfig(dataset="fashion-mnist", neurons=400, epochs=1),
     "mnist-conv": TrainingConfig(dataset="mnist", network="conv", examples=CONV_IMAGES, label_examples=20_000),
 }
-"""What each is trained with: the default rule and preset of its network, seed 0."""
+"""What each is trained with: the default rule and, where none is named, preset of its network; seed 0."""
 
 LISTING = FOLDER / "models.toml"
 

@@ -1,6 +1,6 @@
 """How far NEST agrees with engram on a network exported to it, and what differences that would show.
 
-    python benchmarks/nest_agreement.py [--images 200] [--model mnist-100] [--dt 0.1]
+    python benchmarks/nest_agreement.py [--images 200] [--model mnist-100-paper] [--dt 0.1]
 
 Exports a shipped model, shows it images of MNIST's test part in NEST (``pip install nest-simulator``), and compares
 counts, first and later spikes, the latency of inhibition, and winners. Then it changes one thing at a time in NEST's
@@ -43,7 +43,7 @@ def main() -> None:
     """Export, run, compare, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=200)
-    parser.add_argument("--model", default="mnist-100")
+    parser.add_argument("--model", default="mnist-100-paper")
     parser.add_argument("--dt", type=float, default=0.1)
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()

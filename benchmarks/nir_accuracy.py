@@ -1,6 +1,6 @@
 """How well the NIR graph of an exported network reads, in Norse and by NIR's equations in NumPy.
 
-    python benchmarks/nir_accuracy.py export FOLDER [--model mnist-100] [--images 1000]
+    python benchmarks/nir_accuracy.py export FOLDER [--model mnist-100-paper] [--images 1000]
     python benchmarks/nir_accuracy.py norse FOLDER      # where norse, torch and nir are installed
     python benchmarks/nir_accuracy.py report FOLDER [FOLDER ...]
 
@@ -20,7 +20,7 @@ import numpy as np
 RESULT = Path(__file__).parents[1] / "docs/measured/nir.json"
 
 
-def export(folder: Path, model: str = "mnist-100", images: str = "1000") -> None:
+def export(folder: Path, model: str = "mnist-100-paper", images: str = "1000") -> None:
     """Write the graph and spikes."""
     from engram import load_model
     from engram.exchange import export_model

@@ -35,8 +35,8 @@ def test_version_is_written_in_one_place_of_the_code():
 
 
 def test_models_of_the_version_before_are_read():
-    assert {model.version for model in shipped_models()} == {"0.1.0"}
-    assert load_model("mnist-100").version == "0.1.0"
+    assert {model.version for model in shipped_models()} == {"0.1.0", __version__}
+    assert load_model("mnist-100-paper").version == "0.1.0"
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "REPRODUCING.md"])

@@ -34,10 +34,10 @@ class Plus(LearningRule):
 
 @pytest.fixture(scope="module")
 def reading_page(tmp_path_factory):
-    """A page on which the smaller network that comes with engram is open, and a picture was read by it."""
+    """A page on which a network of which several neurons fire is open, and a picture was read by it."""
     desk = Desk(tmp_path_factory.mktemp("work"))
     page = Client(desk)
-    page.do("open", path="mnist-100")
+    page.do("open", path="mnist-100-paper")
     page.found = page.post("/api/read?of=current&network=diehl-cook", content=picture_of(280, 24)).json()
     return page
 
@@ -50,7 +50,7 @@ def test_drawing_is_read_as_by_the_command_line(reading_page, tmp_path):
     found = reading_page.found
     path = tmp_path / "one.png"
     path.write_bytes(picture_of(280, 24))
-    reading = read_digit(reading_page.desk.model_of("mnist-100"), path, network="diehl-cook", kernel="compiled")
+    reading = read_digit(reading_page.desk.model_of("mnist-100-paper"), path, network="diehl-cook", kernel="compiled")
     assert found["answer"] == str(reading.answer) == "1"
     np.testing.assert_array_equal(whole(found["exc_spikes"]).reshape(-1, 2), reading.exc_spikes)
     np.testing.assert_array_equal(whole(found["input_spikes"]).reshape(-1, 2), reading.input_spikes)

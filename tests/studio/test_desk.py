@@ -146,7 +146,10 @@ def test_page_learns_what_it_can_choose_from(folder):
     assert {"digits", "mnist"} <= {one["name"] for one in found["datasets"]}
     assert {rule["name"] for rule in found["rules"]} >= {"self_normalizing", "triplet"}
     assert {m["name"]: m["network"] for m in found["models"]} == {
+        "fashion-400": "diehl-cook",
         "mnist-100": "diehl-cook",
+        "mnist-100-paper": "diehl-cook",
+        "mnist-1600": "diehl-cook",
         "mnist-400": "diehl-cook",
         "mnist-conv": "conv",
     }
