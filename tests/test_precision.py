@@ -334,3 +334,9 @@ def test_changing_a_column_takes_vector_instructions(name, dtype):
     code = "\n".join(change.inspect_llvm(signature).splitlines())
     kind = {"float32": "float", "float64": "double"}[dtype]
     assert any(f"fadd <{lanes} x {kind}>" in code for lanes in (2, 4, 8, 16))
+
+
+def test_not_tells_of_each_number_of_a_column_whether_it_is_zero():
+    equation = function_of("def equation(x):\n    return x + (not x)\n")
+    assert has_branches(equation)
+    assert [reference_equation(equation, "float32")(x) for x in (0.0, 2.0)] == [1.0, 2.0]

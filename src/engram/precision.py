@@ -93,7 +93,8 @@ def has_branches(function: Callable) -> bool:
     if getattr(function, "is_exact", False):
         return False
     helpers = (m.function for m in rewrite(function).meanings.values() if isinstance(m, Helper))
-    return any("JUMP" in step.opname for step in dis.get_instructions(function)) or any(map(has_branches, helpers))
+    steps = (step.opname for step in dis.get_instructions(function))
+    return any("JUMP" in name or name == "UNARY_NOT" for name in steps) or any(map(has_branches, helpers))
 
 
 @functools.lru_cache(maxsize=512)

@@ -81,7 +81,7 @@ def check(
     from engram.datasets import CheckedItem, find_source, load_with, named_sources
     from engram.errors import DataError
 
-    options = with_settings({}, [f"data.{setting}" for setting in set_ or []]).get("data", {})
+    options = with_settings({}, [f"data.{setting.removeprefix('data.')}" for setting in set_ or []]).get("data", {})
     named = named_sources().get(source)
     items = () if named is None else named.check()
     place = None if named is not None else find_source(source)[1]
