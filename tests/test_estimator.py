@@ -414,6 +414,57 @@ def test_partial_fit_of_parts_that_were_pickled_in_between_is_the_same(digits):
     np.testing.assert_array_equal(one.model_.weights, other.model_.weights)
 
 
+def one_by_one(digits, *, looked_at: bool) -> tuple[STDPClassifier, list]:
+    """A network that learned from some images and then from single ones, and its models if they were asked for."""
+    classifier, models = STDPClassifier(8), []
+    classifier.partial_fit(digits.train_images[:20], digits.train_labels[:20], classes=range(10))
+    for k in range(20, 24):
+        classifier.partial_fit(digits.train_images[k : k + 1], digits.train_labels[k : k + 1])
+        if looked_at:
+            models.append((classifier.model_, classifier.model_.weights.copy()))
+    return classifier, models
+
+
+def test_looking_at_the_model_between_calls_changes_nothing(digits):
+    one, _ = one_by_one(digits, looked_at=False)
+    other, models = one_by_one(digits, looked_at=True)
+    assert [model.examples for model, _ in models] == [21, 22, 23, 24]
+    for model, weights in models:  # each stays what it was when it was asked for
+        np.testing.assert_array_equal(model.weights, weights)
+    assert one.history_ == other.history_
+    np.testing.assert_array_equal(one.model_.weights, other.model_.weights)
+    np.testing.assert_array_equal(one.model_.theta, other.model_.theta)
+    assert (one.model_.examples, one.model_.presentations) == (other.model_.examples, other.model_.presentations)
+    np.testing.assert_array_equal(one.model_.readout.profile, other.model_.readout.profile)
+
+
+def test_a_call_of_one_image_that_fails_leaves_what_was_learned_before(digits, monkeypatch):
+    def fail(*args, **options):
+        raise MemoryError
+
+    classifier, _ = one_by_one(digits, looked_at=False)
+    before, (X, y) = one_by_one(digits, looked_at=False)[0], (digits.train_images[24:25], digits.train_labels[24:25])
+    with monkeypatch.context() as patched, pytest.raises(MemoryError):
+        patched.setattr("engram.estimator.count_images", fail)
+        classifier.partial_fit(X, y)
+    np.testing.assert_array_equal(classifier.model_.weights, before.model_.weights)
+    np.testing.assert_array_equal(classifier.model_.theta, before.model_.theta)
+    assert classifier.model_.presentations == before.model_.presentations
+    after = clone_of(before).partial_fit(X, y)
+    np.testing.assert_array_equal(classifier.partial_fit(X, y).model_.weights, after.model_.weights)
+
+
+@pytest.mark.parametrize("y", [[7], np.array([7.0]), np.array([7], np.uint8), np.array([[7]])])
+def test_the_class_of_one_image_may_come_in_any_form(digits, y):
+    classifier, _ = one_by_one(digits, looked_at=False)
+    usual = clone_of(classifier).partial_fit(digits.train_images[24:25], np.array([7]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn's, of a column
+        classifier.partial_fit(digits.train_images[24:25].tolist(), y)
+    assert classifier.classes_.tolist() == usual.classes_.tolist()
+    np.testing.assert_array_equal(classifier.model_.readout.profile, usual.model_.readout.profile)
+
+
 def test_warm_start_goes_on_from_what_was_learned(digits):
     images, labels = digits.train_images, digits.train_labels
     classifier = STDPClassifier(10, epochs=1, warm_start=True).fit(images, labels)

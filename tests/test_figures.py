@@ -2,8 +2,10 @@
 
 import doctest
 import importlib
+import re
 import subprocess
 import sys
+from base64 import b64decode
 from io import BytesIO
 from itertools import combinations
 
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
+from PIL import Image
 
 from engram import DiehlCook, Triplet, figures, load_model
 from engram.datasets import load
@@ -679,6 +682,14 @@ def test_an_svg_names_no_date(tmp_path, some_figure):
     assert b"dc:date" not in path.read_bytes()
 
 
+def test_an_svg_holds_the_pixels_of_an_image_as_they_are(tmp_path):
+    figure = figures.receptive_fields(np.random.default_rng(0).random((784, 4)), (28, 28))
+    (path,) = figures.save(figure, tmp_path / "fields", ["svg"])
+    fields = re.search(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+)", path.read_text())[1]
+    assert Image.open(BytesIO(b64decode(fields))).size == (2 * 29 + 1, 2 * 29 + 1)
+    assert figure.axes[0].images[0].get_interpolation() != "none"  # as it is drawn in pixels, afterwards too
+
+
 def test_an_older_figure_is_replaced(tmp_path, some_figure):
     (tmp_path / "curve.png").write_text("old")
     (path,) = figures.save(some_figure(), tmp_path / "curve", ["png"])
@@ -773,3 +784,28 @@ def test_a_contact_sheet_has_room_for_its_title_and_names(columns, title, name):
     figure = figures.contact_sheet(images, (4, 4), labels, title.strip())
     assert parts_inside(figure)
     assert figure.axes[0].get_title("left").replace("\n", " ") == title.strip()
+
+
+def logarithmic():
+    """A figure with a logarithmic axis of each kind, and the axis."""
+    delays, weights = np.array([-5.0, 5.0]), np.array([0.3, 0.6])
+    sums = np.array([[20.0, 30.0], [40.0, 45.0]])
+    window = figures.stdp_window(delays, weights, np.zeros((2, 2)), sums=sums, target=45.0)
+    yield window, window.axes[1].yaxis
+    curves = figures.learning_curves({"a": ([100, 200, 10_000], [0.1, 0.5, 0.9])})
+    yield curves, curves.axes[0].xaxis
+    sweep = figures.sweep({"eta": [0.01, 0.03, 0.1, 0.2]}, [0.5, 0.6, 0.7, 0.4])
+    yield sweep, sweep.axes[0].xaxis
+    spikes, ramp = np.zeros((0, 2), int), np.geomspace(1.0, 1000.0, 100)
+    given = {"dt": 1.0, "shown_ms": 100.0}
+    reading = figures.reading(np.arange(4.0), (2, 2), np.eye(4), np.zeros(4, int), spikes, spikes, ramp, **given)
+    yield reading, next(axes.yaxis for axes in reading.axes if axes.get_yscale() == "log")
+
+
+@pytest.mark.parametrize("figure, axis", logarithmic(), ids=["window", "curves", "sweep", "reading"])
+def test_ticks_of_logarithmic_axes_are_numbers_to_be_read(figure, axis):
+    drawn_size(figure)
+    low, high = axis.get_view_interval()
+    told = [label.get_text() for label in (*axis.get_majorticklabels(), *axis.get_minorticklabels())]
+    values = [float(text.replace(",", "")) for text in told if text]
+    assert any(low <= value <= high for value in values)

@@ -343,7 +343,7 @@ def test_going_on_from_a_model_of_two_layers_keeps_what_it_learned(stacked, tmp_
     for name, weights in model.weights.items():
         assert np.array_equal(training.simulator.state.projections[name].weights, weights), name
     for name, values in model.rule_state.items():
-        assert np.array_equal(training._learned()["rule_state"][name], values), name
+        assert np.array_equal(training.learned()["rule_state"][name], values), name
     with pytest.raises(ConfigError, match="only in a network of the same"):
         tiny_training(CONFIG, start=model)
 

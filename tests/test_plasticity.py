@@ -353,6 +353,14 @@ def test_users_file_may_import_its_neighbours(rule_file, tmp_path):
             "    def initial_state(self, n): return {{'_a': 0.0}}\n    def on_post(w): return w\n",
             "named '_a'; choose a Python name",
         ),
+        (
+            "    def traces(self): return 1.0\n    def on_post(w): return w\n",
+            r"my_rule\.py:{0}: traces of Mine must return a tuple of Trace, of a single one with a comma",
+        ),
+        (
+            "    def initial_state(self, n): return 0.0\n    def on_post(w): return w\n",
+            r"my_rule\.py:{0}: initial_state of Mine must return names with their first values",
+        ),
         ("", "Mine has no equation; define on_post or on_pre"),
     ],
 )

@@ -1,5 +1,8 @@
 """From spike counts to classes, against numbers worked out by hand."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -57,16 +60,30 @@ def test_logistic_scheme_is_linear_in_the_roots_of_the_counts(readout):
     np.testing.assert_allclose(readout.scores(counts, "logistic")[0], expected)
 
 
-def test_logistic_regression_is_scikit_learn_s():
+@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_logistic_regression_is_scikit_learn_s(n_classes, weighted, balanced):
     from sklearn.linear_model import LogisticRegression
 
     random = np.random.default_rng(0)
-    labels = random.integers(0, 4, 200)
-    counts = random.poisson(1 + 4 * np.eye(4)[labels])
+    labels = np.minimum(random.integers(0, 2 * n_classes, 200), n_classes - 1)  # most are of the last
+    counts = random.poisson(1 + 4 * np.eye(n_classes)[labels])
+    weights = random.random(200) if weighted else None
     features = np.sqrt(counts)
-    model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300).fit(features / features.std(), labels)
-    scores = fit_readout(counts, labels).scores(counts, "logistic")
-    np.testing.assert_allclose(scores, model.decision_function(features / features.std()), atol=1e-9)
+    model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300, class_weight="balanced" if balanced else None)
+    model.fit(features / features.std(), labels, sample_weight=weights)
+    found = fit_readout(counts, labels, sample_weight=weights, balanced=balanced).scores(counts, "logistic")
+    found = found[:, 1] - found[:, 0] if n_classes == 2 else found
+    np.testing.assert_allclose(found, model.decision_function(features / features.std()), atol=1e-9)
+
+
+def test_a_readout_is_fitted_without_importing_scikit_learn():
+    code = (
+        "import sys; from engram.readout import fit_readout; found = fit_readout([[1, 0], [0, 2]], [3, 5]);"
+        "assert found.predict([[0, 4]], 'logistic') == [5]; assert 'sklearn' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_logistic_regression_of_two_classes_answers_either():

@@ -50,6 +50,23 @@ def chooses(w):
     return np.where(w)
 
 
+def prints(w):
+    print(w)
+    return w
+
+
+def lists(w):
+    return sum([w, 1.0])
+
+
+def looks_up(w):
+    return {"a": w}["a"]
+
+
+def comprehends(w):
+    return sum(x for x in (w, 1.0))
+
+
 def keeps(w):
     global SLOPE
     SLOPE = w
@@ -78,6 +95,10 @@ def halves(w):
         (fills, 1, r"calls .fill\(\) in a way that has no meaning here"),
         (spreads, 1, r"calls np.max with a name or a star; give its numbers alone"),
         (chooses, 1, r"calls np.where without two values to choose from"),
+        (prints, 1, r"prints, which compiled code cannot; leave it out"),
+        (lists, 1, r"makes a list or the like; write a tuple or a loop"),
+        (looks_up, 1, r"makes a list or the like"),
+        (comprehends, 1, r"makes a list or the like"),
         (keeps, 1, r"changes names outside of it; return what it finds instead"),
         (names, 1, r"names y within an expression; give it a line of its own"),
         (halves, 1, r"calls halves, which calls itself; write a loop"),

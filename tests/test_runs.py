@@ -15,6 +15,7 @@ from engram.callbacks import Callback
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, DataError, Interrupted, ModelFileError, RunFolderError
 from engram.plasticity import make_rule
+from engram.plasticity.records import rule_record
 from engram.run_figures import _kept_sum
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, resume_run, run_training, start_run
@@ -427,5 +428,13 @@ def test_clock_of_the_past_changes_nothing(tmp_path, whole, monkeypatch):
     ],
 )
 def test_a_sum_is_marked_as_the_target_only_where_the_rule_keeps_one(rule, constants, kept):
-    model = replace(load_model("mnist-100"), rule=make_rule(rule, constants))
+    rule = make_rule(rule, constants)
+    model = replace(load_model("mnist-100"), rule=rule, rule_record=rule_record(rule))
+    assert _kept_sum(model) == (kept if kept is None else pytest.approx(kept))
+
+
+@pytest.mark.parametrize(("normalization", "kept"), [("l1", 78.4), ("none", None)])
+def test_a_rule_whose_file_is_not_named_keeps_the_sum_that_its_record_tells(normalization, kept):
+    record = {"rule": "mine.py:Mine", "constants": {"eta": 0.1, "normalization": normalization}}
+    model = replace(load_model("mnist-100"), rule=None, rule_record=record)
     assert _kept_sum(model) == (kept if kept is None else pytest.approx(kept))

@@ -59,12 +59,13 @@ from engram.sources import SOURCES, Source, make_source
 from engram.sources.base import check_source
 from engram.sources.records import recorded_name as recorded_source
 from engram.sources.registry import build_source
-from engram.training import Training, TrainingSet
+from engram.training import Learned, Training, TrainingSet, copied
 from engram.validation import check_choice, check_count
 
 _LOG = logging.getLogger("engram")
 _LARGEST_LABEL = 2**62
 _TOLD = ("callbacks", "verbose")
+_PLAIN = tuple(map(np.dtype, ("uint8", "float32", "float64")))
 _MOST_INK = 3.0  # times the ink of the first batch; single images of MNIST reach 2.7 times the mean
 
 
@@ -86,14 +87,27 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     @property
     def _model(self) -> Model:
-        """The network, which may be without labels as yet."""
-        return vars(self)["model_"]
+        """The network, which may be without labels as yet; of calls of few images it is copied when it is asked for."""
+        model = vars(self)["model_"]
+        if model is None:
+            live = self._live
+            model = live.model()
+            if live.before is None:  # else another thread is learning from more
+                live.weights = model.weights
+                vars(self)["model_"] = model
+        return model
+
+    @property
+    def _is_copied(self) -> bool:
+        """Whether the model is apart from the training that goes on from it."""
+        return vars(self)["model_"] is not None
 
     def __sklearn_is_fitted__(self) -> bool:
         return "model_" in vars(self)
 
     def __getstate__(self):
-        return {name: value for name, value in super().__getstate__().items() if name != "_live"}
+        state = {name: value for name, value in super().__getstate__().items() if name != "_live"}
+        return {**state, "model_": self._model} if self.__sklearn_is_fitted__() else state
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters; those of the learning rule as ``rule__NAME``, of source, network and protocol likewise.
@@ -312,13 +326,26 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             raise DataError(f"X must hold one image a row, of up to three dimensions, got an array of shape {X.shape}.")
         if getattr(X, "ndim", None) in (3, 4) or (isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) in (2, 3)):
             X, shape = as_rows(X, name="X")
-        X = validate_data(self, X, reset=reset)
+        if reset or not self._is_plain(X):
+            X = validate_data(self, X, reset=reset)
         if not reset and shape is not None and self.image_shape_ is not None and shape != self.image_shape_:
             raise DataError(
                 f"Images must have {self.image_shape_[0]}×{self.image_shape_[1]} pixels as in fit, got"
                 f" {shape[0]}×{shape[1]}; turn or scale them."
             )
         return X, shape
+
+    def _is_plain(self, X) -> bool:
+        """Whether scikit-learn would return these further images as they are, which it takes long to find."""
+        return (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and X.dtype in _PLAIN
+            and X.shape[1] == self.n_features_in_
+            and len(X) > 0
+            and not hasattr(self, "feature_names_in_")
+            and bool(np.isfinite(X).all())
+        )
 
     def _take_shape(self, X: np.ndarray, shape) -> None:
         """Learn the images' shape and scale from the first ones met."""
@@ -372,15 +399,22 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
                 f" {describe_range(self.value_range_)} of the images learned from first; bring X to that scale, or give"
                 " value_range when fitting."
             )
-        elif self._model.framing != "photo" and find_ground(X, self.image_shape_, self.value_range_) == "light":
+        elif self._learned_framing != "photo" and find_ground(X, self.image_shape_, self.value_range_) == "light":
             _warn(
                 "X is a negative of the images learned from first, whose ground has the other brightness; give"
                 f" {sum(self.value_range_):g} - X."
             )
 
-    def _warn_of_ink(self, X: np.ndarray) -> None:
+    @property
+    def _learned_framing(self) -> str:
+        return self._model.framing if self._is_copied else self._live.training.dataset.framing
+
+    def _warn_of_ink(self, pixels: np.ndarray) -> None:
         """Warn of images with much more ink than those by which the input gain was set."""
-        if self.input_gain == "auto" and self._model.input_gain > _MOST_INK * auto_input_gain(self._pixels(X)):
+        if self.input_gain != "auto":
+            return
+        learned_with = self._model.input_gain if self._is_copied else self._live.training.simulator.input_gain
+        if learned_with > _MOST_INK * auto_input_gain(pixels):
             _warn(
                 "X is much brighter than the images learned from first, by which the input gain was set; give a first"
                 " batch that is like the others, or input_gain as a number."
@@ -472,13 +506,13 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         }
         return TrainingConfig(**{name: _plain(value) for name, value in (options | fixed).items()})
 
-    def _learn(self, X, codes, classes, *, start: Model | None, online: bool, label=None, names=None) -> None:
+    def _learn(self, X, codes, classes, *, goes_on: bool, online: bool, label=None, names=None) -> None:
         """Train on images that are validated; `label` is called in the end, with the training and the callbacks."""
         pixels = self._pixels(X)
-        if start is not None:
+        if goes_on:
             self._warn_of_scale(X)
             if online:
-                self._warn_of_ink(X)
+                self._warn_of_ink(pixels)
         data = TrainingSet(
             pixels,
             codes,
@@ -488,22 +522,45 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             framing=self._framing,
             class_names=names or {},
         )
-        learning_rate_at = None if not online else 0.0 if start is None else self._progress
-        live, self._live = self._live, None  # if learning is cut short, what is in it is no longer the model
-        given = self._given()
-        if online and start is not None and live is not None and live.is_of(start) and live.was_given(given):
-            training = live.training
-            training.begin_again(data, start)
-            training.learning_rate_at = learning_rate_at
+        live = self._live_for(self._given()) if online and goes_on else None
+        in_place = live is not None and not self._is_copied
+        if in_place:
+            live.before = live.training.remember()
+        elif self.__sklearn_is_fitted__():
+            self.model_, self._live = self._model, None  # what was learned is copied from what is let go
+        try:
+            self._show(data, live, goes_on=goes_on, online=online, label=label)
+        except BaseException:
+            if in_place:
+                self.model_, self._live = live.model(), None
+            raise
+
+    def _live_for(self, given: dict[str, Any]) -> _Live | None:
+        """The training that learned what is known so far, if it can go on with these parameters."""
+        live = self._live
+        if live is None or not live.was_given(given):
+            return None
+        return live if not self._is_copied or live.is_of(self._model) else None
+
+    def _show(self, data: TrainingSet, live: _Live | None, *, goes_on: bool, online: bool, label) -> None:
+        """Learn from images in a training that is live, or a new one."""
+        rate_at = None if not online else self._progress if goes_on else 0.0
+        if live is None:
+            start = self._model if goes_on else None
+            training = self._new_training(data, start, online=online, learning_rate_at=rate_at)
+        elif live.before is not None:
+            (training := live.training).go_on(data)
         else:
-            training = self._new_training(data, start, online=online, learning_rate_at=learning_rate_at)
-        if online and codes is not None and getattr(self, "_running", None) is not None and start is not None:
-            training.running = copy.deepcopy(self._running)  # a call that is cut short leaves what was
+            (training := live.training).begin_again(data, self._model)
+        training.learning_rate_at = rate_at
+        if online and goes_on and data.train_labels is not None and getattr(self, "_running", None) is not None:
+            training.running = self._running.copy()  # a call that is cut short leaves what was
         if label is not None and not online:
             check_label_images(training)
         if not online and self.epochs is None:
-            passes = training.config.total_examples(len(pixels)) // len(pixels)
-            _LOG.info("fit makes %d passes over %s images; epochs=... for more or fewer", passes, f"{len(pixels):,}")
+            n_images = len(data.train_images)
+            passes = training.config.total_examples(n_images) // n_images
+            _LOG.info("fit makes %d passes over %s images; epochs=... for more or fewer", passes, f"{n_images:,}")
         callbacks = Callbacks([*_as_list(self.callbacks), *([ProgressBar()] if self.verbose else [])])
         try:
             with shown_if(bool(self.verbose)):
@@ -511,24 +568,18 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             callbacks.on_start(training)
             for progress in training.blocks():
                 callbacks.on_progress(progress, training)
-            model = training.model()
-            if online:
-                model = _of_its_own(model)
-            if label is not None:
-                model = replace(model, readout=label(training, callbacks))
-            if model.readout is not None:
-                self._note_answers(training, model.readout)
+            readout = None if label is None else label(training, callbacks)
+            if readout is not None:
+                self._note_answers(training, readout)
         finally:
             callbacks.on_end(training)
-        self._progress = learning_rate_at if online else min(1.0, training.examples / training.total)
+        self._progress = rate_at if online else min(1.0, training.examples / training.total)
         self._running = training.running
-        self.model_ = model
         if online:
-            self._live = _Live(training, model.weights, given)
-        if not online:
-            self.history_ = training.metrics
+            self._live, vars(self)["model_"] = _Live(training, self._given()), None
+            self.history_ = [*(self.history_ if goes_on else ()), *training.metrics[-1:]]
         else:
-            self.history_ = [*(self.history_ if start is not None else ()), *training.metrics[-1:]]
+            self.model_, self.history_ = replace(training.model(), readout=readout), training.metrics
         self.health_ = [finding.to_dict() for finding in training.health.findings]
         for finding in training.health.findings:
             warnings.warn(f"{finding}.", HealthWarning, stacklevel=3)
@@ -566,10 +617,11 @@ class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return counts
 
     def _reading_simulator(self) -> Simulator:
-        live, model = self._live, self._model
-        if live is None or not live.is_of(model):
-            return model.simulator()
-        live.training.simulator.take(model.weights, model.theta)
+        live = self._live
+        if live is None or live.before is not None or (self._is_copied and not live.is_of(self._model)):
+            return self._model.simulator()
+        if self._is_copied:
+            live.training.simulator.take(self._model.weights, self._model.theta)
         return live.training.simulator
 
     def _start_of_fit(self) -> Model | None:
@@ -794,7 +846,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             X,
             codes[np.searchsorted(classes, y)],
             codes,
-            start=start,
+            goes_on=start is not None,
             online=False,
             label=label,
             names=_names(classes, codes),
@@ -843,9 +895,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             )
         else:
             classes = self.classes_
-        strangers = np.setdiff1d(y, classes)
-        if len(strangers):
-            raise DataError(f"y holds {strangers.tolist()!r}, which are not among the classes {classes.tolist()!r}.")
+        places = _places(y, classes)
         codes = _codes(classes)
         wanted = max(1, (self.label_examples or label_images(self.n_neurons)) // len(codes))
         gathered = self._gathered if fitted else _Gathered()
@@ -858,12 +908,11 @@ class STDPClassifier(ClassifierMixin, _Network):
             self._gathered = gathered.followed_by(counts, data.train_labels, wanted)
             self._labels_balanced = self.balanced
 
-        start = self._model if fitted else None
         self._learn(
             X,
-            codes[np.searchsorted(classes, y)],
+            codes[places],
             codes,
-            start=start,
+            goes_on=fitted,
             online=True,
             label=label,
             names=_names(classes, codes),
@@ -1002,7 +1051,8 @@ class STDPClassifier(ClassifierMixin, _Network):
                 f"{type(self).__name__} requires y to be passed, but the target y is None; use STDPFeatures to learn"
                 " without labels."
             )
-        y = column_or_1d(y, warn=True)
+        if type(y) is not np.ndarray or y.ndim != 1 or y.dtype.kind not in "iu":  # else it is returned as it is
+            y = column_or_1d(y, warn=True)
         if reset:  # later ones are looked for among the first
             check_classification_targets(y)
         if len(y) != len(X):
@@ -1127,7 +1177,7 @@ protocol, random_state, threads, warm_start, callbacks, verbose
         X, shape = self._images(X, reset=True)
         if start is None:
             self._take_shape(X, shape)
-        self._learn(X, None, (), start=start, online=False)
+        self._learn(X, None, (), goes_on=start is not None, online=False)
         return self
 
     def partial_fit(self, X, y=None) -> Self:
@@ -1142,26 +1192,34 @@ protocol, random_state, threads, warm_start, callbacks, verbose
         X, shape = self._images(X, reset=not fitted)
         if not fitted:
             self._take_shape(X, shape)
-        self._learn(X, None, (), start=self._model if fitted else None, online=True)
+        self._learn(X, None, (), goes_on=fitted, online=True)
         return self
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Live:
     """The training that learned a model, to go on with: what a call of few images costs most is building another.
 
     Attributes
     ----------
     training : Training
-    weights : ndarray or dict of str to ndarray
-        The model's, by which it is known; the training's are equal, and its own.
     given : dict
         The estimator's parameters.
+    weights : ndarray or dict of str to ndarray, or None
+        The model's, by which it is known once it was copied; the training's are equal, and its own.
+    before : Learned or None
+        What was learned before the call that learns at present.
     """
 
     training: Training
-    weights: np.ndarray | dict[str, np.ndarray]
     given: dict[str, Any]
+    weights: np.ndarray | dict[str, np.ndarray] | None = None
+    before: Learned | None = None
+
+    def model(self) -> Model:
+        """What is learned, or was before the present call, as a model of its own."""
+        model = self.training.model()
+        return replace(model, **copied(self.training.learned())) if self.before is None else self.before.put_into(model)
 
     def is_of(self, model: Model) -> bool:
         """Whether it learned this model."""
@@ -1175,15 +1233,6 @@ class _Live:
 def _is_same(one, other) -> bool:
     plain = type(one) is type(other) and isinstance(one, (str, int, float, dict))
     return one is other or (plain and one == other)
-
-
-def _of_its_own(model: Model) -> Model:
-    """The model with copies of what a simulator will change."""
-
-    def copied(values):
-        return {name: array.copy() for name, array in values.items()} if isinstance(values, dict) else values.copy()
-
-    return replace(model, **{name: copied(getattr(model, name)) for name in ("weights", "theta", "rule_state")})
 
 
 @dataclass(frozen=True, eq=False)
@@ -1290,6 +1339,18 @@ def _parameter_of(model: Model) -> Source | str:
     if source is None or (SOURCES.get(name) is type(source) and source == type(source)(gain=source.gain)):
         return name
     return replace(source, gain=1.0)
+
+
+def _places(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Where each of some classes stands among all of them, which are sorted; raise DataError where one is not there."""
+    if {y.dtype.kind, classes.dtype.kind} <= {"i", "u"}:  # quickly: images may come one by one
+        places = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+        if (classes[places] == y).all():
+            return places
+    strangers = np.setdiff1d(y, classes)
+    if len(strangers):
+        raise DataError(f"y holds {strangers.tolist()!r}, which are not among the classes {classes.tolist()!r}.")
+    return np.searchsorted(classes, y)
 
 
 def _codes(classes: np.ndarray) -> np.ndarray:

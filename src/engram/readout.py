@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -213,7 +214,8 @@ def _logistic(counts, labels, classes, weights=None, balanced: bool = False) -> 
     depend on the number of threads.
     """
     from scipy.sparse import csr_array
-    from sklearn.linear_model import LogisticRegression
+
+    from engram.regression import logistic_regression
 
     coefficients, intercepts = np.zeros((len(classes), counts.shape[1])), np.full(len(classes), _NEVER)
     present = np.unique(labels)
@@ -223,12 +225,18 @@ def _logistic(counts, labels, classes, weights=None, balanced: bool = False) -> 
         features = csr_array(counts).astype(np.float64).sqrt()
         mean = features.mean()
         scale = float(np.sqrt((features**2).mean() - mean**2)) or 1.0
-        model = LogisticRegression(C=0.1, tol=1e-3, max_iter=300, class_weight="balanced" if balanced else None)
-        model.fit(features / scale, labels, sample_weight=weights)
-        if len(present) == 2:  # one row that speaks for the second
-            rows = rows[1:]
-        coefficients[rows], intercepts[rows] = model.coef_ / scale, model.intercept_
+        numbers = np.searchsorted(present, labels)
+        weights = _balanced(numbers, weights) if balanced else weights
+        found, intercepts[rows] = logistic_regression(features / scale, numbers, len(present), weights, c=0.1)
+        coefficients[rows] = found / scale
     return coefficients, intercepts
+
+
+def _balanced(numbers: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Weights of images by which each class weighs as much as any other, and all as much as before."""
+    weights = np.ones(len(numbers)) if weights is None else weights
+    of_class = np.bincount(numbers, weights)
+    return weights * (weights.sum() / (len(of_class) * np.where(of_class > 0, of_class, 1.0)))[numbers]
 
 
 class RunningAccuracy:
@@ -264,6 +272,12 @@ class RunningAccuracy:
         member = np.asarray(labels) == self.classes[:, np.newaxis]
         self.responses += member.astype(np.float64) @ counts
         self.seen += member.sum(axis=1)
+
+    def copy(self) -> RunningAccuracy:
+        """One that goes its own way from here."""
+        other = copy(self)
+        other.responses, other.seen = self.responses.copy(), self.seen.copy()  # `hits` is never changed in place
+        return other
 
     @property
     def profile(self) -> np.ndarray:

@@ -230,7 +230,7 @@ def _kept_sum(model: Model) -> float | None:
     if not isinstance(model.network, DiehlCook):
         return None
     n_inputs = model.network.n_inputs
-    if model.rule.normalization == "l1":
+    if model.rule_record["constants"].get("normalization") == "l1":  # of a rule of one's own there may be no more
         return target_norm("l1", n_inputs)
     keeps_sum = isinstance(model.rule, SelfNormalizing) and model.rule.norm == "l1"
     return model.rule.target(n_inputs) if keeps_sum else None

@@ -170,6 +170,13 @@ class Simulator:
         self.overshot = self.interrupted = False
         self.processor_seconds = 0.0
 
+    def come_to_rest(self) -> None:
+        """Be as a new simulator that is given what this one learned, and what its rules remember."""
+        self.state.come_to_rest(self.described)
+        self._runs = 0
+        self.overshot = self.interrupted = False
+        self.processor_seconds = 0.0
+
     def take(self, weights, theta) -> None:
         """Go on by other weights and thresholds, of the same shapes."""
         if isinstance(self.network, DiehlCook):
@@ -278,7 +285,8 @@ class Simulator:
         self.overshot |= bool(network.overshot)
         self.presentations += int(shown.attempts[:done].sum())
         for p in self.described.plastic:
-            if not np.isfinite(self.state.projections[p.name].stored).all():
+            stored = self.state.projections[p.name].stored
+            if not (np.isfinite(stored.sum()) or np.isfinite(stored).all()):  # a sum takes less, and may overflow
                 raise RuleError(
                     f"The rule {type(p.rule).__name__} made weights that are not finite; lower its learning rate or"
                     " bound its weights."

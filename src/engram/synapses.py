@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engram.arithmetic import exp2, select
+from engram.arithmetic import exp2, not_negative, select
 from engram.precision import exact
 
 CLOSING_INTERVAL = 32
@@ -17,8 +17,7 @@ def open_conductance(g, tiny):
 @exact
 def drive_conductance(g, drive):
     """A conductance after a step's input; weights of negative sign cannot take it below zero."""
-    driven = g + drive
-    return select(driven < 0, driven - driven, driven)
+    return not_negative(g + drive)
 
 
 def trace_now(x, rate, age, floor, coefficients):

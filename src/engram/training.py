@@ -234,6 +234,7 @@ class Training:
         self.network_record = None if isinstance(network, DiehlCook) else network_record(network, self.simulator.state)
         self.learning_rate_at = learning_rate_at
         self.threads = threads or default_threads()
+        self._room: tuple[dict, list[tuple[np.ndarray, np.ndarray]]] | None = None
         self._begin(start)
 
     def begin_again(self, dataset: Dataset | TrainingSet, start: Model) -> None:
@@ -251,6 +252,33 @@ class Training:
         vars(self).pop("dataset_hash", None)
         self.simulator.begin_again(start.weights, start.theta)
         self._begin(start)
+
+    def remember(self) -> Learned:
+        """A copy of what is learned as it stands, in the room of the last one."""
+        if self._room is None:
+            learned = self.learned()
+            room = copied(learned)
+            self._room = room, list(zip(_arrays(room), _arrays(learned), strict=True))
+        room, pairs = self._room
+        for kept, values in pairs:
+            kept[...] = values
+        return Learned(room, self._examples_before + self.examples, self.simulator.presentations)
+
+    def go_on(self, dataset: Dataset | TrainingSet) -> None:
+        """Be as after :meth:`begin_again` with the model of this very training, which is not copied for it.
+
+        Parameters
+        ----------
+        dataset : Dataset or TrainingSet
+            Images of the same shape.
+        """
+        examples, fill = self._examples_before + self.examples, self._known_ink_fill()
+        self.dataset = dataset
+        self.samples = samples_of(dataset, self.simulator.source)
+        vars(self).pop("dataset_hash", None)
+        self.simulator.come_to_rest()
+        self._begin(None)
+        self._examples_before, self._ink_fill = examples, fill
 
     def _begin(self, start: Model | None) -> None:
         """Stand before the first image."""
@@ -349,8 +377,6 @@ class Training:
     def model(self) -> Model:
         """The network as it stands, not yet labelled."""
         simulator = self.simulator
-        if self._ink_fill is None:
-            self._ink_fill = ink_fill(self.dataset)
         return Model(
             network=simulator.network,
             rule=self.rule,
@@ -360,10 +386,10 @@ class Training:
             input_gain=simulator.input_gain,
             source=simulator.source,
             source_record=self.source_record,
-            **self._learned(),
+            **self.learned(),
             network_record=self.network_record,
             image_shape=self.dataset.image_shape,
-            ink_fill=self._ink_fill,
+            ink_fill=self._known_ink_fill(),
             value_range=self.dataset.value_range,
             framing=self.dataset.framing,
             class_names=dict(self.dataset.class_names),
@@ -400,11 +426,17 @@ class Training:
         """Take over what a model learned besides weights and thresholds."""
         self.simulator.presentations = model.presentations
         self._examples_before, self._ink_fill = model.examples, model.ink_fill
-        for name, values in self._learned()["rule_state"].items():
+        for name, values in self.learned()["rule_state"].items():
             if name in model.rule_state and model.rule_state[name].shape == values.shape:
                 values[...] = model.rule_state[name]
 
-    def _learned(self) -> dict:
+    def _known_ink_fill(self) -> float:
+        """How much of the frame ink spans: in the images that were learned from first."""
+        if self._ink_fill is None:
+            self._ink_fill = ink_fill(self.dataset)
+        return self._ink_fill
+
+    def learned(self) -> dict:
         """Weights, thresholds and what rules remember, as a :class:`Model` has them."""
         state = self.simulator.state
         if isinstance(self.simulator.network, DiehlCook):
@@ -505,6 +537,41 @@ class Training:
             record["layers"] = {layer: norm_and_theta(*self.layer_state(layer)) for layer in layers}
         self.metrics.append(record)
         self.spikes_since = self.images_since = 0
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a training had learned at a time.
+
+    Attributes
+    ----------
+    parts : dict
+        Weights, thresholds and what rules remember, as a :class:`Model` has them.
+    examples, presentations : int
+        How many there had been.
+    """
+
+    parts: dict
+    examples: int
+    presentations: int
+
+    def put_into(self, model: Model) -> Model:
+        """A model of the same training, as it was then."""
+        return replace(model, **copied(self.parts), examples=self.examples, presentations=self.presentations)
+
+
+def copied(parts: dict) -> dict:
+    """Arrays by name, also in dictionaries within, each a copy of its own."""
+    return {name: copied(part) if isinstance(part, dict) else part.copy() for name, part in parts.items()}
+
+
+def _arrays(parts: dict) -> Iterator[np.ndarray]:
+    """Those that :func:`copied` copies, in their order."""
+    for part in parts.values():
+        if isinstance(part, dict):
+            yield from _arrays(part)
+        else:
+            yield part
 
 
 def _with_gain(source: Source, config: TrainingConfig, dataset, start: Model | None) -> Source:

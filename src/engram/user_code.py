@@ -52,8 +52,8 @@ class OwnPart(NamedTuple):
 
 
 def is_own(name: str) -> bool:
-    """Whether a name is that of a class in a user's file, ``path.py:Class``."""
-    return ":" in name
+    """Whether a name is that of a class in a user's file, ``path.py:Class``, or of such a file alone."""
+    return ":" in name or name.endswith(".py")
 
 
 def own_names(*named: str | None) -> list[str]:

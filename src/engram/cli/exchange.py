@@ -19,6 +19,7 @@ def export(
     images: Annotated[int, typer.Option(help="Images to put beside it as input spikes, with engram's answers.")] = 10,
     dt: Annotated[Optional[float], typer.Option(metavar="MS", help="Time step.", show_default="the model's")] = None,
     weight_bits: Annotated[Optional[int], typer.Option(help="Bits of a weight, for --to c.", show_default="those it was learned in, else 8")] = None,
+    source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of an earlier export.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
@@ -27,7 +28,7 @@ def export(
     from engram.exchange import export_model, format_named
 
     format_named(to)
-    trained = open_diehl_cook(model, quiet=quiet or json)
+    trained = open_diehl_cook(model, source=source, quiet=quiet or json)
     folder = folder or Path(f"{model.name.removesuffix('.safetensors')}-{to}")
     with progress_bar(quiet=quiet or json) as bar:
         task = bar.add_task("showing images", total=images)

@@ -97,8 +97,8 @@ def info(
         if held := described(record["constants"]):
             out.print(f"numbers    {plain(where)}{held}")
     out.print(f"spikes     {plain(_told_source(trained))}")
-    in_turn = ", layers in turn" if trained.config.get("layers") == "in_turn" else ""
-    out.print(f"trained on {plural(trained.examples, 'image')}{in_turn} of {plain(trained.dataset)} in {plural(trained.presentations, 'presentation')},"
+    in_turn = ", layers in turn," if trained.config.get("layers") == "in_turn" else ""
+    out.print(f"trained on {plural(trained.examples, 'image')} of {plain(trained.dataset)}{in_turn} in {plural(trained.presentations, 'presentation')},"
               f" seed {trained.seed}, input gain {trained.input_gain:.3f}")  # fmt: skip
     with_threshold = {layer.projection for layer in trained.layers if trained.has_threshold(layer.population)}
     for projection, layer in layers.items():

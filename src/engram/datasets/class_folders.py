@@ -115,6 +115,17 @@ def left_aside(root: Path) -> list[str]:
     return [child.name for child in _subfolders(root) if child.name.lower() in TRAIN + TEST and child not in taken]
 
 
+def without_files(root: Path, is_wanted: IsWanted) -> list[str]:
+    """The names of folders that lie where those of classes do and hold no such file."""
+    parts = [part for part in part_folders(root) if part is not None] or [root]
+    return [
+        child.name
+        for part in parts
+        for child in _subfolders(part)
+        if not any(is_wanted(entry.name) for entry in _entries(child))
+    ]
+
+
 def why_no_classes(root: Path, is_wanted: IsWanted, what: str) -> str:
     """What is missing for a folder to hold classes of such files; empty where there is no such file near by.
 

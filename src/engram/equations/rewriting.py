@@ -57,6 +57,10 @@ class AsItIs(NamedTuple):
     value: Any
 
 
+CONTAINERS = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+"""What takes memory of its own, which compiled equations do not."""
+
+
 class Rewritten(NamedTuple):
     """An equation written anew."""
 
@@ -187,6 +191,10 @@ class _Rewriter(ast.NodeTransformer):
             return self._bound(Helper(value), f"{value.__name__}_of_equation", node)
         if value is None or isinstance(value, str) or any(value is name for name in UNTOUCHED) or is_exception(value):
             return self._bound(AsItIs(value), text.replace(".", "_"), node)
+        if value is print:
+            raise self.refuse(
+                node, "prints, which compiled code cannot; leave it out, and call the equation by hand to look"
+            )
         if is_random(value):
             raise self.refuse(
                 node, f"draws random numbers of its own ({text}), which no two kernels would draw alike; leave them out"
@@ -322,6 +330,11 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_NamedExpr(self, node):
         raise self.refuse(node, f"names {node.target.id} within an expression; give it a line of its own")
+
+    def visit(self, node):
+        if isinstance(node, CONTAINERS) and isinstance(getattr(node, "ctx", None) or ast.Load(), ast.Load):
+            raise self.refuse(node, "makes a list or the like; write a tuple or a loop")
+        return super().visit(node)
 
     def visit_Global(self, node):
         raise self.refuse(node, "changes names outside of it; return what it finds instead")

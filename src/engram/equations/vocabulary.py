@@ -132,7 +132,7 @@ METHODS = {name: _OF_NUMPY[name] for name in ("sum", "mean", "min", "max", "any"
 }
 """What may be asked of a column after a dot."""
 
-UNTOUCHED = (range, len, enumerate, zip, reversed, tuple, print)
+UNTOUCHED = (range, len, enumerate, zip, reversed, tuple)
 """Builtins that do no arithmetic."""
 
 _RANDOM = ("random", "secrets")

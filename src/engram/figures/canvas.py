@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from engram.figures.style import DPI, house_style
@@ -15,6 +16,10 @@ class HouseFigure(Figure):
 
     _settled = False
 
+    def __init__(self, **options):
+        super().__init__(dpi=DPI, **options)
+        FigureCanvasAgg(self)  # the layout and the pixels then measure each text once, together
+
     def settle(self) -> None:
         """Lay the figure out once and for all, so that each format and each saving draw the same.
 
@@ -22,8 +27,9 @@ class HouseFigure(Figure):
         """
         engine = self.get_layout_engine()
         with house_style():
-            for _ in range(2):  # the second pass knows the sizes that panels of fixed aspect took in the first
-                engine.execute(self)
+            engine.execute(self)
+            if any(axes.get_aspect() != "auto" for axes in self.axes):
+                engine.execute(self)  # knows the sizes that panels of fixed aspect took before
         self.set_layout_engine("none")
         self._settled = True
 

@@ -18,6 +18,7 @@ from engram.figures.style import (
     VERMILLION,
     count_axis,
     in_house_style,
+    log_axis,
     new_figure,
     note,
 )
@@ -147,7 +148,7 @@ def learning_curves(curves: Mapping[str, tuple]) -> Figure:
         axes.plot(examples, percent, color=colour, linestyle=line, linewidth=1.2)
         ends.append((float(percent[-1]), f"{name}  {percent[-1]:.1f} %", colour))
         longest = max(longest, float(examples[-1]))
-    axes.set_xscale("log")
+    log_axis(axes.xaxis)
     axes.set_xlim(right=longest)
     low, high = axes.get_ylim()
     ends.sort(key=lambda end: end[0])

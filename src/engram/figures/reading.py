@@ -29,6 +29,7 @@ from engram.figures.style import (
     VERMILLION,
     count_axis,
     in_house_style,
+    log_axis,
     new_figure,
     note,
     picture_frame,
@@ -264,7 +265,7 @@ def _draw_spikes_over_time(
     on = rate > 0
     rates.plot(time[on], rate[on], color=VERMILLION)
     if rate_title == RATE_OF_WHITE and on.any() and rate[on].max() > 3 * rate[on].min():
-        rates.set_yscale("log")
+        log_axis(rates.yaxis)
         rates.minorticks_off()
     elif on.any():
         rates.set_ylim(0, 1.3 * rate.max())

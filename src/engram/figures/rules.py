@@ -9,7 +9,7 @@ import numpy as np
 
 from engram.errors import DataError
 from engram.figures.checks import check_length, check_numbers
-from engram.figures.style import BLUE, GREEN, MUTED, SMALL, VERMILLION, count_axis, in_house_style, new_figure
+from engram.figures.style import BLUE, GREEN, MUTED, SMALL, VERMILLION, count_axis, in_house_style, log_axis, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,9 +79,8 @@ def _draw_convergence(axes, sums: np.ndarray, target: float | None, norm: str) -
     kept = "Euclidean norm" if norm == "l2" else "sum"
     axes.set(xlabel="neuron's spikes", ylabel=f"{kept} of a neuron's weights", title="From several starts")
     if sums.min() >= 0:  # a start at zero joins the logarithmic axis with its first spike
-        axes.set_yscale("log")
+        log_axis(axes.yaxis)
         axes.set_ylim(bottom=max(sums[sums > 0].min(initial=sums.max()), sums.max() / 1e3))
-        axes.yaxis.set_major_formatter("{x:g}")
 
 
 @in_house_style
@@ -191,6 +190,6 @@ def _draw_trials(axes, name: str, values: Sequence, percent: np.ndarray) -> None
     elif all(isinstance(value, int) for value in values):
         count_axis(axes.xaxis)
     if numeric and len(unique) > 2 and unique[0] > 0 and unique[-1] / unique[0] >= 8:
-        axes.set_xscale("log")
+        log_axis(axes.xaxis)
     axes.set_xlabel(name)
     axes.grid(axis="y")

@@ -46,6 +46,7 @@ RC = {
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 10.0,
+    "axes.titley": 1.0,  # no figure has anything above its panels, which takes a fifth of the time to find out
     "figure.constrained_layout.h_pad": 0.06,
     "figure.constrained_layout.w_pad": 0.06,
     "font.size": 9.0,
@@ -127,6 +128,19 @@ def count_axis(axis) -> None:
 
     axis.set_major_locator(MaxNLocator(nbins=6, steps=(1, 2, 5, 10), integer=True, min_n_ticks=1))
     axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+
+def log_axis(axis) -> None:
+    """Make an axis logarithmic, its ticks plain numbers: powers of ten would be TeX, which is not parsed."""
+    from matplotlib.ticker import LogFormatter
+
+    class PlainNumbers(LogFormatter):
+        def __call__(self, x, pos=None):
+            return f"{x:,g}" if super().__call__(x, pos) else ""
+
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_formatter(PlainNumbers())
+    axis.set_minor_formatter(PlainNumbers(labelOnlyBase=False))
 
 
 def colour_bar(axes, picture, label: str, axes_inches: float, *, gap_inches: float = 0.12, extend="neither"):

@@ -214,6 +214,12 @@ def _select(condition, yes, no):
     return lambda condition, yes, no: yes if condition else no
 
 
+@_overload(arithmetic.not_negative)
+def _not_negative(x):
+    zero = np.float32(0.0) if x == types.float32 else 0.0
+    return lambda x: zero if x < zero else x
+
+
 @_overload(arithmetic.polynomial)
 def _polynomial(r, c):
     if c.instance_class is arithmetic.Exp2CoefficientsDouble:
@@ -342,6 +348,16 @@ def _table(typing_context, address, kind, n_rows, n_columns):
 
 
 @intrinsic
+def _marked(typing_context, marks, a, b):
+    def generate(context, builder, signature, arguments):
+        marks, a, b = arguments
+        return builder.or_(marks, builder.xor(builder.bitcast(a, marks.type), builder.bitcast(b, marks.type)))
+
+    kinds = {types.float32: types.int32, types.float64: types.int64}
+    return (marks(marks, a, b), generate) if a == b and kinds.get(a) == marks else None
+
+
+@intrinsic
 def _call(typing_context, address, arguments):
     def generate(context, builder, signature, values):
         given = [builder.extract_value(values[1], k) for k in range(len(arguments))]
@@ -400,6 +416,6 @@ def _give_way(typing_context):
 
 
 _WORDS = {
-    "record": _record, "pointer": _pointer, "vector": _vector, "table": _table, "call": _call, "call_rule": _call_rule,
-    "resized": _resized, "publish": _publish, "observe": _observe, "give_way": _give_way,
+    "record": _record, "pointer": _pointer, "vector": _vector, "table": _table, "marked": _marked, "call": _call,
+    "call_rule": _call_rule, "resized": _resized, "publish": _publish, "observe": _observe, "give_way": _give_way,
 }  # fmt: skip

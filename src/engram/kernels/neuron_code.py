@@ -159,7 +159,7 @@ class PopulationWriter:
 
     def _equations(self) -> dict[str, Callable]:
         e = self.equations
-        named = {"step": e.step, "quick": e.quick, "strained": e.strained, "fires": e.fires, "on_spike": e.on_spike,
+        named = {"step": e.step, "quick": e.quick, "strain": e.strain, "fires": e.fires, "on_spike": e.on_spike,
                  "tidy": e.tidy, "overshoots": e.overshoots}  # fmt: skip
         named |= {f"arrive_{channel}": function for channel, function in e.arrive.items()}
         return {f"_equation_{name}": function for name, function in named.items() if function is not None}
@@ -187,8 +187,9 @@ class PopulationWriter:
         self.lines.extend(lines)
 
     def _constants_for(self, *functions: Callable | None, indent: str = "    ") -> list[str]:
-        """Loads of the constants that some equations ask for."""
+        """Loads of the constants that some equations ask for; what strains comes with what it can bear."""
         asked = {name for function in functions if function is not None for name in asked_by(function)}
+        asked |= {self.equations.bearable} if self.equations.strain in functions else set()
         lines, place = [], 0
         for name, value in self.constants.items():
             n = len(value) if isinstance(value, tuple) else 1
@@ -248,17 +249,19 @@ class PopulationWriter:
     def _write_loop(self, loop: Loop) -> None:
         e = self.equations
         stepping = ("quick", e.quick) if loop.quick else ("step", e.step)
-        strained = e.strained if not loop.closed else None
+        strain = e.strain if not loop.closed else None
         arrive = self._arrives() if loop.channels else []
         self._write(
             f"def {loop.name}({self._rows_named('here')}, {self._rows_named('there')}, _low, _in, _counts, _rows,"
             " _weight, _n, _c):",
-            *self._constants_for(stepping[1], strained, e.fires, e.overshoots, *arrive),
-            "    _near = False",
-            "    _strained = False",
-            "    _overshot = False",
+            *self._constants_for(stepping[1], strain, e.fires, e.overshoots, *arrive),
+            "    _near = _strained = _MARKS(0)",
+            "    _overshot = _fires = False",
             "    for _j in _range(_whole(_n)):",
+            "        _highest = _low[_j]",
         )
+        if strain is not None:
+            self._write(f"        _most = {e.bearable}")
         for k, name in enumerate(self.variables):
             value = "_REAL(0.0)" if loop.closed and k in self.targets else f"_here_{k}[_j]"
             self._write(f"        {name} = {value}")
@@ -269,16 +272,27 @@ class PopulationWriter:
                     for i in range(AT_ONCE):
                         arriving = f"({arriving} + _rows[{AT_ONCE * step + i}][_j])"
                 self._write(self._arrival(channel, arriving, "        "))
-            if strained is not None:
-                self._write(f"        _strained |= {self._call('strained', strained)}")
+            if strain is not None:
+                self._write(f"        _strain = {self._call('strain', strain)}")
+                self._write("        _most = _strain if _strain > _most else _most")
             if e.overshoots is not None:
                 self._write(f"        _overshot |= {self._call('overshoots', e.overshoots)}")
             self._write(*self._assigned(*stepping, "        "))
-            self._write(f"        _near |= {self._fires_text('_low[_j]')}")
+            if e.fires is None:
+                self._write("        _highest = v if v > _highest else _highest")
+            else:
+                self._write(f"        _fires |= {self._fires_text('_low[_j]')}")
         for k, name in enumerate(self.variables):
             value = "_REAL(0.0)" if loop.closed and k in self.targets else name
             self._write(f"        _there_{k}[_j] = {value}")
-        self._write(f"    return {NEAR} * _near + {STRAINED} * _strained + {OVERSHOT} * _overshot", "")
+        if strain is not None:
+            mark = "_strained" if loop.steps == 1 else "_near"  # a group is not kept, whatever the reason
+            self._write(f"        {mark} = _marked({mark}, _most, {e.bearable})")
+        if e.fires is None:
+            self._write("        _near = _marked(_near, _highest, _low[_j])")
+        self._write(
+            f"    return {NEAR} * (_fires | (_near != 0)) + {STRAINED} * (_strained != 0) + {OVERSHOT} * _overshot", ""
+        )
 
     def _place_of(self, loop: Loop, channel: int, step: int) -> str:
         """Where a loop finds the row that arrives on a channel in a step."""
@@ -522,14 +536,14 @@ class PopulationWriter:
         for k in range(GROUP):
             body += [f"        _before_{n} = {n}" for n in held]
             if quick:
-                body.append(f"        _stop |= {self._call('strained', e.strained)}")
+                body.append(f"        _stop |= {self._call('strain', e.strain)} > {e.bearable}")
             body += self._assigned(*stepping, "        ")
             body += [f"        {n} = {n} if _free <= {k} else _before_{n}" for n in held]
             body.append(f"        _stop |= (_free <= {k}) & ({self._fires_text('_v_thresh')})")
         self._write(
             f"def _awake_step_ahead_all({self._rows_named('here')}, {self._rows_named('ahead')}, _until, _n, _t,"
             " _v_thresh, _c):",
-            *self._constants_for(stepping[1], e.strained if quick else None, e.fires),
+            *self._constants_for(stepping[1], e.strain if quick else None, e.fires),
             "    _stop = False",
             "    for _j in _range(_whole_few(_n)):",
             *(f"        {n} = {self._kept(k, n)}" for k, n in enumerate(self.variables)),
@@ -547,16 +561,16 @@ class PopulationWriter:
 
     def _write_strained(self) -> None:
         e = self.equations
-        if e.strained is None:
+        if e.strain is None:
             return
-        asked = [a for a in asked_by(e.strained) if a in self.variables]
+        asked = [a for a in asked_by(e.strain) if a in self.variables]
         self._write(
             f"def _any_strained({self._rows_named('here')}, _n, _c):",
-            *self._constants_for(e.strained),
+            *self._constants_for(e.strain),
             "    _strained = False",
             "    for _j in _range(_whole_few(_n)):",
             *(f"        {n} = _here_{self.variables.index(n)}[_j]" for n in asked),
-            f"        _strained |= {self._call('strained', e.strained)}",
+            f"        _strained |= {self._call('strain', e.strain)} > {e.bearable}",
             "    return _strained",
             "",
         )

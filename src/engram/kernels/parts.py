@@ -73,6 +73,16 @@ def table(address, kind, n_rows, n_columns):
 
 
 @_word
+def marked(marks, a, b):
+    """A whole number as long as two real ones, with further bits where these differ.
+
+    A loop that asks whether anything holds for any of its lanes keeps it as it keeps its numbers; a truth it would pack
+    into a bit a lane, in every round.
+    """
+    raise TypeError("only compiled code has marks")
+
+
+@_word
 def call(address, arguments):
     """Call the routine at an address with a tuple of whole numbers; a whole number comes back."""
     raise TypeError("only compiled code calls by address")
@@ -122,6 +132,8 @@ def whole_few(n):
 
 def words_of_text(real: type) -> dict[str, object]:
     """What written text calls by name, in a precision: with an underscore, so that users' names cannot clash."""
-    words = {"pointer": pointer, "vector": vector, "range": range, "min": min, "whole": whole, "whole_few": whole_few}
-    kinds = {"REAL": real, "BYTES": real().itemsize, "I8": I8, "I4": I4, "U2": U2}
+    words = {"pointer": pointer, "vector": vector, "marked": marked, "range": range, "min": min, "whole": whole,
+             "whole_few": whole_few}  # fmt: skip
+    kinds = {"REAL": real, "BYTES": real().itemsize, "MARKS": I4 if real().itemsize == 4 else I8, "I8": I8, "I4": I4,
+             "U2": U2}  # fmt: skip
     return {f"_{name}": value for name, value in (words | kinds).items()}

@@ -88,6 +88,13 @@ class Memory:
         """Every array by name."""
         return dict(vars(self))
 
+    def forget_times(self) -> None:
+        """Stand before the first step, with the values as they are."""
+        self.pre_step[...] = 0
+        self.post_step[...] = 0
+        self.synapse_step[...] = 0
+        self.changed[...] = True
+
 
 @dataclass
 class ProjectionState:
@@ -167,6 +174,17 @@ class NetworkState:
 
     def begin_again(self, network: Network) -> None:
         """Forget, in place, all but weights, thresholds and delays: the rest is as :func:`new_state` makes it."""
+        self.come_to_rest(network)
+        for p in network.projections:
+            state = self.projections[p.name]
+            if p.rule is not None:
+                sizes = network.size_of(p.before), network.size_of(p.after)
+                fresh = new_memory(p.rule, *sizes, state.listing, network.dtype)
+                for name, values in state.memory.tensors().items():
+                    values[...] = fresh.tensors()[name]
+
+    def come_to_rest(self, network: Network) -> None:
+        """As :meth:`begin_again`, but keep what rules remember, as if it was of the beginning."""
         for name, population in network.populations.items():
             state = self.populations[name]
             start = np.array(list(population.neuron.variables().values()), state.values.dtype)
@@ -174,11 +192,8 @@ class NetworkState:
         for p in network.projections:
             state = self.projections[p.name]
             state.pending[...], state.events[...], state.n_events[...] = 0, 0, 0
-            if p.rule is not None:
-                sizes = network.size_of(p.before), network.size_of(p.after)
-                fresh = new_memory(p.rule, *sizes, state.listing, network.dtype)
-                for name, values in state.memory.tensors().items():
-                    values[...] = fresh.tensors()[name]
+            if state.memory is not None:
+                state.memory.forget_times()
 
     def own_dynamics(self) -> NetworkState:
         """A network with the same weights, thresholds and delays, whose dynamics are its own and which has no rule."""

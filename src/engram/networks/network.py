@@ -6,9 +6,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Number
 from typing import Any
-
-import numpy as np
 
 from engram.errors import ConfigError
 from engram.neurons.base import Neuron, check_neuron
@@ -358,7 +357,7 @@ class Network:
 
 def _shape(what: str, shape) -> tuple[int, ...]:
     """A shape as a tuple of positive whole numbers."""
-    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    shape = (shape,) if isinstance(shape, (Number, str)) else tuple(shape)
     for n in shape:
         check_count(f"the size of {what}", n)
     return tuple(int(n) for n in shape)

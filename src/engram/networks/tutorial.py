@@ -293,6 +293,8 @@ class TutorialReader:
         check_choice("kernel", kernel, ("compiled", "reference"))
         check_count("seed", seed, at_least=-(2**63))
         self.network, self.seed, self.kernel = network or MORE_EVIDENCE, seed, kernel
+        if not isinstance(self.network, TutorialNetwork):
+            raise ConfigError(f"network must be a TutorialNetwork, such as engram.networks.TEXT, got {network!r}.")
         self.weights = _finite("weights", weights, 2, np.float32)
         self.theta = _finite("theta", theta, 1, np.float64)
         self.labels = _finite("labels", labels, 1, np.int64)

@@ -50,9 +50,11 @@ class NeuronEquations(NamedTuple):
         By channel, the new value of its variable from the present one and what arrives, in this order; a channel that
         is not named adds it up.
     quick : callable or None
-        `step` to the same bits in less time, where `strained` does not hold.
-    strained : callable or None
-        Where it does.
+        `step` to the same bits in less time, as long as `strain` is at most `bearable`.
+    strain : callable or None
+        A number of the state before the step.
+    bearable : str
+        The name of the constant that bounds it.
     tidy : callable or None
         Every 32nd step, what is too small to matter becomes zero.
     overshoots : callable or None
@@ -64,7 +66,8 @@ class NeuronEquations(NamedTuple):
     fires: Callable | None = None
     arrive: dict[str, Callable] = {}  # noqa: RUF012
     quick: Callable | None = None
-    strained: Callable | None = None
+    strain: Callable | None = None
+    bearable: str = ""
     tidy: Callable | None = None
     overshoots: Callable | None = None
 
@@ -207,7 +210,7 @@ def functions_of(neuron: Neuron, integrator: str) -> Iterator[tuple[str, Callabl
     else:
         named = neuron.equations(integrator)._asdict()
         named |= {f"arrive_{channel}": function for channel, function in named.pop("arrive").items()}
-    return ((name, function) for name, function in named.items() if function is not None)
+    return ((name, function) for name, function in named.items() if callable(function))
 
 
 def _name(neuron: Neuron) -> str:

@@ -100,8 +100,9 @@ class ConductanceLIF(Neuron):
         if integrator == "euler":
             return NeuronEquations(step=euler, overshoots=overshoots, **common)
         return NeuronEquations(
-            step=exponential_euler, quick=exponential_euler_of_small, strained=large_conductance, **common
-        )
+            step=exponential_euler, quick=exponential_euler_of_small, strain=total_conductance, bearable="g_small",
+            **common,
+        )  # fmt: skip
 
 
 @exact
@@ -123,9 +124,9 @@ def exponential_euler_of_small(v, g_exc, g_inh, one, v_rest, e_inh, exc_decay, i
 
 
 @exact
-def large_conductance(g_exc, g_inh, one, g_small):
-    """Whether the coefficients of the relaxation do not hold for a total conductance."""
-    return one + g_exc + g_inh > g_small
+def total_conductance(g_exc, g_inh, one):
+    """That of the leak included, up to `g_small` of which the coefficients of the relaxation hold."""
+    return one + g_exc + g_inh
 
 
 @exact

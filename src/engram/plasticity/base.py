@@ -231,6 +231,7 @@ def check_rule(rule: LearningRule) -> None:
     They may ask only for what exists and use only what means the same in every kernel, and are tried out once, in the
     reference's arithmetic, on a small column of synapses.
     """
+    _check_declared(rule)
     _check_names(rule)
     for equation, function in _functions(rule):
         _check_arguments(rule, equation, function)
@@ -295,6 +296,20 @@ def changes_silent_synapses(rule: LearningRule) -> bool:
 
 def _functions(rule: LearningRule) -> Iterator[tuple[str, Callable]]:
     return ((e, f) for e, f in zip(EQUATIONS, rule.equations(), strict=True) if f is not None)
+
+
+def _check_declared(rule: LearningRule) -> None:
+    kind, traces, state = type(rule), rule.traces(), rule.initial_state(8)
+    if not (isinstance(traces, (tuple, list)) and all(isinstance(trace, Trace) for trace in traces)):
+        raise RuleError(
+            f"{where(kind.traces)}: traces of {kind.__name__} must return a tuple of Trace, of a single one with a"
+            f" comma, (Trace(…),); got {type(traces).__name__}."
+        )
+    if not isinstance(state, dict):
+        raise RuleError(
+            f"{where(kind.initial_state)}: initial_state of {kind.__name__} must return names with their first values,"
+            f" such as {{'a': 0.0}}; got {type(state).__name__}."
+        )
 
 
 def _check_names(rule: LearningRule) -> None:
