@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -70,7 +70,7 @@ def _manager() -> PassManager:
 
 
 @contextlib.contextmanager
-def front_end() -> Iterator[None]:
+def front_end() -> Generator[None]:
     """Let Numba neither link, optimise nor translate what it compiles, nor look again and again for what is known."""
     before = [(owner, name, vars(owner).get(name)) for owner, name, _ in _CHANGES]
     collects = gc.isenabled()
@@ -215,5 +215,5 @@ _CHANGES = (
     (postproc.PostProcessor, "run", _look_over),
     (typeinfer, "new_error_context", _no_words),
     (lowering, "new_error_context", _no_words),
-    (errors.WarningsFixer, "catch_warnings", _no_words),
+    (vars(errors)["WarningsFixer"], "catch_warnings", _no_words),
 )

@@ -65,7 +65,7 @@ class _Text:
             if name != "__builtins__" and not hasattr(value, "written")
         }
         code = function.__code__
-        self.parts = function.written, code.co_filename, meanings | {"__name__": function.__module__}
+        self.parts = vars(function)["written"], code.co_filename, meanings | {"__name__": function.__module__}
 
     def __reduce__(self):
         return _defined, self.parts
