@@ -26,6 +26,7 @@ from engram.encoders import auto_input_gain
 from engram.errors import ConfigError, DataError, RuleError
 from engram.health import Health
 from engram.model import Model
+from engram.named import NamedParameters
 from engram.networks import DiehlCook, Network
 from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.networks.record import network_record
@@ -81,7 +82,7 @@ class Progress:
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingSet:
+class TrainingSet(NamedParameters):
     """Images to learn from where there is no :class:`engram.datasets.Dataset`: nothing to test on, perhaps no labels.
 
     Attributes
@@ -132,7 +133,7 @@ class TrainingSet:
         return digest.hexdigest()
 
 
-class Training:
+class Training(NamedParameters):
     """One training run in memory.
 
     Parameters

@@ -53,7 +53,7 @@ def _print_found(records) -> None:
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="The dataset's name: mnist, fashion-mnist or kmnist.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name: mnist, fashion-mnist or kmnist.")],
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Download a dataset into the per-user cache, unless it is on this machine; every file is checked by its content."""
@@ -90,7 +90,10 @@ def check(
     from engram.cli.train import with_settings
     from engram.datasets import CheckedItem, find_source, load_with, named_sources
     from engram.errors import DataError
+    from engram.files import check_may_be_folder
 
+    if not no_figures:
+        check_may_be_folder(folder, "--out")
     options = with_settings({}, [f"data.{setting.removeprefix('data.')}" for setting in set_ or []]).get("data", {})
     named = named_sources().get(source)
     items = () if named is None else named.check()

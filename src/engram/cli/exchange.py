@@ -26,10 +26,12 @@ def export(
 ) -> None:  # fmt: skip
     """Write a trained network for other simulators and for hardware; says what is exact and what is lost."""
     from engram.exchange import export_model, format_named
+    from engram.files import check_may_be_folder
 
     format_named(to)
-    trained = open_diehl_cook(model, source=source, quiet=quiet or json)
     folder = folder or Path(f"{model.name.removesuffix('.safetensors')}-{to}")
+    check_may_be_folder(folder, "--out")
+    trained = open_diehl_cook(model, source=source, quiet=quiet or json)
     with progress_bar(quiet=quiet or json) as bar:
         task = bar.add_task("showing images", total=images)
         written = export_model(
@@ -67,10 +69,16 @@ def import_(
     from engram.errors import RunFolderError
     from engram.exchange import import_model
     from engram.exchange.imports import source_of
+    from engram.files import check_may_be_folder
     from engram.model_file import save_model
 
-    if out_file.exists() and not overwrite:
+    if out_file.is_file() and not overwrite:
         raise RunFolderError(f"{out_file} is there already; choose another --out or pass --overwrite.")
+    if out_file.is_dir():
+        raise RunFolderError(
+            f"{out_file} is a folder, not a file; give the file to write, --out {out_file / 'imported.safetensors'}."
+        )
+    check_may_be_folder(out_file.parent, "--out")
     kind = source_of(path, source)
     model = import_model(path, kind.name, dataset=dataset, dt=dt, input_gain=input_gain)
     save_model(model, out_file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -63,6 +63,7 @@ def info(
 ) -> None:
     """Say what a model is: its network, rule and constants, what it has seen, its labels."""
     from engram.model_file import model_content
+    from engram.models import shipped_model
     from engram.plasticity.fixed_point import described
     from engram.run_folder import RunFolder
     from engram.training import norm_and_theta
@@ -83,8 +84,11 @@ def info(
         counts = trained.readout.neurons_by_class
         facts["neurons_by_label"] = {str(label): count for label, count in counts.items()}
         facts["unassigned_neurons"] = trained.readout.unassigned_neurons
+    summary: dict[str, Any] = {}
     if model.is_dir():
-        facts["summary"] = RunFolder(model).read_summary()
+        facts["summary"] = summary = RunFolder(model).read_summary()
+    elif known := shipped_model(model):
+        facts["accuracy"] = summary["accuracy"] = known.accuracy
     if json:
         print_json(facts)
         return
@@ -112,9 +116,10 @@ def info(
         shares = "  ".join(f"{trained.class_name(label)}: {count}" for label, count in counts.items())
         out.print(f"labels     neurons by class, from {plural(trained.readout.n_label, 'image')}: {plain(shares)}"
                   f"  unassigned: {trained.readout.unassigned_neurons}")  # fmt: skip
-    accuracy = facts.get("summary", {}).get("accuracy")
-    if accuracy:
-        out.print(f"accuracy   [bold]{accuracies(accuracy, trained.scheme)}")
+    if accuracy := summary.get("accuracy"):
+        n_test = summary.get("evaluation", {}).get("n_test")
+        tested = "all test images" if n_test is None else plural(n_test, "test image")
+        out.print(f"accuracy   [bold]{accuracies(accuracy, trained.scheme)}, on {tested}")
 
 
 def _rules_of(model) -> list[tuple[str, dict]]:

@@ -473,6 +473,10 @@ class Learner:
                 after, where = after[moving], where[:, moving]
                 self._change("on_pre", where, after, t, pre, post[:, after], self.parameters["n_inputs"], moving)
 
+    def note_inputs(self, i, t):
+        """Bring the traces of inputs, each named once, to after their spikes at steps of their own."""
+        self._after_pre(i, t)
+
     def _after_pre(self, i, t):
         memory = self.memory
         for k, name in enumerate(self.names["pre"]):

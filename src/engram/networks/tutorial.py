@@ -16,6 +16,7 @@ from engram.errors import ConfigError, DataError
 from engram.kernels import tutorial_reference
 from engram.kernels.availability import compiled_or_reference
 from engram.kernels.tutorial_reference import ReadingConstants
+from engram.named import NamedParameters
 from engram.neurons import EXCITATORY, ConductanceLIF
 from engram.randomness import Stream, content_counter, stream_key
 from engram.validation import check_choice, check_count, check_finite, check_positive, settle_floats
@@ -25,7 +26,7 @@ _MOST_STEPS = 2**20  # steps of one presentation that have random numbers of the
 
 
 @dataclass(frozen=True, kw_only=True)
-class TutorialNetwork:
+class TutorialNetwork(NamedParameters):
     r"""Adaptive neurons that read an image with frozen weights, and as many inhibitory ones that silence the rest [1]_.
 
     Input spikes :math:`s_i` reach excitatory ALIF neuron j as
