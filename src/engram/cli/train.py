@@ -248,13 +248,16 @@ def _dataset_of(start, model: Path) -> str:
 
 def _tell_finished(folder, *, quiet: bool, as_json: bool) -> None:
     """Say that nothing is left to do."""
+    from engram.config import own_options, read_options
+
     summary = folder.read_summary()
     if as_json:
         print_json({"out": str(folder.path), **summary})
     elif not quiet:
+        own = own_options(read_options(folder.path / "config.toml"), "path/to/")
         out.print(
             f"{plain(folder.path)} is finished: {summary.get('examples', 0):,} images learned from; nothing was changed."
-            f" To go on learning from it:\n  engram train --from {plain(folder.path)}"
+            f" To go on learning from it:\n  engram train --from {plain(folder.path)}{plain(own)}"
         )
 
 
