@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engram.datasets.mistaken import is_made_here
 from engram.errors import DataError
 
 TRAIN = ("train", "training")
@@ -89,10 +90,12 @@ def _part(folder, is_wanted):
 
 
 def _subfolders(folder):
+    """The folders in a folder, but for hidden ones and those that engram made."""
     try:
-        return sorted(Path(entry.path) for entry in _entries(folder) if entry.is_dir() and entry.name[0] not in "._")
+        found = sorted(Path(entry.path) for entry in _entries(folder) if entry.is_dir() and entry.name[0] not in "._")
     except OSError:
         return []
+    return [child for child in found if not is_made_here(child)]
 
 
 def _entries(folder):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 from engram.datasets.scale import ValueRange, check_value_range
 from engram.errors import ConfigError, DataError
+from engram.named import NamedParameters
 from engram.validation import did_you_mean
 
 Progress = Callable[[str, int, int | None], None]
@@ -14,7 +15,7 @@ CHANNELS = ("both", "merged")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(NamedParameters):
     """How to read a data set, where that is not to be found out. Each kind of data knows some of them.
 
     Parameters
