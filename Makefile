@@ -4,7 +4,8 @@ check:  ## what CI runs
 	bash .ci/run
 
 docs:  ## build the documentation, executing every page; open docs/_build/html/index.html
-	python3 -m venv .venv && .venv/bin/pip install --quiet '.[docs]'
+	python3 -m venv .venv && .venv/bin/pip install --quiet uv
+	.venv/bin/uv pip install --quiet --python .venv/bin/python '.[docs]'
 	.venv/bin/python -m sphinx -W --keep-going --color -b html docs docs/_build/html
 
 format:

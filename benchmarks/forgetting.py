@@ -1,14 +1,16 @@
 """Measure forgetting: a network learns the digits 0 to 4, then 5 to 9; what is left of the first five, and what helps.
 
 MNIST, 400 neurons, the default preset, 5,000 images a stage. Neurons are labelled anew from training images of all
-classes that were met. Writes a JSON file for the documentation.
+classes that were met. Writes a JSON file for the documentation after each way and seed, and measures what is not in it.
 
-    python benchmarks/forgetting.py
+    python benchmarks/forgetting.py --seeds 0,1,2
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ import numpy as np
 from engram.config import TrainingConfig
 from engram.datasets import Dataset, load
 from engram.evaluation import label_neurons, measure_accuracy
+from engram.files import write_atomically
 from engram.model import Model
 from engram.training import Training
 
@@ -33,31 +36,54 @@ WAYS = {
 }
 """What is done differently, mostly in the second stage."""
 
+MIXED = "all ten mixed from the beginning"
+
 
 def main() -> None:
     """Measure each way, and all classes mixed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs/measured/forgetting.json")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", default="0,1,2", help="with commas between")
     options = parser.parse_args()
+    seeds, data = [int(seed) for seed in options.seeds.split(",")], load("mnist")
+    facts = {"neurons": NEURONS, "images": IMAGES, "label_images": LABEL_IMAGES}
+    runs = known_runs(options.out, facts)
+    for seed, name in itertools.product(seeds, [*WAYS, MIXED]):
+        if not any((run["name"], run["seed"]) == (name, seed) for run in runs):
+            measured = all_mixed(data, seed) if name == MIXED else in_two_stages(data, seed, **WAYS[name])
+            runs.append({"name": name, "seed": seed, **measured})
+            write_atomically(options.out, (json.dumps(facts | {"runs": runs}, indent=2) + "\n").encode())
+
+
+def known_runs(path: Path, facts: dict) -> list[dict]:
+    """What was measured before, as long as it was measured alike."""
+    known = json.loads(path.read_text()) if path.exists() else {"runs": []}
+    return known["runs"] if {name: known.get(name) for name in facts} == facts else []
+
+
+def all_mixed(data: Dataset, seed: int) -> dict:
+    """Accuracies of a network that met all classes from the beginning."""
+    return {"after": accuracies(trained(base(seed, "sharp", 2 * IMAGES), data), data, range(10))}
+
+
+@functools.lru_cache(maxsize=2)
+def first_stage(seed: int, preset: str) -> tuple[Model, dict]:
+    """The network after the first five classes, and its accuracy on them."""
     data = load("mnist")
-    runs = [{"name": name, **in_two_stages(data, options.seed, **way)} for name, way in WAYS.items()]
-    both = trained(base(options.seed, "sharp", 2 * IMAGES), data)
-    runs.append({"name": "all ten mixed from the beginning", "after": accuracies(both, data, range(10))})
-    facts = {"seed": options.seed, "neurons": NEURONS, "images": IMAGES, "label_images": LABEL_IMAGES, "runs": runs}
-    options.out.write_text(json.dumps(facts, indent=2) + "\n")
+    model = trained(base(seed, preset, IMAGES), only(data, FIRST))
+    return model, accuracies(model, data, FIRST)
 
 
 def in_two_stages(
     data: Dataset, seed: int, *, preset: str = "sharp", slower: float = 1.0, rehearsed: float = 0.0
 ) -> dict:
     """Accuracies after the first five classes, and after the others."""
-    before = trained(base(seed, preset, IMAGES), only(data, FIRST))
+    before, learned = first_stage(seed, preset)
     config = TrainingConfig.from_model(before, examples=IMAGES, seed=seed + 1)
     eta = config.make_rule().eta
     config = config.replace(constants={**config.constants, "eta": slower * eta})
     after = trained(config, mixed(data, rehearsed, seed), before)
-    found = {"before": accuracies(before, data, FIRST), "after": accuracies(after, data, range(10))}
+    found = {"before": learned, "after": accuracies(after, data, range(10))}
     print(preset, slower, rehearsed, found, flush=True)
     return found
 

@@ -88,6 +88,9 @@ def _accuracy(model, counts, ours, classes) -> dict:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3 or sys.argv[1] not in ("export", "norse", "report"):
+        print(__doc__)
+        sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 2)
     command, first, *rest = sys.argv[1:]
     if command == "export":
         export(Path(first), **dict(zip((name.removeprefix("--") for name in rest[::2]), rest[1::2], strict=True)))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 _IMPORTED = (
     "engram.cli", "engram.cli.train", "engram.evaluation", "engram.kernels.build", "engram.runs", "engram.training",
-    "pandas", "rich.progress", "scipy.stats", "sklearn.linear_model",
+    "rich.progress", "scipy.optimize", "scipy.sparse",
 )  # fmt: skip
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(list(_IMPORTED))

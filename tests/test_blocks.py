@@ -153,6 +153,21 @@ def test_an_input_of_another_shape_is_refused_until_reset(block):
     assert block.step([1.0, 2.0, 3.0]).shape == (3,)
 
 
+def test_one_current_drives_neurons_that_differ_in_their_thresholds():
+    differing = {"inh_start": np.array([0.0, 0.8])}
+    alone = ALIF(**differing).run(np.full(300, 2.0))
+    each = ALIF(**differing).run(np.full((300, 2), 2.0))
+    np.testing.assert_array_equal(alone.spikes, each.spikes)
+
+
+def test_spike_trains_go_into_the_next_block_as_they_are():
+    trains = PoissonEncoder(max_rate=100, seed=1).run([0, 128, 255], duration=200)
+    given, taken = ExponentialSynapse(tau=5).run(trains.spikes), ExponentialSynapse(tau=5).run(trains)
+    np.testing.assert_array_equal(taken.v, given.v)
+    after = PoissonEncoder(max_rate=50, seed=2).run([255], duration=200)
+    np.testing.assert_array_equal(PairSTDP().run(trains, after).w, PairSTDP().run(trains.spikes, after.spikes).w)
+
+
 def test_parameters_do_not_change_behind_the_checks():
     with pytest.raises(dataclasses.FrozenInstanceError):
         LIF().tau_rc = 10

@@ -101,7 +101,7 @@ def test_a_column_that_may_be_a_place_does_not_hide_the_labels(tmp_path, names, 
     rows = [[k, 2 * k, f"{k}.png" if "filename" in names else 24 - k, labels[k % 2]] for k in range(12)]
     (tmp_path / "a.csv").write_text(text(rows, names))
     if "filename" in names:
-        with pytest.raises(DataError, match=r"holds '0.png' in line 2, column 2, where a number is needed"):
+        with pytest.raises(DataError, match=r"holds '0.png' in line 2, column 'filename', where a number is"):
             read_csv(tmp_path / "a.csv")
     else:
         assert set(map(str, read_csv(tmp_path / "a.csv").labels)) == set(labels)
@@ -157,12 +157,30 @@ def test_which_column_holds_labels_is_asked_for_where_nothing_tells(tmp_path):
     assert datasets.load(tmp_path / "a.csv", label_column=4, n_test=0).n_inputs == 8
 
 
+def test_labels_in_the_last_column_taken_for_a_pixel_are_told_where_to_be_named(tmp_path):
+    rows = [[0] * 49 + [k % 2] for k in range(12)]
+    (tmp_path / "a.csv").write_text(text(rows))
+    with pytest.raises(DataError, match=r"labels from the column 0, which holds one class only, 0; name"):
+        datasets.load(tmp_path / "a.csv")
+    assert datasets.load(tmp_path / "a.csv", label_column=-1).classes == (0, 1)
+
+
+def test_an_empty_value_in_the_first_row_does_not_hide_the_labels(tmp_path):
+    rows = [["1.5", "", "dog"], ["1.7", "2.0", "cat"]]
+    (tmp_path / "a.csv").write_text(text(rows, ["a", "b", "kind"]))
+    with pytest.raises(DataError, match="lacks the value of line 2, column 'b'"):
+        read_csv(tmp_path / "a.csv")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (lambda lines: lines.__setitem__(5, lines[5] + ",7"), r"is no table \(Expected 50 fields in line 6, saw 51\)"),
-        (lambda lines: lines.__setitem__(5, lines[5].rsplit(",", 1)[0]), "lacks the value of line 6, column 49"),
-        (lambda lines: lines.__setitem__(5, lines[5].rsplit(",", 1)[0] + ",dog"), "holds 'dog' in line 6, column 49"),
+        (lambda lines: lines.__setitem__(5, lines[5].rsplit(",", 1)[0]), "lacks the value of line 6, column 'pixel48'"),
+        (
+            lambda lines: lines.__setitem__(5, lines[5].rsplit(",", 1)[0] + ",dog"),
+            "holds 'dog' in line 6, column 'pix",
+        ),
         (lambda lines: lines.__setitem__(5, "," + lines[5].split(",", 1)[1]), "lacks the label of line 6"),
         (lambda lines: lines.__delitem__(slice(1, None)), "holds a header and nothing else"),
         (lambda lines: lines.clear(), "is empty"),

@@ -343,6 +343,8 @@ def test_options_of_recordings_reach_them(tmp_path):
     [
         ({"window": (5, 5)}, "window must be .begin, end. in ms with 0 ≤ begin < end"),
         ({"window": "early"}, "window must be two numbers, such as 0,300; got 'early'"),
+        ({"image_shape": 24}, "image_shape must be two numbers, such as 28,28; got 24"),
+        ({"value_range": 1}, "value_range must be two numbers, such as 0,1; got 1"),
         ({"speed": 0}, "speed must be a positive number, got 0"),
         ({"channels": "three"}, "channels must be one of both, merged, got 'three'"),
         ({"sensor_shape": (0, 3)}, "sensor_shape must be height and width in whole pixels"),

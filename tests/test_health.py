@@ -315,3 +315,12 @@ def test_what_was_learned_can_be_saved_elsewhere_after_a_full_disk(tmp_path, mon
     for _ in whole.blocks():
         pass
     np.testing.assert_array_equal(load_model(folder.path).weights, whole.simulator.state.weights)
+
+
+@pytest.mark.parametrize(("min_spikes", "told"), [(5, True), (1, False)])
+def test_fewer_spikes_are_advised_only_where_more_than_one_is_asked_for(network, min_spikes, told):
+    health = Health(network.describe(Triplet()), Protocol(min_spikes=min_spikes))
+    (finding,) = health.update(25, spikes(9, 9), state(network), presentations=22)
+    assert finding.what.startswith("images had to be shown 11 times")
+    assert ("protocol.min_spikes" in finding.advice) is told
+    assert "{" not in finding.advice

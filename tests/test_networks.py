@@ -105,6 +105,11 @@ def test_impossible_networks_are_told(change, message):
         ),
         (lambda: Dense(before="a", after="b", rule=Pair), "rule of a_b must be a rule, such as Triplet"),
         (lambda: Population(0, RELAY), "the size of a population must be"),
+        (
+            lambda: Population("many", RELAY),
+            "the size of a population must be a whole number .* got 'many'",
+        ),
+        (lambda: Population(2.5, RELAY), "the size of a population must be a whole number of at least 1, got 2.5"),
         (lambda: Population(3, LIF(), AdaptiveThreshold(tau=0.0)), "tau of the threshold must be positive"),
         (lambda: Population(3, RELAY, AdaptiveThreshold()), "Relay has a threshold of its own"),
         (lambda: Dense(before="a", after="b", delay=-1.0), "delay of a_b must be zero or positive"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -66,8 +67,30 @@ def test_fma_rounds_once_like_the_processor(dtype):
     results = np.empty(n, dtype)
     compiled_fma(a, b, c, results)
     np.testing.assert_array_equal(fma(a, b, c), results)
+    few = [fma(a[k : k + 8], b[k : k + 8], c[k : k + 8]) for k in range(0, n, 8)]  # of which none may be a tie
+    np.testing.assert_array_equal(np.concatenate(few), results)
     with np.errstate(over="ignore", invalid="ignore"):
         assert np.mean(results != a * b + c) > 0.1
+
+
+def nearest(exact, dtype):
+    """The number of a precision that is nearest to a fraction, of two the even one."""
+    double = float(exact)
+    around = [np.nextafter(dtype(double), dtype(side)) for side in (-np.inf, np.inf)] + [dtype(double)]
+    return min(around, key=lambda x: (abs(Fraction(float(x)) - exact), int(x.view(f"u{x.itemsize}")) % 2))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(data=st.data())
+def test_fma_is_the_number_nearest_to_the_exact_sum(dtype, data):
+    width = 8 * dtype().itemsize
+    factors = st.floats(2.0**-20, 2.0**20, width=width) | st.integers(1, 99).map(float) | st.just(0.0)
+    a, b = (dtype(data.draw(factors)) for _ in "ab")
+    cancelling = dtype(-(a * b)) * dtype(1 + data.draw(st.sampled_from([0, 1, 2, 3, -1, 0.5])) * np.finfo(dtype).eps)
+    c = data.draw(st.sampled_from([cancelling, dtype(cancelling * 2.0**width)]) | factors.map(dtype))
+    exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+    assert fma(a, b, c) == nearest(exact, dtype)
+    assert fma(np.full(3, a), b, np.full(3, c)).tolist() == [float(nearest(exact, dtype))] * 3
 
 
 def test_fma_takes_numbers_and_what_is_not_finite():
@@ -76,6 +99,7 @@ def test_fma_takes_numbers_and_what_is_not_finite():
     assert fma(math.inf, 2.0, 1.0) == math.inf
     assert math.isnan(fma(math.nan, 2.0, 1.0))
     assert fma(0.0, -3.0, 0.5) == 0.5
+    assert fma(2.0, 3.0, -math.inf) == -math.inf
 
 
 def settled(neuron: ConductanceLIF, g_exc: float, g_inh: float):
@@ -185,6 +209,8 @@ def test_relaxation_is_the_exponentials(dtype, bound, h):
     g = np.linspace(1e-3, 1.0 / h, 20011).astype(dtype)
     exact = -np.expm1(-np.longdouble(h) * g) / g
     assert np.max(np.abs(relaxation(g, c) / exact - 1)) < bound
+    of_one = [relaxation(x, c) for x in g[::97]]
+    np.testing.assert_array_equal(relaxation(g, c)[::97], of_one)
 
 
 def test_small_and_large_conductances_meet():

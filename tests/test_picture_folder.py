@@ -174,6 +174,13 @@ def test_pictures_beside_the_folders_of_classes_are_left_aside_and_told(tmp_path
     assert "1 picture in no folder of a class left aside" in dataset.description
 
 
+def test_a_folder_without_pictures_among_the_classes_is_told(tmp_path):
+    folder = write(tmp_path / "mine")
+    (folder / "empty").mkdir()
+    dataset = datasets.load(folder, n_test=0)
+    assert "the folder 'empty' holds no pictures" in dataset.description
+
+
 def test_a_second_test_part_is_left_aside_and_told(tmp_path):
     for part in ("train", "val", "test"):
         write(tmp_path / "mine", part=part, n=3 if part == "val" else 4)

@@ -481,3 +481,12 @@ def test_a_single_strange_pattern_overwrites_no_neuron_whose_euclidean_norm_is_h
     alone = rule.a_tar * np.sqrt(8 * n / 25)
     assert after[:25] == pytest.approx(0.9 * w[:25])
     assert after[175:] == pytest.approx(0.1 * 3 * alone)
+
+
+@pytest.mark.parametrize("rule", [SelfNormalizing(eta=0.02), SelfNormalizing(variant="smin", norm="l2"), Pair()])
+def test_a_norm_settles_to_the_same_bits_where_nothing_is_compiled(rule):
+    weights = np.random.default_rng(0).random((12, 2))
+    compiled, reference = (
+        norm_convergence(rule, weights, n_spikes=30, rate=20.0, kernel=kernel) for kernel in ("compiled", "reference")
+    )
+    np.testing.assert_array_equal(reference, compiled)

@@ -21,7 +21,7 @@ from engram.equations.vocabulary import MEANT
 from engram.kernels.compiler import compiled
 from engram.kernels.precision import compiled_equation
 from engram.plasticity import RULES
-from engram.precision import has_branches, reference_equation
+from engram.precision import for_each, reference_equation
 
 THIRD, FIVE, PAIR = 0.3, 5, (0.1, 2)
 both_precisions = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -119,15 +119,70 @@ def test_any_expression_has_the_same_bits_by_numpy_and_compiled(expressions):
 
 @both_precisions
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(EXPRESSIONS.filter(lambda text: "helper" not in text and " if " not in text))
-def test_column_of_numbers_has_the_bits_that_each_of_them_has_alone(dtype, expression):
-    equation = function_of(f"def equation(x, y, n, m):\n    return {expression} * 1\n")
-    assert not has_branches(equation)
+@given(EXPRESSIONS)
+def test_each_of_many_numbers_has_the_bits_that_it_has_alone(dtype, expression):
+    equation = function_of(f"{HELPER}\ndef equation(x, y, n, m):\n    return {expression} * 1\n")
     computed = reference_equation(equation, dtype)
     with np.errstate(all="ignore"):
         x, y = np.array([VALUES, [0.25, *VALUES[:0:-1]]]).astype(dtype)
     alone = [computed(*numbers, 4, True) for numbers in zip(x, y, strict=True)]
-    assert_same_bits(np.broadcast_to(computed(x, y, 4, True), len(x)), alone)
+    assert_same_bits(np.broadcast_to(for_each(equation, dtype)(x, y, 4, True), len(x)), alone)
+
+
+def ways_of_its_own(x, y):
+    before, count = x, 0
+    while x < y and x > 0.01:
+        x *= 2.0
+        count += 1
+    if not count:
+        return before, False
+    return (x - before if count in (1, 3) or x == y else -x), y > 1.0
+
+
+def with_a_column(x, y):
+    parts = np.zeros(2)
+    parts[0], parts[1] = x, y
+    return parts.sum(), x > y
+
+
+def with_numbers_from_outside(x, y):
+    return x + (WEIGHED * y).sum(), x > y
+
+
+WEIGHED = np.array([0.5, 0.25, 2.0])
+
+
+def counted_by_whole_numbers(x, y):
+    total = 0.0
+    for _ in range(int(min(x, 9.0))):
+        total += y
+    return total, x > y
+
+
+@both_precisions
+@pytest.mark.parametrize(
+    "equation", [ways_of_its_own, with_a_column, with_numbers_from_outside, counted_by_whole_numbers]
+)
+def test_each_of_many_numbers_goes_its_own_way(dtype, equation):
+    x, y = np.array([[0.1, 0.9, 1.0, 0.0, 5.0, 0.5, -3.0], [0.8, 0.9, 1.5, 2.0, 4.0, 4.0, 1.0]]).astype(dtype)
+    of_one = reference_equation(equation, dtype)
+    alone = [of_one(*numbers) for numbers in zip(x, y, strict=True)]
+    for n in (7, 3):  # as many as there are numbers outside, too
+        many = for_each(equation, dtype)(x[:n], y[:n])
+        for found, expected in zip(many, zip(*alone[:n], strict=True), strict=True):
+            assert_same_bits(found, expected)
+    assert x.tolist() == np.array([0.1, 0.9, 1.0, 0.0, 5.0, 0.5, -3.0]).astype(dtype).tolist()
+
+
+def test_what_is_wrong_with_one_of_many_is_told():
+    def equation(x):
+        if x > 1.0:
+            raise ValueError("too much")
+        return x
+
+    assert for_each(equation, "float64")(np.array([0.5, 1.0])).tolist() == [0.5, 1.0]
+    with pytest.raises(ValueError, match="too much"):
+        for_each(equation, "float64")(np.array([0.5, 2.0]))
 
 
 # Every function that an equation may use
@@ -338,5 +393,5 @@ def test_changing_a_column_takes_vector_instructions(name, dtype):
 
 def test_not_tells_of_each_number_of_a_column_whether_it_is_zero():
     equation = function_of("def equation(x):\n    return x + (not x)\n")
-    assert has_branches(equation)
+    assert for_each(equation, "float32")(np.array([0.0, 2.0], np.float32)).tolist() == [1.0, 2.0]
     assert [reference_equation(equation, "float32")(x) for x in (0.0, 2.0)] == [1.0, 2.0]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from engram.comparison import compare
+from engram.comparison import compare, percent
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, Interrupted, RuleError
 from engram.pieces import Piece
@@ -152,3 +152,9 @@ def test_a_comparison_of_a_plan_names_what_its_runs_differ_in(tmp_path):
     assert first["digests"]["0"] != second["digests"]["0"]
     assert first["curve"]["examples"] == [25]
     assert "| network.theta_plus |" in (tmp_path / "comparison.md").read_text()
+
+
+def test_one_seed_tells_no_standard_deviation():
+    record = {"seeds": 3, "accuracy": {"mean": {"mean": 0.5, "sd": 0.012}}}
+    assert percent(record, "mean") == "50.00 ± 1.20"
+    assert percent(record | {"seeds": 1}, "mean") == "50.00"

@@ -250,6 +250,11 @@ def test_parameters_that_do_not_fit_are_refused(weights, theta, labels, message)
         TutorialReader(weights, theta, labels)
 
 
+def test_a_network_by_name_is_refused():
+    with pytest.raises(ConfigError, match=r"network must be a TutorialNetwork, such as .*TEXT, got 'text'"):
+        TutorialReader(np.ones((3, 2)), [0, 0], [0, 1], network="text")
+
+
 def test_images_that_do_not_fit_are_refused():
     with pytest.raises(DataError, match=f"must have {N_INPUTS} pixels per image, got 3"):
         reader().read([1, 2, 3])

@@ -16,4 +16,5 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 def shell(line, cell):
     """Show what commands print, as a file would have it."""
     os.environ.pop("FORCE_COLOR", None)
-    print(subprocess.run(["bash", "-ec", cell], capture_output=True, text=True, check=True).stdout, end="")
+    told = subprocess.run(["bash", "-ec", cell], capture_output=True, text=True, check=True).stdout
+    print(told.replace(f"{Path.cwd()}/", ""), end="")  # the folder has another name each time

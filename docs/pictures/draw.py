@@ -48,7 +48,7 @@ def draw_reading() -> None:
 
 def draw_growth() -> None:
     """How fields grow while a small network learns."""
-    config = TrainingConfig(neurons=49, examples=2_000, preset="sharp")
+    config = TrainingConfig(neurons=49, examples=6_000)
     training = Training(config, config.load_data())
     frames = frames_of(training, training.total, most=18)
     content = figures.growing_fields(frames, (28, 28), width=203, ms=200.0)

@@ -81,15 +81,38 @@ def fma(a, b, c):
     kind = np.result_type(a, b, c)
     a, b, c = (np.asarray(x, kind) for x in (a, b, c))
     with np.errstate(all="ignore"):
-        if kind == np.float32:
-            product, c = np.multiply(a, b, dtype=np.float64), c.astype(np.float64)
-            result, plain = _sum_to_odd(product, c), product + c
-        else:
-            product, rest = _exact_product(a, b)
-            smaller, rest = _exact_sum(c, rest)
-            larger, middle = _exact_sum(product, smaller)
-            result, plain = larger + _sum_to_odd(middle, rest), a * b + c
-        return np.where(np.isfinite(result), result, plain).astype(kind)[()]
+        return (_fma_single(a, b, c) if kind == np.float32 else _fma_double(a, b, c))[()]
+
+
+_BELOW, _ABOVE = 1.0 - 2.0**-51, 1.0 + 2.0**-51
+"""What a double is multiplied by to have all numbers between that it may be the rounding of."""
+
+
+def _fma_single(a, b, c):
+    """In most cases the double that the sum is rounded to is near no middle of two neighbours in single precision."""
+    product = np.multiply(a, b, dtype=np.float64)
+    plain = product + c
+    result = (plain * _BELOW).astype(np.float32)
+    if (result == (plain * _ABOVE).astype(np.float32)).all():
+        return result
+    result = _sum_to_odd(product, c.astype(np.float64))
+    return np.where(np.isfinite(result), result, plain).astype(np.float32)
+
+
+def _fma_double(a, b, c):
+    """In most cases it does not matter how the sum of the two rests is rounded."""
+    product, rest = _exact_product(a, b)
+    total, middle = _exact_sum(c, product)
+    rests = middle + rest
+    result, upper = total + rests * _BELOW, total + rests * _ABOVE
+    if (result == upper).all():
+        return result
+    if ((result == upper) | ((rest == 0) & np.isfinite(rests))).all():
+        return total + rests
+    smaller, rest = _exact_sum(c, rest)
+    larger, middle = _exact_sum(product, smaller)
+    result, plain = larger + _sum_to_odd(middle, rest), a * b + c
+    return np.where(np.isfinite(result), result, plain)
 
 
 def _exact_sum(x, y):
@@ -260,9 +283,20 @@ def _chebyshev(n: int) -> list[list[int]]:
 
 def relaxation(g, c):
     """``(1 − exp(−h g)) / g`` for ``0 <= h g <= 1`` and the `h` of the coefficients."""
+    if isinstance(g, np.ndarray):
+        return _relaxation_of_many(g, c)
     if isinstance(c, RelaxationCoefficientsDouble):
         return relaxation_double(g, c)
     return relaxation_single(g, c)
+
+
+def _relaxation_of_many(g, c):
+    """What the two below do to a number, with the steps that wait for none of the others taken at once."""
+    c = np.array(c, g.dtype).reshape(-1, *(1 for _ in g.shape))
+    terms, power = fma(c[1::2], g, c[::2]), g * g
+    if len(c) == 12:
+        terms, power = fma(power, terms[1::2], terms[::2]), power * power
+    return fma(power, fma(power, terms[2], terms[1]), terms[0])
 
 
 def relaxation_single(g, c):

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from engram.bars import NotebookBar, bars_on, in_notebook
 from engram.errors import ConfigError
+from engram.named import NamedParameters
 from engram.validation import check_count, check_finite
 
 if TYPE_CHECKING:
     from engram.training import Progress, Training
 
 
-class Callback:
+class Callback(NamedParameters):
     """Base of everything that follows a run; its methods do nothing.
 
     Attributes
@@ -200,10 +201,11 @@ class Snapshot(Callback):
 
     def on_progress(self, progress: Progress, training: Training) -> None:
         """Save the network."""
+        from engram.files import make_folder
         from engram.model_file import save_model
 
         path = Path(str(self.path).replace("{examples}", str(progress.examples)))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         save_model(training.model(), path)
 
 

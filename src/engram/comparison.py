@@ -16,7 +16,7 @@ import numpy as np
 
 from engram.config import TrainingConfig
 from engram.errors import ConfigError
-from engram.files import to_json, write_atomically
+from engram.files import check_may_be_folder, to_json, write_atomically
 from engram.pieces import Piece
 from engram.plans import differing, flat_options, full_name, run_name, short_name, without_seed
 from engram.pools import Here, Pool, work_through
@@ -62,6 +62,7 @@ def pieces_of(
     folder = Path(folder).absolute()
     if RunFolder(folder).holds_run:
         raise ConfigError(f"{folder} is the folder of a single run; choose another for the comparison with --out.")
+    check_may_be_folder(folder, "--out")
     unique = list({full_name(config): config for config in configs}.values())
     plain = len({run_name(config) for config in unique}) == len(unique) and set(differing(unique)) <= {
         "rule",
@@ -235,19 +236,30 @@ def record_name(record: dict) -> str:
 
 def markdown_table(records: list[dict]) -> str:
     """The comparison as a Markdown table; accuracies in percent, mean ± standard deviation over seeds."""
+    head, rows, _ = table_cells(records)
+    return as_markdown(head, rows)
+
+
+def as_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    return "".join(f"| {' | '.join(row)} |\n" for row in (head, ["---"] * len(head), *rows))
+
+
+def table_cells(records: list[dict]) -> tuple[list[str], list[list[str]], int]:
+    """The names of a table's columns, its rows, and how many of the first columns tell rows apart."""
     further = [name for name in records[0]["options"] if name not in ("rule", "neurons")] if records else []
     head = ["rule", "neurons", *further, "seeds", *SCHEMES, "images", name_of_time(records), "spikes/image", "L1 norm",
             "neurons without label"]  # fmt: skip
-    rows = [head, ["---"] * len(head)]
+    rows = []
     for record in records:
-        accuracies = [percent(record["accuracy"][scheme]) for scheme in SCHEMES]
+        accuracies = [percent(record, scheme) for scheme in SCHEMES]
         norm = f"{record['l1_norm']:.1f} ± {record['l1_norm_sd']:.1f}"
         rows.append(
             [record["rule"], f"{record['neurons']:,}", *[_shown(record["options"][name]) for name in further],
              str(record["seeds"]), *accuracies, f"{record['examples']:,}", time_of(record, records),
              f"{record['spikes_per_image']:.1f}", norm, f"{record['unassigned_neurons']:.1f}"]
         )  # fmt: skip
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return head, rows, 2 + len(further)
 
 
 def csv_table(records: list[dict]) -> str:
@@ -290,9 +302,11 @@ def _processor_ms(record: dict) -> float | None:
     return record.get("processor_ms_per_example")
 
 
-def percent(accuracy: dict) -> str:
-    """A mean and its standard deviation, in percent."""
-    return f"{100 * accuracy['mean']:.2f} ± {100 * accuracy['sd']:.2f}"
+def percent(record: dict, scheme: str) -> str:
+    """A mean in percent and, where there are several seeds to tell it, its standard deviation."""
+    accuracy = record["accuracy"][scheme]
+    spread = f" ± {100 * accuracy['sd']:.2f}" if record["seeds"] > 1 else ""
+    return f"{100 * accuracy['mean']:.2f}{spread}"
 
 
 def _shown(value) -> str:

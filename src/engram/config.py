@@ -13,6 +13,7 @@ from engram.datasets.base import Dataset
 from engram.datasets.options import Options, Progress
 from engram.errors import ConfigError
 from engram.files import read_regular
+from engram.named import NamedParameters
 from engram.networks import DiehlCook, Network, Protocol
 from engram.networks.catalogue import DESCRIBED_IN_CODE, DIEHL_COOK, Wanted, check_name, describe_network
 from engram.neurons import ConductanceLIF
@@ -54,7 +55,7 @@ _MAY_BE_LEFT_OPEN = ("preset", "epochs", "examples", "label_examples", "test_exa
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
+class TrainingConfig(NamedParameters):
     """Everything that decides what a training run computes.
 
     Parameters

@@ -46,6 +46,7 @@ from engram.health import HealthWarning
 from engram.kernels.progress import shown_if
 from engram.model import Model
 from engram.model_file import Parts, model_from, read_model_file, save_model
+from engram.named import NamedParameters
 from engram.nested import PARTS, part_params, with_part_params
 from engram.networks import DiehlCook, Network, Protocol
 from engram.networks.catalogue import DESCRIBED_IN_CODE
@@ -69,7 +70,7 @@ _PLAIN = tuple(map(np.dtype, ("uint8", "float32", "float64")))
 _MOST_INK = 3.0  # times the ink of the first batch; single images of MNIST reach 2.7 times the mean
 
 
-class _Network(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What both estimators share: parameters of their parts, images of any scale, learning, counting, files."""
 
     _live: _Live | None = None

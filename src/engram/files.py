@@ -77,13 +77,30 @@ def make_folder(folder: Path) -> None:
     RunFolderError
         If it cannot be made; a file that stands in its place is named.
     """
+    check_may_be_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise RunFolderError(f"{folder} is a file, not a folder; move it away or choose another folder.") from None
     except OSError as error:
         help_ = _HELP.get(error.errno, "choose another folder with --out")
         raise RunFolderError(f"Cannot make the folder {folder}: {error.strerror or error}; {help_}.") from error
+
+
+def check_may_be_folder(folder: Path, option: str = "") -> None:
+    """Raise RunFolderError where a folder is wanted and a file lies, or a folder in which it is to be is one.
+
+    Parameters
+    ----------
+    folder : Path
+    option : str, optional
+        Of the command line, that names the folder.
+    """
+    by = f" with {option}" if option else ""
+    for place in (folder, *folder.parents):
+        if os.path.isdir(place):  # noqa: PTH112
+            return
+        if exists(place):
+            where = "" if place == folder else f", so {folder} cannot be made in it"
+            raise RunFolderError(f"{place} is a file, not a folder{where}; move it away, or choose another folder{by}.")
 
 
 def read_regular(path: Path, most: int) -> bytes:

@@ -50,15 +50,15 @@ ADVICE = {
     ),
     "silence": (
         "check that the images are not blank and pixels are on the scale 0-255, raise input_gain or"
-        " protocol.max_intensity, or lower the steps of the thresholds (network.theta_plus)"
+        " protocol.max_intensity, lower the thresholds (network.excitatory.v_thresh) or their steps"
+        " (network.theta_plus), or, where inputs spike once (source latency), begin with --preset paper"
     ),
     "saturation": (
         "lower the learning rate, use a rule whose changes shrink towards the bounds (power_law, self_normalizing), or"
         " normalise the weights (normalization=l1)"
     ),
     "repeats": (
-        "use more neurons (neurons), ask for fewer spikes (protocol.min_spikes; --preset sharp asks for one), or show"
-        " the images brighter from the start (protocol.start_intensity)"
+        "use more neurons (neurons), {fewer}or show the images brighter from the start (protocol.start_intensity)"
     ),
     "unlabelled": (
         "learn from more images (epochs), label from more (label_examples), use fewer neurons, or raise the steps of"
@@ -72,7 +72,10 @@ ADVICE = {
 }
 """What usually helps, by kind."""
 
+_FEWER = "ask for fewer spikes (protocol.min_spikes; --preset sharp asks for one), "
+
 _ELSEWHERE = {
+    "network.excitatory.v_thresh": "v_thresh of its neurons",
     "network.w_inh_exc": "the weights of its projections",
     "network.theta_plus": "plus of AdaptiveThreshold",
 }
@@ -219,7 +222,7 @@ class Health:
         return None if known else self._found[kind]
 
     def _advice(self, kind: str) -> str:
-        advice = ADVICE[kind]
+        advice = ADVICE[kind].format(fewer=_FEWER if self._min_spikes > 1 else "")
         for ours, theirs in ({} if self._usual else _ELSEWHERE).items():
             advice = advice.replace(ours, theirs)
         return advice
@@ -266,7 +269,8 @@ class Health:
             ):
                 if not np.isfinite(bound):
                     continue
-                share = float(np.mean(weights >= bound if name == "upper" else weights <= bound))
+                there = np.count_nonzero(weights >= bound if name == "upper" else weights <= bound)
+                share = there / max(1, weights.size)
                 if share > limit:
                     return f"saturated weights{where}: {100 * share:.0f} % of them are at their {name} bound {bound:g}"
         return None

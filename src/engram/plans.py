@@ -26,11 +26,12 @@ from pathlib import Path
 
 from engram.config import TrainingConfig, code_named, merged, read_options, renamed_network, with_source
 from engram.errors import ConfigError
+from engram.named import NamedParameters
 from engram.validation import plain_number
 
 
 @dataclass(frozen=True)
-class Range:
+class Range(NamedParameters):
     """All numbers between two, which a search draws from.
 
     Parameters

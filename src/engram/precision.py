@@ -30,7 +30,7 @@ This is the reference's side; :mod:`engram.kernels.precision` makes processor in
 from __future__ import annotations
 
 import builtins
-import dis
+import contextlib
 import functools
 from collections.abc import Callable
 from types import FunctionType
@@ -41,6 +41,7 @@ import numpy as np
 from engram.equations.operations import CHOICE, MEANINGS, NUMBERS, REALS, TRUTH, TRUTHS, WHOLE
 from engram.equations.reductions import REDUCTIONS
 from engram.equations.rewriting import Helper, Number, Operation, Rewritten, rewrite
+from engram.equations.ways import each_way, is_many, of_each, one_by_one
 
 
 def reference_equation(function: Callable, dtype) -> Callable:
@@ -87,19 +88,63 @@ def in_the_reference(function: Callable, dtype) -> Callable:
     return function if getattr(function, "is_exact", False) else reference_equation(function, dtype)
 
 
+def for_each(function: Callable, dtype) -> Callable:
+    """An equation of single numbers as the reference kernel calls it for many elements: each has the bits that it would
+    have alone, and goes its own way through the branches.
+
+    Parameters
+    ----------
+    function : callable
+        A plain function of numbers.
+    dtype : dtype-like
+        Of the simulation: float32 or float64.
+
+    Returns
+    -------
+    callable
+        With the same arguments, of which those that are arrays have a number for each element.
+    """
+    return in_the_reference(function, dtype) if getattr(function, "is_exact", False) else _for_each(function, dtype)
+
+
 @functools.lru_cache(maxsize=512)
-def has_branches(function: Callable) -> bool:
-    """Whether an equation goes different ways for different numbers, so that it has to be computed one by one."""
-    if getattr(function, "is_exact", False):
-        return False
-    helpers = (m.function for m in rewrite(function).meanings.values() if isinstance(m, Helper))
-    steps = (step.opname for step in dis.get_instructions(function))
-    return any("JUMP" in name or name == "UNARY_NOT" for name in steps) or any(map(has_branches, helpers))
+def _for_each(function: Callable, dtype) -> Callable:
+    alone, together = reference_equation(function, dtype), None
+    plain = getattr(function, "py_func", function)
+    if not _makes_columns(plain):
+        together = _reference(plain, np.dtype(dtype), {}, operation_of_each)
+
+    @functools.wraps(function)
+    def equation(*arguments):
+        if not any(map(is_many, arguments)):
+            return alone(*arguments)
+        if together is not None:
+            with np.errstate(all="ignore"), contextlib.suppress(Exception):  # whatever is wrong is told by one alone
+                return each_way(together, arguments)
+        return one_by_one(alone, arguments)
+
+    return equation
+
+
+def _makes_columns(function: FunctionType) -> bool:
+    """Whether an equation of numbers has columns of its own."""
+    for meaning in rewrite(function).meanings.values():
+        if isinstance(meaning, Operation) and (meaning.name in REDUCTIONS or meaning.name in ("zeros", "zero_of")):
+            return True
+        if isinstance(meaning, Helper) and _makes_columns(meaning.function):
+            return True
+        if isinstance(meaning, Number) and _is_column(meaning.value):
+            return True
+    return False
+
+
+def _is_column(value) -> bool:
+    return any(map(_is_column, value)) if isinstance(value, tuple) else is_many(value)
 
 
 @functools.lru_cache(maxsize=512)
 def _reference_equation(function: Callable, dtype: np.dtype) -> Callable:
-    plain = _reference(getattr(function, "py_func", function), dtype, {})
+    plain = _reference(getattr(function, "py_func", function), dtype, {}, numpy_operation)
 
     @functools.wraps(function)
     def equation(*arguments):
@@ -109,12 +154,12 @@ def _reference_equation(function: Callable, dtype: np.dtype) -> Callable:
     return equation
 
 
-def _reference(function: FunctionType, dtype: np.dtype, done: dict) -> FunctionType:
+def _reference(function: FunctionType, dtype: np.dtype, done: dict, operation_in: Callable) -> FunctionType:
     if function not in done:
         rewritten, scope = rewrite(function), {"__builtins__": builtins}
         done[function] = assembled(function, rewritten, scope, dtype)
-        operation = functools.partial(numpy_operation, dtype=dtype)
-        scope |= bound(rewritten, dtype, operation, lambda helper: _reference(helper, dtype, done))
+        operation = functools.partial(operation_in, dtype=dtype)
+        scope |= bound(rewritten, dtype, operation, lambda helper: _reference(helper, dtype, done, operation_in))
     return done[function]
 
 
@@ -166,6 +211,9 @@ def numpy_operation(name: str, dtype: np.dtype) -> Callable:
         if takes in (NUMBERS, REALS) and all([type(x) is real for x in operands]):
             result = function(*operands)
             return bool(result) if as_truth else result
+        if takes == NUMBERS and all([type(x) is int or type(x) is bool for x in operands]):
+            result = of_whole(*[int(x) for x in operands])
+            return bool(result) if as_truth else int(result)
         is_whole = takes == NUMBERS and all(_is_whole(name, x) for x in operands)
         is_whole |= takes == CHOICE and all(_is_whole(name, x) for x in operands[1:])
         converted = [_to_kind(name, x, dtype, k, takes, is_whole) for k, x in enumerate(operands)]
@@ -175,6 +223,14 @@ def numpy_operation(name: str, dtype: np.dtype) -> Callable:
 
     operate.__name__ = name
     return operate
+
+
+@functools.cache
+def operation_of_each(name: str, dtype: np.dtype) -> Callable:
+    """An operation in a precision on numbers of which there is one for each element."""
+    if name == "into":
+        return lambda target, value: value  # a number is no place
+    return of_each(numpy_operation(name, dtype))
 
 
 def _is_whole(name: str, x) -> bool:

@@ -14,7 +14,7 @@ from engram.datasets.csv_file import is_csv
 from engram.datasets.event_files import is_recording
 from engram.datasets.pictures import is_picture
 from engram.errors import ConfigError, DataError, EngramError
-from engram.files import exists
+from engram.files import exists, make_folder
 from engram.model import Model
 from engram.model_input import samples
 from engram.processors import default_threads
@@ -228,7 +228,7 @@ def draw_answer(model: Model, answer: Answer, folder: Path) -> list[Path]:
 
     if model.image_shape is None:
         raise ConfigError("The model was trained on data that are no pictures, so there is none to draw.")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     scores = {scheme: model.readout.scores(answer.counts[np.newaxis], scheme)[0] for scheme in SCHEMES}
     figure = figures.prediction(
         answer.pixels,

@@ -183,7 +183,7 @@ def read_digit(
     DataError
         If the file is no such thing, or blank.
     """
-    network = _reader_of(model, network)
+    network = reader_of(model, network)
     check_choice("preset", preset, tuple(PRESETS))
     if model.image_shape is None:
         raise ConfigError("The model was not trained on pictures and cannot read any; use 'engram predict'.")
@@ -275,8 +275,14 @@ def _by_tutorial(model: Model, pixels: np.ndarray, preset: str, kernel: str) -> 
     }
 
 
-def _reader_of(model: Model, network: str | None) -> str:
-    """The name of the network that reads."""
+def reader_of(model: Model, network: str | None) -> str:
+    """The name of the network that reads.
+
+    Raises
+    ------
+    ConfigError
+        If the model cannot be read by that one.
+    """
     own = model.config.get("network", {}).get("kind", DIEHL_COOK)
     usual = isinstance(model.network, DiehlCook)
     choices = ("tutorial", OWN, own) if usual else (OWN, own)

@@ -85,6 +85,7 @@ def norm_convergence(
     interval: float = 50.0,
     dt: float = 0.5,
     seed: int = 0,
+    kernel: str = "compiled",
 ) -> np.ndarray:
     """The norm of a neuron's weights over forced postsynaptic spikes and Poisson input.
 
@@ -104,6 +105,9 @@ def norm_convergence(
         Time step, ms.
     seed : int
         Of the input.
+    kernel : {"compiled", "reference"}
+        Both come to the same bits. The reference compiles nothing, and is the sooner for some hundred inputs and
+        spikes.
 
     Returns
     -------
@@ -117,6 +121,10 @@ def norm_convergence(
     n_inputs, n_starts = weights.shape
     steps_apart = max(round(interval / dt), 2)
     n_steps = n_spikes * steps_apart
+    key = stream_key(seed, Stream.TRAINING)
+    index, offset = poisson_spikes(np.full(n_inputs, rate * dt / 1000.0), n_steps, key, np.uint64(0), 0)
+    if kernel == "reference":
+        return _norms_by_the_reference(rule, weights, index, offset, steps_apart, dt)
     network = Network(
         inputs={"input": n_inputs, "pacemaker": 1},
         populations={"neurons": Population(n_starts, Relay())},
@@ -127,8 +135,6 @@ def norm_convergence(
         dt=dt,
         dtype="float64",
     )
-    key = stream_key(seed, Stream.TRAINING)
-    index, offset = poisson_spikes(np.full(n_inputs, rate * dt / 1000.0), n_steps, key, np.uint64(0), 0)
     driven = np.arange(1, n_spikes + 1) * steps_apart - 2  # a relay fires in the step after it is driven
     result = simulate(
         network,
@@ -142,6 +148,33 @@ def norm_convergence(
         every=steps_apart,
     )
     return np.vstack([_norm(rule, weights[np.newaxis]), _norm(rule, result.recording["learned.weights"])])
+
+
+def _norms_by_the_reference(rule: LearningRule, weights, index, offset, steps_apart: int, dt: float) -> np.ndarray:
+    """The norms after each postsynaptic spike, by the reference kernel's learning without its network."""
+    steps = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
+    learner = _learner(rule, weights, dt)
+    learner.begin()
+    found = [learner.state.weights.copy()]
+    for t in range(steps_apart - 1, len(offset) - 1, steps_apart):
+        heard = slice(offset[t + 1 - steps_apart], offset[t + 1])
+        _hear(learner, index[heard], steps[heard])
+        _fire(learner, t)
+        found.append(learner.state.weights.copy())
+    return _norm(rule, np.array(found))
+
+
+def _hear(learner: Learner, inputs: np.ndarray, steps: np.ndarray) -> None:
+    """Presynaptic spikes in order of step; many at once where the rule takes no more than note of them."""
+    if learner.on_pre is not None:
+        for t in np.unique(steps):
+            learner.presynaptic_spikes(inputs[steps == t], t)
+        return
+    order = np.argsort(inputs, kind="stable")
+    inputs, steps = inputs[order], steps[order]
+    nth = np.arange(len(inputs)) - np.searchsorted(inputs, inputs)  # of its input's spikes
+    for n in range(nth.max(initial=-1) + 1):
+        learner.note_inputs(inputs[nth == n], steps[nth == n])
 
 
 def _norm(rule: LearningRule, weights: np.ndarray) -> np.ndarray:
@@ -198,13 +231,13 @@ def _fire(learner: Learner, t: int) -> None:
         learner.postsynaptic_spike(j, t)
 
 
-def _learner(rule: LearningRule, weights: np.ndarray) -> Learner:
+def _learner(rule: LearningRule, weights: np.ndarray, dt: float = WINDOW_STEP) -> Learner:
     """The reference kernel's learning on a copy of some columns of weights."""
     check_rule(rule)
     n_inputs, n_neurons = weights.shape
-    network = DiehlCook(n_inputs=n_inputs, n_neurons=n_neurons, dt=WINDOW_STEP, dtype="float64").describe(rule)
+    network = DiehlCook(n_inputs=n_inputs, n_neurons=n_neurons, dt=dt, dtype="float64").describe(rule)
     state = new_state(network, 0, weights={"input_exc": weights})
-    return Learner(rule, state.projections["input_exc"], WINDOW_STEP, "float64")
+    return Learner(rule, state.projections["input_exc"], dt, "float64")
 
 
 def _within(rule: LearningRule, w: float) -> float:

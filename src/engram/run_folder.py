@@ -120,7 +120,7 @@ class RunFolder:
 
         lock = self.path / _LOCK
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
             self._check_writable()
             if not stat.S_ISREG(mode_of(lock) or stat.S_IFREG):
                 raise RunFolderError(f"{lock} is no regular file; remove it, it may have been put there to do harm.")

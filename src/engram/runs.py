@@ -17,10 +17,11 @@ from engram.datasets.base import Dataset
 from engram.digests import learned_digest
 from engram.errors import ConfigError, HealthError, Interrupted, ModelFileError, RuleError, RunFolderError
 from engram.evaluation import Evaluation, check_label_images, label_neurons, measure_accuracy
-from engram.files import exists, make_folder
+from engram.files import check_may_be_folder, exists, make_folder
 from engram.interrupts import deferred_interrupt, immediate_interrupt
 from engram.model import Model
 from engram.model_file import load_model
+from engram.named import NamedParameters
 from engram.networks import Network
 from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.networks.record import parts_of
@@ -35,7 +36,7 @@ _WATCHED_EVERY, _WATCHED_COST = 0.5, 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class RunOptions(NamedParameters):
     """How a run is kept and ended, none of which changes what it computes.
 
     Parameters
@@ -60,7 +61,11 @@ class RunOptions:
     strict: bool = False
 
 
-def next_folder(dataset: str, within: str | Path = "runs") -> Path:
+RUNS = Path("runs")
+"""Where runs lie that were given no folder."""
+
+
+def next_folder(dataset: str, within: str | Path = RUNS) -> Path:
     """A new folder for a run on a dataset; of several that begin at once each gets its own."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(dataset).name or "run")[:100]
     number = 1
@@ -73,6 +78,18 @@ def next_folder(dataset: str, within: str | Path = "runs") -> Path:
             number += 1
         else:
             return folder
+
+
+def check_place(folder: RunFolder, *, overwrite: bool) -> None:
+    """Raise RunFolderError where a new run cannot have a folder: a file lies there, other files, or another run."""
+    check_may_be_folder(folder.path, "--out")
+    if folder.holds_run and not overwrite:
+        raise RunFolderError(
+            f"{folder.path} already holds a run; continue it with --resume, replace it with --overwrite, or choose"
+            " another folder with --out."
+        )
+    if not folder.holds_run and _holds_other_files(folder.path):
+        raise RunFolderError(f"{folder.path} holds other files and no run; choose an empty or new folder with --out.")
 
 
 def start_run(folder: RunFolder, config: TrainingConfig, *, overwrite: bool, start: Model | None = None) -> None:
@@ -92,14 +109,8 @@ def start_run(folder: RunFolder, config: TrainingConfig, *, overwrite: bool, sta
     RunFolderError
         If it already holds a run, and that is not to be overwritten.
     """
-    if folder.holds_run and not overwrite:
-        raise RunFolderError(
-            f"{folder.path} already holds a run; continue it with --resume, replace it with --overwrite, or choose"
-            " another folder with --out."
-        )
+    check_place(folder, overwrite=overwrite)
     existed = exists(folder.path)
-    if not folder.holds_run and _holds_other_files(folder.path):
-        raise RunFolderError(f"{folder.path} holds other files and no run; choose an empty or new folder with --out.")
     folder.acquire()
     try:
         if folder.holds_run:

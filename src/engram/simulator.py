@@ -15,6 +15,7 @@ from engram.errors import ConfigError, DataError, RuleError
 from engram.kernels.availability import compiled_or_reference
 from engram.kernels.memory import NEVER
 from engram.kernels.state import NetworkState, held_weights, new_state
+from engram.named import NamedParameters
 from engram.networks import DiehlCook, Network, Protocol
 from engram.plasticity.base import LearningRule, check_rule, is_learning_rate, known_names
 from engram.processors import default_threads
@@ -79,7 +80,7 @@ class PresentedImage:
     spikes: dict[str, np.ndarray]
 
 
-class Simulator:
+class Simulator(NamedParameters):
     """A network with its weights, thresholds and membranes, and rules that change them.
 
     Parameters

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from engram.comparison import name_of_time, percent, processor_ms, time_of
+from engram.comparison import as_markdown, name_of_time, percent, processor_ms, time_of
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, HealthError, RuleError
-from engram.files import exists, read_regular, to_json, write_atomically
+from engram.files import check_may_be_folder, exists, read_regular, to_json, write_atomically
+from engram.named import NamedParameters
 from engram.pieces import Piece
 from engram.plans import differing, flat_options, full_name, short_name
 from engram.pools import Here, Pool, work_through
@@ -37,7 +38,7 @@ _MAX_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepOptions:
+class SweepOptions(NamedParameters):
     """How a sweep searches.
 
     Parameters
@@ -143,6 +144,9 @@ def sweep(
     folder, options = Path(folder).absolute(), options or SweepOptions()
     if RunFolder(folder).holds_run:
         raise ConfigError(f"{folder} is the folder of a single run; choose another for the sweep with --out.")
+    check_may_be_folder(folder, "--out")
+    if options.search == "grid":
+        _ = list(grid_trials(blocks))  # what cannot be is told before images are read
     blocks = [_held_out(block) for block in blocks]
     kind = _Grid if options.search == "grid" else _Search
     trials = kind(folder, blocks, options)
@@ -327,19 +331,25 @@ def draw_sweep(folder: Path, records: list[dict], scheme: str) -> None:
 
 def sweep_table(records: list[dict]) -> str:
     """The sweep as a Markdown table, best first; accuracies on held-out training images in percent."""
+    head, rows, _ = sweep_cells(records)
+    return as_markdown(head, rows)
+
+
+def sweep_cells(records: list[dict]) -> tuple[list[str], list[list[str]], int]:
+    """As :func:`engram.comparison.table_cells`."""
     names = list(records[0]["options"])
     head = [*names, "seeds", *SCHEMES, name_of_time(records), "neurons without label"]
-    rows = [head, ["---"] * len(head)]
+    rows = []
     for record in records:
         options = [_text(record["options"][name]) for name in names]
         if record["failure"]:
             rows.append([*options, str(record["seeds"]), "failed", *[""] * (len(SCHEMES) + 1)])
             continue
         rows.append(
-            [*options, str(record["seeds"]), *[percent(record["accuracy"][scheme]) for scheme in SCHEMES],
+            [*options, str(record["seeds"]), *[percent(record, scheme) for scheme in SCHEMES],
              time_of(record, records), f"{record['unassigned_neurons']:.1f}"]
         )  # fmt: skip
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return head, rows, len(names)
 
 
 def _csv(records: list[dict]) -> str:

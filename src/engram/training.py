@@ -26,6 +26,7 @@ from engram.encoders import auto_input_gain
 from engram.errors import ConfigError, DataError, RuleError
 from engram.health import Health
 from engram.model import Model
+from engram.named import NamedParameters
 from engram.networks import DiehlCook, Network
 from engram.networks.catalogue import DESCRIBED_IN_CODE
 from engram.networks.record import network_record
@@ -81,7 +82,7 @@ class Progress:
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingSet:
+class TrainingSet(NamedParameters):
     """Images to learn from where there is no :class:`engram.datasets.Dataset`: nothing to test on, perhaps no labels.
 
     Attributes
@@ -132,7 +133,7 @@ class TrainingSet:
         return digest.hexdigest()
 
 
-class Training:
+class Training(NamedParameters):
     """One training run in memory.
 
     Parameters
@@ -234,7 +235,7 @@ class Training:
         self.network_record = None if isinstance(network, DiehlCook) else network_record(network, self.simulator.state)
         self.learning_rate_at = learning_rate_at
         self.threads = threads or default_threads()
-        self._room: dict | None = None
+        self._room: tuple[dict, list[tuple[np.ndarray, np.ndarray]]] | None = None
         self._begin(start)
 
     def begin_again(self, dataset: Dataset | TrainingSet, start: Model) -> None:
@@ -255,13 +256,14 @@ class Training:
 
     def remember(self) -> Learned:
         """A copy of what is learned as it stands, in the room of the last one."""
-        learned = self.learned()
         if self._room is None:
-            self._room = copied(learned)
-        else:
-            for kept, values in zip(_arrays(self._room), _arrays(learned), strict=True):
-                kept[...] = values
-        return Learned(self._room, self._examples_before + self.examples, self.simulator.presentations)
+            learned = self.learned()
+            room = copied(learned)
+            self._room = room, list(zip(_arrays(room), _arrays(learned), strict=True))
+        room, pairs = self._room
+        for kept, values in pairs:
+            kept[...] = values
+        return Learned(room, self._examples_before + self.examples, self.simulator.presentations)
 
     def go_on(self, dataset: Dataset | TrainingSet) -> None:
         """Be as after :meth:`begin_again` with the model of this very training, which is not copied for it.

@@ -12,12 +12,14 @@ import io
 import linecache
 import sys
 import traceback
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from importlib.util import decode_source
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from engram.errors import EngramError, RuleError
+from engram.errors import ConfigError, EngramError, RuleError
 from engram.files import read_regular
 
 MAX_BYTES = 1 << 20
@@ -161,18 +163,33 @@ def _run_file(path: Path, part: OwnPart) -> ModuleType:
     older text.
     """
     source = _text_of(path, part)
-    digest = hashlib.sha256(str(path.resolve()).encode() + b"\0" + source).hexdigest()[:16]
-    name = f"{_PREFIX}{digest}"
-    if name in sys.modules:
-        return sys.modules[name]
+    name = _module_name(path, source)
+    if name not in sys.modules:
+        module = ModuleType(name)
+        sys.modules[name] = module  # dataclasses look their module up there
+        try:
+            _execute(module, path, source, part)
+        except BaseException:
+            sys.modules.pop(name, None)
+            raise
+    return sys.modules[name]
+
+
+def _module_name(path: Path, source: bytes) -> str:
+    """A name that tells the place of a file, by which a pickle finds it again, and a digest of place and content."""
+    place = str(path.resolve()).encode("utf-8", "surrogateescape")
+    digest = hashlib.sha256(place + b"\0" + source).hexdigest()[:16]
+    return f"{_PREFIX}{digest}_{place.hex()}"
+
+
+def _execute(module: ModuleType, path: Path, source: bytes, part: OwnPart) -> None:
+    """Run a file's text as a module."""
     try:
         code = compile(source, str(path), "exec")
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         raise part.error(f"{path}{f':{line}' if line else ''}: {getattr(error, 'msg', error)}.") from error
-    module = ModuleType(name)
     module.__file__ = str(path)
-    sys.modules[name] = module  # dataclasses look their module up there
     lines = io.StringIO(decode_source(source)).readlines()
     linecache.cache[str(path)] = (len(source), None, lines, str(path))  # the text of this code, should the file change
     folder = str(path.resolve().parent)
@@ -180,12 +197,41 @@ def _run_file(path: Path, part: OwnPart) -> ModuleType:
     try:
         exec(code, module.__dict__)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
         raise part.error(f"{_line_of(error, path)}: {_cause(error, part)}.") from error
     finally:
         sys.path.remove(folder)
     setattr(module, _DIGEST, _digest_with_neighbours(module, source, Path(folder)))
-    return module
+
+
+_PICKLED = OwnPart(object, "part of what was pickled", "parts of what was pickled", "part", "", ConfigError)
+
+
+class _OwnFiles(MetaPathFinder, Loader):
+    """Finds the file of a class of a user's own where a pickle names it: in a process that has not run it yet.
+
+    Whoever reads a pickle runs what it says in any case; this runs no other text than that which was pickled.
+    """
+
+    def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
+        """How to load a module, if its name is that of a user's own file."""
+        if not name.startswith(_PREFIX):
+            return None
+        file = Path(bytes.fromhex(name.rpartition("_")[2]).decode("utf-8", "surrogateescape"))
+        source = _text_of(file, _PICKLED)
+        if _module_name(file, source) != name:
+            raise ConfigError(
+                f"{file} is not the file that it was when its classes were pickled; put it back as it was, or make what"
+                " was pickled anew."
+            )
+        return ModuleSpec(name, self, loader_state=(file, source))
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the file."""
+        assert module.__spec__ is not None
+        _execute(module, *module.__spec__.loader_state, _PICKLED)
+
+
+sys.meta_path.append(_OwnFiles())
 
 
 def _text_of(path: Path, part: OwnPart) -> bytes:

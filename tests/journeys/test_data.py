@@ -292,10 +292,14 @@ def test_list_and_load_know_what_the_data_folder_holds(engram, tmp_path, monkeyp
     write_zips(tmp_path / "bars")
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "a.csv").write_text("0,1,dog\n2,3,cat\n" * 4)
+    long = f"tables/{'long' * 20}.csv"
+    (tmp_path / long).write_text("0,1,dog\n2,3,cat\n" * 4)
     records = {record["name"]: record for record in json.loads(engram("data", "list", "--json")[1])}
     assert records["bars"]["location"] == str(tmp_path / "bars")
     assert "tables/a.csv" in records
-    assert "bars" in engram("data", "list")[1]
+    listed = engram("data", "list")[1].splitlines()
+    assert "  bars" in listed
+    assert f"  {long}" in listed  # whole, to be copied
     assert datasets.load("tables/a.csv").class_names == {0: "cat", 1: "dog"}
 
 

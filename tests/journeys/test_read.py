@@ -111,7 +111,8 @@ def test_a_silent_network_and_many_neurons_can_be_drawn():
 def test_options_that_do_not_exist_are_told(engram, seven, tmp_path):
     for arguments, message in {
         ("--network", "other"): "tutorial",
-        ("--preset", "other"): "more_evidence",
+        ("--preset", "other"): "--preset must be one of more-evidence, text",
+        ("--preset", "text", "--network", "own"): "--preset text is of the tutorial's network, which",
         ("--model", tmp_path / "absent"): "Cannot read",
     }.items():
         code, _, err = engram("read", seven, *arguments, "--out", tmp_path)

@@ -8,6 +8,7 @@ import pytest
 
 from engram.cli.rules import preset_of_train, rule_as_trained
 from engram.config import TrainingConfig
+from engram.kernels import machine
 from engram.plasticity import RULES
 
 
@@ -31,6 +32,16 @@ def test_window_of_a_rule_is_drawn(engram, tmp_path):
     assert changes[30.0] == pytest.approx(0.1 / 2.718281828459045)
     assert changes[-30.0] == pytest.approx(-0.11 / 2.718281828459045)
     assert (tmp_path / "rule-pair.svg").exists()
+
+
+def test_to_show_a_rule_nothing_is_compiled(engram, tmp_path, monkeypatch):
+    def compiled(*_, **__):
+        raise AssertionError("something was compiled")
+
+    monkeypatch.setattr(machine, "prepare", compiled)
+    code, out, err = engram("rules", "show", "self_normalizing", "--out", tmp_path)
+    assert code == 0, err
+    assert "a_tar=0.0707" in out and (tmp_path / "rule-self_normalizing.png").exists()
 
 
 def test_a_rule_is_shown_with_the_constants_that_a_preset_has_for_a_size(engram, tmp_path):
@@ -79,7 +90,8 @@ def test_rule_of_one_s_own_trains_and_is_remembered(engram, tmp_path):
     facts = json.loads(engram("info", tmp_path / "r", "--json")[1])
     assert facts["rule"]["rule"] == "my_rule.py:Hebb"
     assert facts["rule"]["constants"]["eta"] == 0.02
-    assert engram("evaluate", tmp_path / "r", "--test-examples", 20)[0] == 0
+    code, _, err = engram("evaluate", tmp_path / "r", "--test-examples", 20)
+    assert code == 0, err
 
 
 COMPARISON = ("compare", "--rules", "self_normalizing,triplet", "--neurons", 8, "--seeds", "0,1", "--examples", 50,

@@ -47,6 +47,8 @@ def test_own_source_is_named_again_wherever_it_is_run(engram, tmp_path, monkeypa
     said = json.loads((tmp_path / "run/summary.json").read_text())["accuracy"]
     assert (code, json.loads(out)["accuracy"]) == (0, said)
     assert engram("figures", "run", *own)[0] == 0
+    assert engram("certify", "run", *own, "--images", 1)[0] == 0
+    assert engram("export", "run", *own, "--to", "numpy", "--images", 1)[0] == 0
     np.save("seven.npy", np.eye(28))
     assert engram("predict", "run", "seven.npy", *own)[0] == 0
     assert engram("read", "seven.npy", "--model", "run", "--network", "diehl-cook", *own)[0] == 0

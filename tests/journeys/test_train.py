@@ -195,7 +195,7 @@ def test_unwritable_folder_is_told(engram, monkeypatch, tmp_path):
     monkeypatch.setattr(Path, "mkdir", refuse)
     code, _, err = engram("train", *SMALL, "--out", tmp_path / "r")
     assert code == 1
-    assert f"Cannot write to {tmp_path / 'r'}: Permission denied; choose another folder with --out." in err
+    assert f"Cannot make the folder {tmp_path / 'r'}: Permission denied; choose another folder with --out." in err
 
 
 def test_file_in_place_of_the_folder_is_told(engram, tmp_path):

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from engram.errors import ConfigError, DataError
+from engram.named import NamedParameters
 from engram.validation import check_positive
 
 _MOST_STEPS = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Block:
+class Block(NamedParameters):
     """A part with parameters that do not change and a state that does.
 
     The state takes the shape of the first input after a reset, so one object serves one neuron or an array of them.

@@ -298,7 +298,8 @@ class ALIF(LIF):
         ndarray of bool
             Which neurons fired, in the shape of the current.
         """
-        as_input("current", current, np.broadcast_shapes(self.inh.shape, self.v.shape))
+        current = as_input("current", current, np.broadcast_shapes(self.inh.shape, self.v.shape))
+        current = np.broadcast_to(current, np.broadcast_shapes(current.shape, self.inh.shape))
         self._set(inh=self.inh * self._constants.inh_decay)
         self._set(_last_threshold=self.threshold)
         fired = super().step(current)

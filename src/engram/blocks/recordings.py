@@ -22,6 +22,10 @@ class SpikeTrains:
     time: np.ndarray
     spikes: np.ndarray
 
+    def __array__(self, dtype=None, copy=None):
+        """The spikes, so that trains go into the next block as they are."""
+        return np.array(self.spikes, dtype, copy=copy)
+
     @property
     def counts(self) -> np.ndarray:
         """Spikes of each neuron or input."""

@@ -15,6 +15,7 @@ def certify(
     model: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder, a model file, or a shipped model's name.")],
     images: Annotated[int, typer.Option(help="Images to show: the first that it was tested on, else digits.")] = 20,
     dtype: Annotated[Optional[str], typer.Option(help="float32 or float64.", show_default="the model's")] = None,
+    source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the result.")] = False,
 ) -> None:  # fmt: skip
@@ -26,7 +27,7 @@ def certify(
     from engram.validation import check_count
 
     check_count("images", images)
-    trained = open_diehl_cook(model, quiet=quiet or json)
+    trained = open_diehl_cook(model, source=source, quiet=quiet or json)
     shown, _ = example_images(trained, images)
     with progress_bar(quiet=quiet or json) as bar:
         task = bar.add_task("certifying", total=len(shown))

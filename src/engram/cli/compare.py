@@ -9,10 +9,11 @@ import typer
 
 from engram.cli.console import err, out, plain, print_json
 from engram.cli.pools import SchedulerOption, SlurmOption, SlurmSetOption, ThreadsOption, WorkersOption
+from engram.cli.tables import print_table
 
 
 def compare(
-    plan: Annotated[Optional[Path], typer.Argument(help="TOML file of runs, in which a list stands for each of its values; of the options below it takes --network, --layers, --source and --set.")] = None,
+    plan: Annotated[Optional[Path], typer.Argument(metavar="PLAN", help="TOML file of runs, in which a list stands for each of its values; of the options below it takes --network, --layers, --source and --set.")] = None,
     rules: Annotated[str, typer.Option(help="Rules with commas between; names or my_rule.py:MyRule.")] = "self_normalizing,triplet",
     neurons: Annotated[str, typer.Option(help="Numbers of neurons with commas between.")] = "400",
     network: Annotated[Optional[str], typer.Option(help="diehl-cook, two-layers, conv, conv-prototypes, or my_network.py:describe.", show_default="diehl-cook")] = None,
@@ -38,7 +39,7 @@ def compare(
     """Train and test several rules alike: accuracy by scheme, time, norm and silent neurons in one table."""
     from engram.cli.pools import hired, shown, threads_for
     from engram.comparison import compare as compare_runs
-    from engram.comparison import comparison_runs, markdown_table
+    from engram.comparison import comparison_runs, markdown_table, table_cells
     from engram.config import TrainingConfig
     from engram.errors import Interrupted
     from engram.plans import grid, read_plan
@@ -67,7 +68,7 @@ def compare(
     if json:
         print_json(records)
         return
-    out.print(markdown_table(records), markup=False, end="")
+    print_table(*table_cells(records), markdown_table(records))
     if not quiet:
         out.print(f"written to {plain(out_)}/comparison.md, .csv, .json, .png, .svg and curves.png, .svg")
 

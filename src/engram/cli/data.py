@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -31,19 +33,27 @@ def list_datasets(json: Annotated[bool, typer.Option("--json", help="Print it as
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for column in ("name", "training", "test", "where", "what"):
-        table.add_column(column)
-    for record in records:
+    for column in ("name", "training", "test", "what"):
+        table.add_column(column, no_wrap=column != "what", overflow="fold")
+    for record in (record for record in records if record.n_train is not None):
         where = _text(record.location) or f"not here; engram data fetch {record.name}"
-        table.add_row(
-            *map(plain, (record.name, _number(record.n_train), _number(record.n_test), where, record.description))
-        )
+        what = f"{record.description.rstrip('.')} ({where})"
+        table.add_row(*map(plain, (record.name, _number(record.n_train), _number(record.n_test), what)))
     out.print(table)
+    _print_found([record for record in records if record.n_train is None])
+
+
+def _print_found(records) -> None:
+    """The names of further data sets by kind, each whole on a line of its own, to be copied."""
+    for kind, alike in groupby(sorted(records, key=attrgetter("description", "name")), key=attrgetter("description")):
+        out.print(f"\nin $ENGRAM_DATA, {plain(kind)}:")
+        for record in alike:
+            out.print(f"  {plain(record.name)}")
 
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="The dataset's name: mnist, fashion-mnist or kmnist.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name: mnist, fashion-mnist or kmnist.")],
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Download a dataset into the per-user cache, unless it is on this machine; every file is checked by its content."""
@@ -80,8 +90,11 @@ def check(
     from engram.cli.train import with_settings
     from engram.datasets import CheckedItem, find_source, load_with, named_sources
     from engram.errors import DataError
+    from engram.files import check_may_be_folder
 
-    options = with_settings({}, [f"data.{setting}" for setting in set_ or []]).get("data", {})
+    if not no_figures:
+        check_may_be_folder(folder, "--out")
+    options = with_settings({}, [f"data.{setting.removeprefix('data.')}" for setting in set_ or []]).get("data", {})
     named = named_sources().get(source)
     items = () if named is None else named.check()
     place = None if named is not None else find_source(source)[1]

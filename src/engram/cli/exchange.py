@@ -19,16 +19,19 @@ def export(
     images: Annotated[int, typer.Option(help="Images to put beside it as input spikes, with engram's answers.")] = 10,
     dt: Annotated[Optional[float], typer.Option(metavar="MS", help="Time step.", show_default="the model's")] = None,
     weight_bits: Annotated[Optional[int], typer.Option(help="Bits of a weight, for --to c.", show_default="those it was learned in, else 8")] = None,
+    source: Annotated[Optional[str], typer.Option(help="The model's source of spikes, where it is a file of your own: my_source.py:MySource.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of an earlier export.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:  # fmt: skip
     """Write a trained network for other simulators and for hardware; says what is exact and what is lost."""
     from engram.exchange import export_model, format_named
+    from engram.files import check_may_be_folder
 
     format_named(to)
-    trained = open_diehl_cook(model, quiet=quiet or json)
     folder = folder or Path(f"{model.name.removesuffix('.safetensors')}-{to}")
+    check_may_be_folder(folder, "--out")
+    trained = open_diehl_cook(model, source=source, quiet=quiet or json)
     with progress_bar(quiet=quiet or json) as bar:
         task = bar.add_task("showing images", total=images)
         written = export_model(
@@ -66,10 +69,16 @@ def import_(
     from engram.errors import RunFolderError
     from engram.exchange import import_model
     from engram.exchange.imports import source_of
+    from engram.files import check_may_be_folder
     from engram.model_file import save_model
 
-    if out_file.exists() and not overwrite:
+    if out_file.is_file() and not overwrite:
         raise RunFolderError(f"{out_file} is there already; choose another --out or pass --overwrite.")
+    if out_file.is_dir():
+        raise RunFolderError(
+            f"{out_file} is a folder, not a file; give the file to write, --out {out_file / 'imported.safetensors'}."
+        )
+    check_may_be_folder(out_file.parent, "--out")
     kind = source_of(path, source)
     model = import_model(path, kind.name, dataset=dataset, dt=dt, input_gain=input_gain)
     save_model(model, out_file)

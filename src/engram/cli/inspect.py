@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -63,6 +63,7 @@ def info(
 ) -> None:
     """Say what a model is: its network, rule and constants, what it has seen, its labels."""
     from engram.model_file import model_content
+    from engram.models import shipped_model
     from engram.plasticity.fixed_point import described
     from engram.run_folder import RunFolder
     from engram.training import norm_and_theta
@@ -83,8 +84,11 @@ def info(
         counts = trained.readout.neurons_by_class
         facts["neurons_by_label"] = {str(label): count for label, count in counts.items()}
         facts["unassigned_neurons"] = trained.readout.unassigned_neurons
+    summary: dict[str, Any] = {}
     if model.is_dir():
-        facts["summary"] = RunFolder(model).read_summary()
+        facts["summary"] = summary = RunFolder(model).read_summary()
+    elif known := shipped_model(model):
+        facts["accuracy"] = summary["accuracy"] = known.accuracy
     if json:
         print_json(facts)
         return
@@ -97,8 +101,8 @@ def info(
         if held := described(record["constants"]):
             out.print(f"numbers    {plain(where)}{held}")
     out.print(f"spikes     {plain(_told_source(trained))}")
-    in_turn = ", layers in turn" if trained.config.get("layers") == "in_turn" else ""
-    out.print(f"trained on {plural(trained.examples, 'image')}{in_turn} of {plain(trained.dataset)} in {plural(trained.presentations, 'presentation')},"
+    in_turn = ", layers in turn," if trained.config.get("layers") == "in_turn" else ""
+    out.print(f"trained on {plural(trained.examples, 'image')} of {plain(trained.dataset)}{in_turn} in {plural(trained.presentations, 'presentation')},"
               f" seed {trained.seed}, input gain {trained.input_gain:.3f}")  # fmt: skip
     with_threshold = {layer.projection for layer in trained.layers if trained.has_threshold(layer.population)}
     for projection, layer in layers.items():
@@ -112,9 +116,10 @@ def info(
         shares = "  ".join(f"{trained.class_name(label)}: {count}" for label, count in counts.items())
         out.print(f"labels     neurons by class, from {plural(trained.readout.n_label, 'image')}: {plain(shares)}"
                   f"  unassigned: {trained.readout.unassigned_neurons}")  # fmt: skip
-    accuracy = facts.get("summary", {}).get("accuracy")
-    if accuracy:
-        out.print(f"accuracy   [bold]{accuracies(accuracy, trained.scheme)}")
+    if accuracy := summary.get("accuracy"):
+        n_test = summary.get("evaluation", {}).get("n_test")
+        tested = "all test images" if n_test is None else plural(n_test, "test image")
+        out.print(f"accuracy   [bold]{accuracies(accuracy, trained.scheme)}, on {tested}")
 
 
 def _rules_of(model) -> list[tuple[str, dict]]:

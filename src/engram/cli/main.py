@@ -27,7 +27,10 @@ from engram.cli import (
     warmup,
 )
 from engram.cli.console import err, fail, flush_results, spell_what_the_terminal_lacks
+from engram.cli.help import name_values
+from engram.cli.usage import UsageError, shown_help, usage_sentence
 from engram.compiling_bar import CompilingBar
+from engram.errors import ConfigError
 from engram.kernels.progress import watch_compiling
 
 app = typer.Typer(
@@ -87,10 +90,19 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         command = typer.main.get_command(app)
         completion.attach(command)
+        name_values(command)
+        read = [argument for argument in arguments if argument != "--debug"]
         try:
-            command(args=[argument for argument in arguments if argument != "--debug"], prog_name="engram")
+            code = command(args=read, prog_name="engram", standalone_mode=False)
         finally:
             flush_results()
+        sys.exit(code or 0)
+    except typer.Abort:
+        sys.exit(fail(KeyboardInterrupt(), as_json="--json" in arguments))
+    except UsageError as error:
+        if shown_help(error):
+            sys.exit(2)
+        sys.exit(fail(ConfigError(usage_sentence(error, read)), as_json="--json" in arguments))
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from engram.cli.console import out, plain, print_json
-from engram.wording import plural
 
 
 def models(json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
@@ -25,14 +24,19 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print it as JSON."
     table = Table(box=None, pad_edge=False)
     schemes = list(listed[0].accuracy)
     for column in ("name", "neurons", *schemes, "trained on", "size"):
-        table.add_column(column, justify="right" if column in ("neurons", "size") else "left")
+        table.add_column(column, justify="right" if column in ("neurons", "size") else "left", no_wrap=True)
     for model in listed:
         table.add_row(
             plain(model.name),
             f"{model.neurons:,}",
             *(f"{100 * model.accuracy[scheme]:.1f} %" for scheme in schemes),
-            plain(f"{plural(model.examples, 'image')} of {model.dataset}, {model.rule}"),
+            plain(f"{model.examples:,} of {model.dataset}"),
             f"{model.size / 1000:,.0f} kB",
         )
     out.print(table)
-    out.print("Accuracy on all test images, by readout scheme.")
+    rules = "; ".join(
+        f"{rule}: {', '.join(model.name for model in listed if model.rule == rule)}"
+        for rule in dict.fromkeys(model.rule for model in listed)
+    )
+    out.print("Accuracy on all test images, by readout scheme; trained on so many images of a data set.")
+    out.print(f"Learned by {plain(rules)}.")

@@ -29,7 +29,7 @@ def open_model(
     return model
 
 
-def open_diehl_cook(path: Path, *, quiet: bool = False):
+def open_diehl_cook(path: Path, *, source: str | None = None, quiet: bool = False):
     """The model at a path; another network than Diehl and Cook's is refused before parts of the user's own are missed."""
     from engram.errors import ConfigError
     from engram.exchange.frozen import ONLY_DIEHL_COOK
@@ -37,7 +37,7 @@ def open_diehl_cook(path: Path, *, quiet: bool = False):
 
     if describes_network(read_model_file(path)[1]):
         raise ConfigError(ONLY_DIEHL_COOK)
-    return open_model(path, quiet=quiet)
+    return open_model(path, source=source, quiet=quiet)
 
 
 def labelled(model, path: Path, *, quiet: bool = False):

@@ -24,6 +24,8 @@ def predict(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the labels.")] = False,
 ) -> None:  # fmt: skip
     """Read images: the label, each class's score, and the neurons that answered."""
+    from engram.errors import ConfigError
+    from engram.files import check_may_be_folder
     from engram.prediction import Unread, draw_answer, files_of, read_each
     from engram.readout import SCHEMES, UNITS
     from engram.validation import check_choice
@@ -33,10 +35,12 @@ def predict(
     images = files if model is not None else files[1:]
     model = model or files[0]
     if not images:
-        raise typer.BadParameter(
-            f"Give the images to read after the model, such as 'engram predict mnist-400 {files[0]}'; {files[0]} was taken for the model.",
-            param_hint="IMAGE...",
+        raise ConfigError(
+            f"Give the images to read after the model, such as 'engram predict mnist-400 {files[0]}'; {files[0]} was"
+            " taken for the model."
         )
+    if figures is not None:
+        check_may_be_folder(figures, "--figures")
     trained = labelled(
         open_model(model, source=source, network=network, rule=rule, quiet=quiet or json), model, quiet=quiet or json
     )

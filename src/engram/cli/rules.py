@@ -10,6 +10,9 @@ import typer
 from engram.cli.console import out, plain, print_json, waiting
 from engram.wording import plural
 
+_INPUTS, _SPIKES = 100, 300
+"""Of the neuron whose norm is drawn: enough to see it settle."""
+
 app = typer.Typer(help="List learning rules and look at them.", invoke_without_command=True)
 
 
@@ -33,7 +36,7 @@ def list_rules(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A rule's name, or my_rule.py:MyRule.")],
+    name: Annotated[str, typer.Argument(metavar="RULE", help="A rule's name, or my_rule.py:MyRule.")],
     set_: Annotated[
         Optional[list[str]], typer.Option("--set", metavar="NAME=VALUE", help="A constant of the rule; repeatable.")
     ] = None,
@@ -49,6 +52,9 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print the window's numbers as JSON.")] = False,
 ) -> None:
     """Say a rule's constants, and draw its STDP window and, for self_normalizing, how the norm converges."""
+    from engram.files import check_may_be_folder
+
+    check_may_be_folder(out_, "--out")
     preset = preset or preset_of_train()
     rule = rule_as_trained(name, preset, neurons, set_ or [])
     before = _numbers(weights)
@@ -119,10 +125,12 @@ def _convergence(rule):
 
     if not isinstance(rule, SelfNormalizing):
         return None, None
-    random = np.random.default_rng(0).random(784)
-    starts = np.column_stack((np.zeros(784), np.full(784, 0.2), 784 * random / random.sum()))
+    n = _INPUTS
+    random = np.random.default_rng(0).random(n)
+    starts = np.column_stack((np.zeros(n), np.full(n, 0.2), n * random / random.sum()))
     of_one_pattern = rule.variant == "smin" and rule.norm == "l2"  # not of the random ones that are shown here
-    return norm_convergence(rule, starts), None if of_one_pattern else rule.target(784)
+    sums = norm_convergence(rule, starts, n_spikes=_SPIKES, kernel="reference")  # nothing is compiled for a figure
+    return sums, None if of_one_pattern else rule.target(n)
 
 
 def _facts(rule) -> dict:

@@ -13,7 +13,7 @@ from engram.cli.console import err, out, plain
 
 
 def studio(
-    path: Annotated[Optional[Path], typer.Argument(metavar="[RUN|MODEL]", help="A run to watch or go on with, or a model to draw to.", show_default=False)] = None,
+    path: Annotated[Optional[Path], typer.Argument(metavar="RUN|MODEL", help="A run to watch or go on with, or a model to draw to.", show_default=False)] = None,
     port: Annotated[Optional[int], typer.Option(min=1, max=65535, help="Port of this machine.", show_default="a free one")] = None,
     allow_code: Annotated[bool, typer.Option("--allow-code", help="Let the page run the text of a learning rule: Python, with all that you may do.")] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address and open no browser.")] = False,

@@ -10,13 +10,14 @@ import typer
 from engram.cli.compare import displayed, numbers, with_options, words
 from engram.cli.console import out, plain, print_json
 from engram.cli.pools import SchedulerOption, SlurmOption, SlurmSetOption, ThreadsOption, WorkersOption
+from engram.cli.tables import print_table
 
 _Runs = "What every run has"
 _Search = "What is tried"
 
 
 def sweep(
-    plan: Annotated[Optional[Path], typer.Argument(help="TOML file of runs, in which a list stands for each of its values and {low, high, log} for all numbers between.")] = None,
+    plan: Annotated[Optional[Path], typer.Argument(metavar="PLAN", help="TOML file of runs, in which a list stands for each of its values and {low, high, log} for all numbers between.")] = None,
     vary_: Annotated[Optional[list[str]], typer.Option("--vary", metavar="NAME=VALUES", help="An option or constant and what it may be: A,B,C, or LOW:HIGH, or LOW:HIGH:log in a search; repeatable.", rich_help_panel=_Search)] = None,
     search: Annotated[str, typer.Option(help="grid: every combination; random or tpe: draws by Optuna.", rich_help_panel=_Search)] = "grid",
     trials: Annotated[int, typer.Option(help="How many are drawn.", rich_help_panel=_Search)] = 30,
@@ -50,7 +51,7 @@ def sweep(
     from engram.config import own_options, read_options
     from engram.errors import Interrupted
     from engram.pools import Here
-    from engram.sweep import SweepOptions, sweep_table
+    from engram.sweep import SweepOptions, sweep_cells, sweep_table
     from engram.sweep import sweep as sweep_over
 
     given = {
@@ -75,7 +76,7 @@ def sweep(
     if json:
         print_json(records)
         return
-    out.print(sweep_table(records), markup=False, end="")
+    print_table(*sweep_cells(records), sweep_table(records))
     if not quiet:
         own = own_options(read_options(out_ / "best.toml"))
         out.print(f"written to {plain(out_)}/sweep.md, .csv, .json, .png and .svg; train with the best of them:")

@@ -58,6 +58,14 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.", rich_help_panel=_Showing)] = False,
 ) -> None:  # fmt: skip
     """Train a network, label its neurons, test it, and draw what it learned."""
+    given = {
+        "dataset": dataset, "rule": rule, "source": source, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples, "order": order,
+        "dt": dt, "integrator": integrator, "dtype": dtype, "label_examples": label_examples, "network": network, "layers": layers and layers.replace("-", "_"),
+        "test_examples": test_examples, "validation_examples": validation_examples, "seed": seed,
+        "input_gain": _gain(input_gain),
+    }  # fmt: skip
+    given = {name: value for name, value in given.items() if value is not None}
+    _check_options(given, checkpoint_seconds, {"checkpoint-examples": checkpoint_examples, "threads": threads})
     if err.is_terminal and not (quiet or json):
         _tell_beginning(dataset, config, from_, resume)  # before anything is imported that takes time
 
@@ -66,14 +74,6 @@ def train(
     from engram.run_folder import RunFolder
     from engram.runs import RunOptions, resume_run
 
-    _check_numbers(checkpoint_seconds, {"checkpoint-examples": checkpoint_examples, "threads": threads})
-    given = {
-        "dataset": dataset, "rule": rule, "source": source, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples, "order": order,
-        "dt": dt, "integrator": integrator, "dtype": dtype, "label_examples": label_examples, "network": network, "layers": layers and layers.replace("-", "_"),
-        "test_examples": test_examples, "validation_examples": validation_examples, "seed": seed,
-        "input_gain": _gain(input_gain),
-    }  # fmt: skip
-    given = {name: value for name, value in given.items() if value is not None}
     load = partial(_load_told, quiet=quiet or json)
     held = {"weight_bits": weight_bits, "state_bits": state_bits, "rounding": rounding}
     set_ = [*(set_ or []), *(f"{name}={value}" for name, value in held.items() if value is not None)]
@@ -112,6 +112,16 @@ def _check_numbers(seconds: float, counts: dict) -> None:
             check_count(name, value)
 
 
+def _check_options(given: dict, seconds: float, counts: dict) -> None:
+    """Raise ConfigError where an option cannot have its value, whatever the others are."""
+    from engram.validation import PARAMETERS, settled
+
+    _check_numbers(seconds, counts)
+    for name, value in given.items():
+        if name in PARAMETERS and value != "auto":
+            settled(name, value)
+
+
 def _check_options_are_kept(given: dict, *others) -> None:
     """Raise ConfigError where a run is to be resumed with other options than it has."""
     from engram.errors import ConfigError
@@ -147,7 +157,7 @@ def _trained(folder, training, options, display: Display, again: str) -> dict:
 def _tell_beginning(dataset: str | None, config: Path | None, model: Path | None, resume: Path | None) -> None:
     """Say at once what was asked for."""
     source = resume or config or model
-    err.print(f"reading {plain(dataset or source or 'digits')} …")
+    err.print(f"getting {plain(dataset or source or 'digits')} ready …")
 
 
 def _begin(given: dict, file: Path | None, model: Path | None, settings: list[str], out_: Path | None, *, overwrite: bool, threads, load, evaluate: bool):  # fmt: skip
@@ -155,9 +165,10 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
     from engram.config import TrainingConfig, renamed_network
     from engram.errors import ConfigError, StepWarning
     from engram.evaluation import check_label_images
+    from engram.files import check_may_be_folder
     from engram.model_file import load_model
     from engram.run_folder import RunFolder
-    from engram.runs import next_folder, start_run
+    from engram.runs import RUNS, check_place, next_folder, start_run
     from engram.training import Training
     from engram.user_code import own_names
 
@@ -179,7 +190,11 @@ def _begin(given: dict, file: Path | None, model: Path | None, settings: list[st
         options = _with_given(options, given)
         chosen = TrainingConfig.from_dict(with_settings(options, settings))
         start = None if chosen.start is None else load_model(chosen.start, parts=chosen.own_files())
-    chosen.make_source()  # what is wrong with it is told before anything is loaded
+    chosen.make_rule(), chosen.make_source()  # what is wrong with them is told before anything is loaded
+    if out_ is None:
+        check_may_be_folder(RUNS, "--out")
+    else:
+        check_place(RunFolder(out_), overwrite=overwrite)
     dataset = load(chosen)
     with told_warnings(StepWarning):
         training = Training(chosen, dataset, start=start, threads=threads)

@@ -13,6 +13,7 @@ from engram.datasets.base import Dataset, check_images, check_labels
 from engram.datasets.events import from_recordings
 from engram.datasets.idx import read_idx, write_idx
 from engram.datasets.idx_folder import write_idx_folder
+from engram.datasets.mistaken import what_else
 from engram.datasets.mnist import MNIST
 from engram.datasets.options import Options, Progress
 from engram.datasets.places import data_folder, in_data_folder, trouble
@@ -151,6 +152,9 @@ def find_source(source: str | Path) -> tuple[PathSource, Path]:
         found = _reader(path)
         if found is not None:
             return found, path
+    else_ = next(filter(None, (what_else(str(source), path) for path in _candidates(source))), "")
+    if else_:
+        raise DataError(else_)
     for path in filter(_exists, _candidates(source)):
         missing = next(filter(None, (candidate.why_not(path) for candidate in path_sources())), "")
         if missing:

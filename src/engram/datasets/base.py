@@ -10,13 +10,14 @@ from engram.datasets.recordings import Recordings
 from engram.datasets.scale import PIXELS, ValueRange, check_value_range, n_columns
 from engram.datasets.splits import stratified_split
 from engram.errors import DataError
+from engram.named import NamedParameters
 
 FRAMINGS = ("ink", "whole", "photo")
 """How a picture is brought to the size of the images, see `Dataset`."""
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(NamedParameters):
     """Labelled images for training and for testing, checked when created.
 
     Pixels are on the scale 0–255, whether stored as uint8 or as float32; labels are kept as they are.

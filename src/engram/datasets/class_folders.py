@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engram.datasets.mistaken import is_made_here
 from engram.errors import DataError
 
 TRAIN = ("train", "training")
@@ -89,10 +90,12 @@ def _part(folder, is_wanted):
 
 
 def _subfolders(folder):
+    """The folders in a folder, but for hidden ones and those that engram made."""
     try:
-        return sorted(Path(entry.path) for entry in _entries(folder) if entry.is_dir() and entry.name[0] not in "._")
+        found = sorted(Path(entry.path) for entry in _entries(folder) if entry.is_dir() and entry.name[0] not in "._")
     except OSError:
         return []
+    return [child for child in found if not is_made_here(child)]
 
 
 def _entries(folder):
@@ -113,6 +116,17 @@ def left_aside(root: Path) -> list[str]:
     """The names of further folders that may be meant as a part: of several test parts one is taken."""
     taken = part_folders(root)
     return [child.name for child in _subfolders(root) if child.name.lower() in TRAIN + TEST and child not in taken]
+
+
+def without_files(root: Path, is_wanted: IsWanted) -> list[str]:
+    """The names of folders that lie where those of classes do and hold no such file."""
+    parts = [part for part in part_folders(root) if part is not None] or [root]
+    return [
+        child.name
+        for part in parts
+        for child in _subfolders(part)
+        if not any(is_wanted(entry.name) for entry in _entries(child))
+    ]
 
 
 def why_no_classes(root: Path, is_wanted: IsWanted, what: str) -> str:

@@ -86,6 +86,11 @@ def load_csv(path: str | Path, options: Options = DEFAULTS, progress: Progress |
             " 'engram predict'."
         )
     steps = list(table.steps)
+    if len(np.unique(table.labels)) < 2:
+        raise DataError(
+            f"{path} has {steps[0]}, which holds one class only, {table.labels[0]}; name the right one by label_column"
+            " (--set data.label_column=NAME, or -1 for the last)."
+        )
     test = _test_part(path, options.label_column, table, progress)
     if test is not None:
         steps.append(f"the test part comes from {test[0]}")
@@ -171,6 +176,7 @@ class _Layout:
     separator: str
     decimal: str
     steps: tuple[str, ...]
+    names: tuple[str, ...]
 
     @classmethod
     def of(cls, path, label_column, n_inputs):
@@ -210,7 +216,7 @@ class _Layout:
         steps += [f"the column {_called(names, k)} only numbers the rows and is left out" for k in numbering]
         steps += [f"the column {_called(names, k)} among pixels is left out" for k in strangers]
         left_out = (*numbering, *strangers)
-        return cls(len(first), has_header, label, left_out, pixels, separator, decimal, tuple(steps))
+        return cls(len(first), has_header, label, left_out, pixels, separator, decimal, tuple(steps), tuple(names))
 
 
 def _is_pixel(name):
@@ -233,7 +239,7 @@ def _label_column(path, asked, names, values, numbering, n_inputs):
         return None
     if asked is not None:
         return _asked_column(path, asked, names, n_columns)
-    text = [k for k, value in enumerate(values) if not _is_number(value) and k not in numbering]
+    text = [k for k, value in enumerate(values) if value.strip() and not _is_number(value) and k not in numbering]
     called = next((name for name in LABEL_NAMES if name in names), None)
     if called is not None and not (called == "y" and "x" in names and len(text) == 1):  # x and y: a place
         return names.index(called)
@@ -356,7 +362,7 @@ def _read(path, layout, progress):
         raise DataError(f"{path} holds {n_lines * len(kept):,} values, the limit is {MAX_BYTES:,}; split the file.")
     values, labels, n_rows = np.empty((n_lines, len(kept)), np.uint8), [], 0
     for piece in _pieces(path, layout, progress):
-        part = _numbers(piece, kept, path, n_rows + 1 + layout.has_header)
+        part = _numbers(piece, kept, layout, path, n_rows + 1 + layout.has_header)
         if part.dtype != values.dtype and values.dtype == np.uint8:
             values = _widened(values, n_rows, path)
         values[n_rows : n_rows + len(part)] = part
@@ -403,21 +409,24 @@ def _pieces(path, layout: _Layout, progress):
         file.close()
 
 
-def _numbers(piece, kept, path, line):
+def _numbers(piece, kept, layout, path, line):
     """The values of a piece as uint8 where they fit, else float32."""
     part = piece[kept]
     for column in [k for k in kept if part[k].dtype.kind not in "buif"]:
         texts = part[column].astype(str).tolist()
         row = next((k for k, text in enumerate(texts) if not _is_number(text)), None)
         if row is not None:
+            place = f"line {line + row:,}, column {_called(layout.names, column)}"
             raise DataError(
-                f"{path} holds {texts[row]!r:.80} in line {line + row:,}, column {column}, where a number is needed."
+                f"{path} holds {texts[row]!r:.80} in {place}, where a number is needed; remove that column, or name"
+                " that of the labels by label_column (--set data.label_column=NAME)."
             )
         part = part.astype({column: np.float64})  # whole numbers too long for 64 bits
     part = part.to_numpy()
     if part.dtype.kind == "f" and np.isnan(part).any():
         row, column = np.argwhere(np.isnan(part))[0]
-        raise DataError(f"{path} lacks the value of line {line + row:,}, column {kept[column]}; fill or remove it.")
+        place = f"line {line + row:,}, column {_called(layout.names, kept[column])}"
+        raise DataError(f"{path} lacks the value of {place}; fill or remove it.")
     if part.dtype.kind in "bui" and part.min() >= 0 and part.max() <= 255:
         return part.astype(np.uint8)
     with np.errstate(over="ignore"):

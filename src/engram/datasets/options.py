@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 
 from engram.datasets.scale import ValueRange, check_value_range
 from engram.errors import ConfigError, DataError
+from engram.named import NamedParameters
+from engram.validation import did_you_mean
 
 Progress = Callable[[str, int, int | None], None]
 """Called with what is read, how much of it is done, and how much there is where that is known."""
@@ -13,7 +15,7 @@ CHANNELS = ("both", "merged")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(NamedParameters):
     """How to read a data set, where that is not to be found out. Each kind of data knows some of them.
 
     Parameters
@@ -54,12 +56,12 @@ class Options:
                 object.__setattr__(self, name, _shape(name, getattr(self, name)))
         if self.value_range is not None:
             try:
-                value_range = check_value_range(_pair(self.value_range, "value_range"))
+                value_range = check_value_range(_pair(self.value_range, "value_range", "0,1"))
             except DataError as error:
                 raise ConfigError(str(error)) from None
             object.__setattr__(self, "value_range", value_range)
         if self.window is not None:
-            window = _pair(self.window, "window")
+            window = _pair(self.window, "window", "0,300")
             if not 0 <= window[0] < window[1] < float("inf"):
                 raise ConfigError(f"window must be (begin, end) in ms with 0 ≤ begin < end, got {self.window!r}.")
             object.__setattr__(self, "window", window)
@@ -82,7 +84,8 @@ class Options:
         known = [field.name for field in fields(cls)]
         for name in values:
             if name not in known:
-                raise ConfigError(f"Data have no option {name!r}; they have {', '.join(known)}.")
+                near = did_you_mean(name, known)
+                raise ConfigError(f"Data have no option {name!r}{near}; they have {', '.join(known)}.")
         return cls(**values)
 
     @property
@@ -100,18 +103,18 @@ def _is_number(value) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _pair(value, name) -> tuple[float, float]:
+def _pair(value, name, example) -> tuple[float, float]:
     """Two numbers, also written as ``0,300`` or ``28x28``."""
     parts = value.replace("×", ",").replace("x", ",").split(",") if isinstance(value, str) else value
     try:
         first, second = (float(part) for part in parts)
     except (TypeError, ValueError):
-        raise ConfigError(f"{name} must be two numbers, such as 0,300; got {value!r}.") from None
+        raise ConfigError(f"{name} must be two numbers, such as {example}; got {value!r}.") from None
     return first, second
 
 
 def _shape(name, value) -> tuple[int, int]:
-    height, width = _pair(value, name)
+    height, width = _pair(value, name, "28,28")
     if height != int(height) or width != int(width) or not (0 < height <= 65_536 and 0 < width <= 65_536):
         raise ConfigError(f"{name} must be height and width in whole pixels, such as 28,28; got {value!r}.")
     return int(height), int(width)

@@ -7,7 +7,7 @@ import numpy as np
 
 from engram.datasets.arrays import from_arrays
 from engram.datasets.base import Dataset
-from engram.datasets.class_folders import find_parts, holds_classes, left_aside, why_no_classes
+from engram.datasets.class_folders import find_parts, holds_classes, left_aside, why_no_classes, without_files
 from engram.datasets.files import MAX_BYTES
 from engram.datasets.options import DEFAULTS, Options, Progress
 from engram.datasets.pictures import DEEP, frame_whole, is_picture, read_grey
@@ -69,7 +69,7 @@ def load_picture_folder(path: str | Path, options: Options = DEFAULTS, progress:
         name=path.resolve().name,
         value_range=options.value_range,
         framing="whole" if "scaled" in steps else "ink",
-        description=_description(len(files), image_shape, steps, left_aside(path), _loose(path)),
+        description=_description(len(files), image_shape, steps, _left_out(path)),
     )
 
 
@@ -132,20 +132,20 @@ _TOLD = {
 }
 
 
-def _loose(folder):
-    """How many pictures lie beside the folders of classes or parts."""
-    return sum(is_picture(file.name) for file in folder.iterdir())
+def _left_out(folder):
+    """What of a folder is not taken, as it is told."""
+    told = [f"the folder {name!r} beside the test part is left aside" for name in left_aside(folder)]
+    told += [f"the folder {name!r} holds no pictures" for name in without_files(folder, is_picture)]
+    n_loose = sum(is_picture(file.name) for file in folder.iterdir())
+    return [*told, f"{plural(n_loose, 'picture')} in no folder of a class left aside"] if n_loose else told
 
 
-def _description(n_files, image_shape, counts, aside, n_loose):
+def _description(n_files, image_shape, counts, left_out):
     told = [
         _TOLD.get(step, "{} " + step).format(f"{count:,}" if count < n_files else "all")
         for step, count in sorted(counts.items())
     ]
-    told += [f"the folder {name!r} beside the test part is left aside" for name in aside]
-    if n_loose:
-        told.append(f"{plural(n_loose, 'picture')} in no folder of a class left aside")
-    return "; ".join([f"{n_files:,} pictures of {image_shape[0]}×{image_shape[1]} pixels", *told])
+    return "; ".join([f"{n_files:,} pictures of {image_shape[0]}×{image_shape[1]} pixels", *told, *left_out])
 
 
 def _recognises(path):

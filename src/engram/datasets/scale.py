@@ -129,9 +129,9 @@ def find_ground(images: np.ndarray, image_shape: tuple[int, int] | None, value_r
     some = images[chosen].reshape(-1, height, width)
     sides = (some[:, 0], some[:, -1], some[:, 1:-1, 0], some[:, 1:-1, -1])
     ground = np.median(to_pixels(np.concatenate(sides, axis=1), value_range), axis=1) / 255.0
-    if np.mean(ground >= _LIGHT) >= 0.75:
+    if np.count_nonzero(ground >= _LIGHT) >= 0.75 * len(ground):
         return "light"
-    return "dark" if np.mean(ground <= _DARK) >= 0.75 else "varied"
+    return "dark" if np.count_nonzero(ground <= _DARK) >= 0.75 * len(ground) else "varied"
 
 
 def to_pixels(values: np.ndarray, value_range: ValueRange) -> np.ndarray:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, nullcontext
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engram.figures.style import DPI, house_style
 from engram.files import exists, make_folder, open_regular, write_atomically
@@ -107,14 +107,14 @@ def _render(figure: Figure, format_name: str, drawn_of: str = "") -> bytes:
     metadata = dict(_METADATA[format_name])
     if drawn_of:
         metadata[_SOURCE[format_name]] = drawn_of
-    options = {"pil_kwargs": {"compress_level": _PNG_LEVEL}} if format_name == "png" else {}
+    options: dict[str, Any] = {"pil_kwargs": {"compress_level": _PNG_LEVEL}} if format_name == "png" else {}
     with house_style(), nullcontext() if format_name == "png" else _images_as_they_are(figure):
         figure.savefig(content, format=format_name, dpi=DPI, metadata=metadata, **options)
     return content.getvalue()
 
 
 @contextmanager
-def _images_as_they_are(figure: Figure) -> Iterator[None]:
+def _images_as_they_are(figure: Figure) -> Generator[None]:
     """Let vector formats hold each image's own pixels, which stay sharp at any size, instead of many more."""
     from matplotlib.image import AxesImage
 

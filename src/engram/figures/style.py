@@ -46,6 +46,7 @@ RC = {
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 10.0,
+    "axes.titley": 1.0,  # no figure has anything above its panels, which takes a fifth of the time to find out
     "figure.constrained_layout.h_pad": 0.06,
     "figure.constrained_layout.w_pad": 0.06,
     "font.size": 9.0,

@@ -24,7 +24,7 @@ from engram.networks.network import Network
 from engram.neurons.base import asked_by, known_constants, refractory_period
 from engram.plasticity.base import LearningRule, arguments_of, changes_silent_synapses, known_names
 from engram.plasticity.normalization import KINDS, scale_to_norm, target_norm
-from engram.precision import has_branches, in_the_reference
+from engram.precision import for_each, in_the_reference
 from engram.projections.base import Projection
 from engram.synapses import CLOSING_INTERVAL, trace_now
 
@@ -257,11 +257,7 @@ class _Population:
 
     def _call(self, function, known, **further):
         known = known | further
-        equation = in_the_reference(function, self.dtype)
-        arguments = [known[name] for name in asked_by(function)]
-        if has_branches(function) and any(isinstance(x, np.ndarray) and x.ndim for x in arguments):
-            return _neuron_by_neuron(equation, arguments)
-        return equation(*arguments)
+        return for_each(function, self.dtype)(*(known[name] for name in asked_by(function)))
 
     def _assign(self, function, known, chosen=slice(None)):
         """The state variables that an equation asks for become what it returns."""
@@ -303,7 +299,7 @@ class _Population:
             values += arriving
             return
         known = [self.constants[further] for further in asked_by(function)[2:]]
-        values[:] = in_the_reference(function, self.dtype)(values, arriving, *known)
+        values[:] = for_each(function, self.dtype)(values, arriving, *known)
 
     def reset(self, fired, t):
         for j in fired:
@@ -328,16 +324,6 @@ class _Population:
         for values, rest in zip(self.state.values, self.of.neuron.resting().values(), strict=True):
             values[:] = rest
         self.state.hold[:] = 0
-
-
-def _neuron_by_neuron(equation, arguments):
-    """What an equation returns for each neuron, as arrays."""
-    n = max(len(x) for x in arguments if isinstance(x, np.ndarray))
-    columns = (x if isinstance(x, np.ndarray) else [x] * n for x in arguments)
-    results = [equation(*numbers) for numbers in zip(*columns, strict=True)]
-    if isinstance(results[0], tuple):
-        return tuple(np.array(part) for part in zip(*results, strict=True))
-    return np.array(results)
 
 
 class _Projection:
@@ -433,9 +419,7 @@ class _Projection:
 
 
 class Learner:
-    """Applies a rule's equations as they are written.
-
-    One without branches is applied to all synapses of a neuron at once, any other synapse by synapse.
+    """Applies a rule's equations as they are written, to all synapses of a neuron at once unless some share a weight.
 
     Parameters
     ----------
@@ -449,7 +433,9 @@ class Learner:
     def __init__(self, rule: LearningRule, state, dt: float, dtype: str):
         self.rule, self.state, self.memory, self.dtype = rule, state, state.memory, dtype
         self.real = np.dtype(dtype).type
-        self.equations = [None if f is None else (f, in_the_reference(f, dtype)) for f in rule.equations()]
+        kinds = (for_each, for_each, in_the_reference, in_the_reference)
+        equations = zip(rule.equations(), kinds, strict=True)
+        self.equations = [None if f is None else (f, called_as(f, dtype)) for f, called_as in equations]
         self.on_pre, self.on_post, self.before_post, self.after_post = self.equations
         self.names = known_names(rule)
         self.everywhere = changes_silent_synapses(rule)
@@ -486,6 +472,10 @@ class Learner:
                 moving = np.flatnonzero(self.everywhere | np.any(post[self.asked][:, after] != 0, axis=0))
                 after, where = after[moving], where[:, moving]
                 self._change("on_pre", where, after, t, pre, post[:, after], self.parameters["n_inputs"], moving)
+
+    def note_inputs(self, i, t):
+        """Bring the traces of inputs, each named once, to after their spikes at steps of their own."""
+        self._after_pre(i, t)
 
     def _after_pre(self, i, t):
         memory = self.memory
@@ -570,10 +560,10 @@ class Learner:
         return j if self.state.listing is None else self.state.listing.column_of[j]
 
     def _change(self, name, where, j, t, x_pre, x_post, n_inputs, places):
-        """Synapses of a neuron: all at once, or one by one where an equation has branches or weights are shared."""
-        shares = self.state.listing is not None and len(np.unique(where)) < where.shape[1]
-        if not (shares or has_branches(getattr(self, name)[0])):
-            self._change_these(name, tuple(where), j, t, x_pre, x_post, n_inputs, places)
+        """Synapses of a neuron: all at once, or one after another where they share weights."""
+        if self.state.listing is None or len(np.unique(where)) == where.shape[1]:
+            if where.shape[1]:
+                self._change_these(name, tuple(where), j, t, x_pre, x_post, n_inputs, places)
             return
         for k, s in enumerate(zip(*where, strict=True)):
             before, after = (x[:, k] if x.ndim > 1 else x for x in (x_pre, x_post))

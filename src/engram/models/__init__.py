@@ -76,6 +76,11 @@ def shipped_models() -> list[ShippedModel]:
     return [ShippedModel(name=name, **entry) for name, entry in sorted(entries.items())]
 
 
+def shipped_model(name: str | Path) -> ShippedModel | None:
+    """What is known of a shipped model, where a name means one."""
+    return next((model for model in shipped_models() if find_model(name) == model.path), None)
+
+
 def find_model(name: str | Path) -> Path:
     """The path that a user means: what lies there, or else the shipped model of that name."""
     path = Path(name)

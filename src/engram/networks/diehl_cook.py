@@ -8,6 +8,7 @@ import numpy as np
 
 from engram import randomness
 from engram.errors import ConfigError
+from engram.named import NamedParameters
 from engram.networks.network import AdaptiveThreshold, Input, Network, Population
 from engram.neurons import EXCITATORY, INHIBITORY, Neuron
 from engram.plasticity.base import LearningRule
@@ -20,7 +21,7 @@ MAX_MS = 60_000.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Protocol:
+class Protocol(NamedParameters):
     """How an image is shown.
 
     Parameters
@@ -66,7 +67,7 @@ class Protocol:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiehlCook:
+class DiehlCook(NamedParameters):
     """Plastic inputs onto excitatory neurons, each of which has an inhibitory one that silences the rest.
 
     Every input reaches every excitatory neuron. Excitatory neuron j drives inhibitory neuron j, which inhibits every

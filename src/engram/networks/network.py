@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Number
 from typing import Any
 
-import numpy as np
-
 from engram.errors import ConfigError
+from engram.named import NamedParameters
 from engram.neurons.base import Neuron, check_neuron
 from engram.projections.base import MOST_STEPS, Projection
 from engram.validation import check_choice, check_count, check_finite, check_positive, did_you_mean, settle_floats
@@ -31,7 +31,7 @@ PRECISIONS = ("float32", "float64")
 
 
 @dataclass(frozen=True)
-class Input:
+class Input(NamedParameters):
     """Spikes from outside.
 
     Parameters
@@ -52,7 +52,7 @@ class Input:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptiveThreshold:
+class AdaptiveThreshold(NamedParameters):
     """What a neuron's threshold has above its own: it rises at each spike while the network learns, and decays.
 
     A neuron fires above ``v_thresh + theta``. The published excitatory neuron has a `v_thresh` of -72 mV, below its
@@ -94,7 +94,7 @@ class AdaptiveThreshold:
 
 
 @dataclass(frozen=True)
-class Population:
+class Population(NamedParameters):
     """Neurons of one kind.
 
     Parameters
@@ -150,7 +150,7 @@ class Population:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Network:
+class Network(NamedParameters):
     """Populations of neurons, and the projections between them.
 
     In each time step every neuron is advanced, then held against its threshold; then spikes do what they do: they are
@@ -388,7 +388,7 @@ class Network:
 
 def _shape(what: str, shape) -> tuple[int, ...]:
     """A shape as a tuple of positive whole numbers."""
-    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    shape = (shape,) if isinstance(shape, (Number, str)) else tuple(shape)
     for n in shape:
         check_count(f"the size of {what}", n)
     return tuple(int(n) for n in shape)

@@ -16,6 +16,7 @@ from engram.errors import ConfigError, DataError
 from engram.kernels import tutorial_reference
 from engram.kernels.availability import compiled_or_reference
 from engram.kernels.tutorial_reference import ReadingConstants
+from engram.named import NamedParameters
 from engram.neurons import EXCITATORY, ConductanceLIF
 from engram.randomness import Stream, content_counter, stream_key
 from engram.validation import check_choice, check_count, check_finite, check_positive, settle_floats
@@ -25,7 +26,7 @@ _MOST_STEPS = 2**20  # steps of one presentation that have random numbers of the
 
 
 @dataclass(frozen=True, kw_only=True)
-class TutorialNetwork:
+class TutorialNetwork(NamedParameters):
     r"""Adaptive neurons that read an image with frozen weights, and as many inhibitory ones that silence the rest [1]_.
 
     Input spikes :math:`s_i` reach excitatory ALIF neuron j as
@@ -293,6 +294,8 @@ class TutorialReader:
         check_choice("kernel", kernel, ("compiled", "reference"))
         check_count("seed", seed, at_least=-(2**63))
         self.network, self.seed, self.kernel = network or MORE_EVIDENCE, seed, kernel
+        if not isinstance(self.network, TutorialNetwork):
+            raise ConfigError(f"network must be a TutorialNetwork, such as engram.networks.TEXT, got {network!r}.")
         self.weights = _finite("weights", weights, 2, np.float32)
         self.theta = _finite("theta", theta, 1, np.float64)
         self.labels = _finite("labels", labels, 1, np.int64)

@@ -32,6 +32,7 @@ import numpy as np
 
 from engram.equations.text import line_raised, where
 from engram.errors import NeuronError, RuleError
+from engram.named import NamedParameters
 from engram.precision import in_the_reference
 from engram.validation import check_finite, check_positive, settle_floats
 
@@ -73,7 +74,7 @@ class NeuronEquations(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neuron:
+class Neuron(NamedParameters):
     """Base of every neuron.
 
     A subclass gives its parameters as fields, :meth:`variables`, and the functions ``step`` and ``on_spike``, and

@@ -40,6 +40,7 @@ import numpy as np
 
 from engram.equations.text import line_raised, where
 from engram.errors import ConfigError, RuleError
+from engram.named import NamedParameters
 from engram.precision import reference_equation
 from engram.validation import check_choice, check_finite, check_positive, plain_number, settle, settle_floats
 
@@ -50,7 +51,7 @@ BITS, MOST_BITS = ("weight_bits", "state_bits"), 24
 
 
 @dataclass(frozen=True)
-class Trace:
+class Trace(NamedParameters):
     """An exponentially decaying memory of spikes.
 
     Parameters
@@ -85,7 +86,7 @@ class Equations(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningRule:
+class LearningRule(NamedParameters):
     """Base of every learning rule.
 
     Parameters

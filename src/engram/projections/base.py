@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from engram.errors import ConfigError
+from engram.named import NamedParameters
 from engram.plasticity.base import LearningRule
 from engram.validation import check_finite, check_positive
 
@@ -21,7 +22,7 @@ MOST_STEPS = np.iinfo(np.uint16).max - 1
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(NamedParameters):
     """Numbers drawn from an interval, once, from the seed.
 
     Parameters
@@ -161,7 +162,7 @@ def listed(before, after, where, n_before: int, n_after: int, column_of, weight_
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Projection:
+class Projection(NamedParameters):
     """Base of every projection.
 
     Parameters

@@ -14,12 +14,13 @@ import numpy as np
 
 from engram.equations.text import line_raised
 from engram.errors import DataError, EngramError, SourceError
+from engram.named import NamedParameters
 from engram.user_code import is_from_file
 from engram.validation import check_positive, settle_floats
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Source(NamedParameters):
     """Base of every source of spikes.
 
     Parameters
