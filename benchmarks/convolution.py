@@ -150,7 +150,9 @@ def _learn(simulator: Simulator, layer: str, images, epochs: int = 1) -> list[fl
     for epoch in range(epochs):
         order = np.random.default_rng(epoch).permutation(len(images)) if epoch else np.arange(len(images))
         begin = time.process_time()
-        simulator.train(images[order], (epoch + np.arange(len(images)) / len(images)) / epochs, layer=layer)
+        done = (epoch + np.arange(len(images)) / len(images)) / epochs
+        for k in range(0, len(images), 1000):  # counts of all images at once would take memory
+            simulator.train(images[order[k : k + 1000]], done[k : k + 1000], layer=layer)
         found.append(1000 * (time.process_time() - begin) / len(images))
     return found
 
