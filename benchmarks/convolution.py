@@ -1,27 +1,35 @@
 """What learning adds to a spiking convolution: the network conv beside the same network without learned filters.
 
     python benchmarks/convolution.py --dataset mnist --seeds 5 --out docs/measured/convolution_mnist.json
-    python benchmarks/convolution.py --prototypes 1600 --dt 1 --seeds 5 --out docs/measured/prototypes_mnist.json
+    python benchmarks/convolution.py --prototypes 1600 --epochs 2 --dt 1 --out docs/measured/prototypes_mnist_1600.json
 
 For each seed the network learns its filters from a few unlabelled images, then reads label images and test images, from
 whose spike counts two readouts answer: logistic regression, and labels assigned to neurons ("proportion"). The controls
 differ in their filters alone: *untrained* ones, as they are drawn, and *k-means* of as many patches as the network saw,
 without their mean and of norm 1. Their thresholds settle over the same images, without learning. *Pixels* is the same
 logistic regression on the images themselves. With `--prototypes` the network is conv-prototypes, whose last layer then
-learns from `--images` above filters of each kind. One pass over the images, fixed beforehand; constants were chosen on
-the last 10,000 training images (`--validate` reads those), test images are read once at the end. Results are kept after
-each network, and what is there already is not computed again.
+learns from `--images` above filters of each kind, in `--epochs` passes, fixed beforehand; constants were chosen on the
+last 10,000 training images (`--validate` reads those), test images are read once at the end. Times are of the
+processor, ms an image; memory is the most that the process has held so far.
+
+Each network's result is a file of its own under runs/, in the folder of `--out`'s name, and what is there is not
+computed again: stop and start it as you like, and start it twice to use two processors. A network that another process
+has begun is passed over.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import json
+import resource
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from engram import Simulator, TrainingConfig
 from engram.datasets import load
@@ -31,7 +39,12 @@ from engram.readout import fit_readout
 
 FILTERS = ("learned", "untrained", "k-means")
 _NO_SETTINGS = ("out", "seeds", "filters")
-_LATER = (("prototypes", 0), ("images", 60_000), ("dt", 0.5))  # what files made before had, without saying so
+_LATER = (
+    ("prototypes", 0),
+    ("images", 60_000),
+    ("dt", 0.5),
+    ("epochs", 1),
+)  # what files made before had, without saying so
 _STILL = 1e-30  # a learning rate at which no weight changes in single precision
 
 
@@ -41,20 +54,35 @@ def main() -> None:
     images, labels, test_images, test_labels = _split(args)
     results = json.loads(args.out.read_text()) if args.out.exists() else {}
     settings = {n: str(v) for n, v in vars(args).items() if n not in _NO_SETTINGS and (n, v) not in _LATER}
-    if results.setdefault("settings", settings) != settings:
-        raise SystemExit(f"{args.out} holds results of other settings, {results['settings']}; give another --out.")
+    folder = Path("runs") / args.out.stem
+    if not (folder / "settings.json").exists():
+        _keep(folder / "settings.json", settings)
+    begun = json.loads((folder / "settings.json").read_text())
+    if begun != settings or results.setdefault("settings", settings) != settings:
+        raise SystemExit(f"{args.out} and {folder} hold results of other settings, {begun}; give another --out.")
     labelled = np.random.default_rng(0).permutation(len(images))[: args.label]
     given = images[labelled], labels[labelled], test_images, test_labels
-    if "pixels" not in results:
-        results["pixels"] = _read_out(*given, schemes=("logistic",))
-        _keep(args.out, results)
-    for seed in range(args.seeds):
-        for filters in args.filters:
-            if f"{filters} {seed}" not in results:
-                results[f"{filters} {seed}"] = _measure(args, filters, seed, images, given)
-                _keep(args.out, results)
+    cells = {"pixels": lambda: _read_out(*given, schemes=("logistic",))} | {
+        f"{filters} {seed}": functools.partial(_measure, args, filters, seed, images, given)
+        for seed in range(args.seeds) for filters in args.filters
+    }  # fmt: skip
+    for name, measure in cells.items():
+        if name not in results:
+            _fill(folder / f"{name}.json", measure)
+    files = {name: folder / f"{name}.json" for name in cells}
+    results |= {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
+    _keep(args.out, results)
     for row in _table(results):
         print(row)
+    if missing := [name for name in cells if name not in results]:
+        print("Still to come from another process:", ", ".join(missing))
+
+
+def _fill(file: Path, measure) -> None:
+    """Measure one network, unless that was done or another process is at it."""
+    with contextlib.suppress(Timeout), FileLock(file.with_suffix(".lock"), timeout=0):
+        if not file.exists():
+            _keep(file, measure())
 
 
 def _arguments() -> argparse.Namespace:
@@ -64,6 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--learn", type=int, default=1000, help="images from which filters are learned")
     parser.add_argument("--prototypes", type=int, default=0, help="neurons above the convolution; none by default")
     parser.add_argument("--images", type=int, default=60_000, help="from which prototypes learn")
+    parser.add_argument("--epochs", type=int, default=1, help="passes over them")
     parser.add_argument("--dt", type=float, default=0.5, help="time step, ms")
     parser.add_argument("--label", type=int, default=60_000, help="images from which the readouts learn")
     parser.add_argument("--test", type=int, default=10_000)
@@ -100,21 +129,32 @@ def _measure(args, filters: str, seed: int, images, given) -> dict:
     learning = {"maps": _learn(simulator, "maps", seen)}
     if args.prototypes:
         shown = images[np.random.default_rng(seed + 1).permutation(len(images))[: args.images]]
-        learning["prototypes"] = _learn(simulator, "prototypes", shown)
+        learning["prototypes"] = _learn(simulator, "prototypes", shown, args.epochs)
     label_images, label_labels, test_images, test_labels = given
-    begin = time.process_time()
-    counts = [simulator.count_spikes(x, threads=default_threads())[0] for x in (label_images, test_images)]
-    reading = (time.process_time() - begin) / (len(label_images) + len(test_images))
+    counts, reading = [], {}
+    for name, shown in (("label", label_images), ("test", test_images)):
+        begin = time.process_time()
+        counts.append(simulator.count_spikes(shown, threads=default_threads())[0])
+        reading[name] = 1000 * (time.process_time() - begin) / len(shown)
     accuracy = _read_out(counts[0], label_labels, counts[1], test_labels)
-    return {**accuracy, "learning_seconds": learning, "reading_ms": 1000 * reading}
+    return {
+        **accuracy, "learning_ms": learning, "label_ms": reading["label"], "reading_ms": reading["test"],
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }  # fmt: skip
 
 
-def _learn(simulator: Simulator, layer: str, images) -> float:
-    """Let a layer learn; return the processor time that it took, s."""
+def _learn(simulator: Simulator, layer: str, images, epochs: int = 1) -> list[float]:
+    """Let a layer learn; return the processor time that an image took in each pass, ms."""
     simulator.prepare(layer=layer)
-    begin = time.process_time()
-    simulator.train(images, np.arange(len(images)) / len(images), layer=layer)
-    return time.process_time() - begin
+    found = []
+    for epoch in range(epochs):
+        order = np.random.default_rng(epoch).permutation(len(images)) if epoch else np.arange(len(images))
+        begin = time.process_time()
+        done = (epoch + np.arange(len(images)) / len(images)) / epochs
+        for k in range(0, len(images), 1000):  # counts of all images at once would take memory
+            simulator.train(images[order[k : k + 1000]], done[k : k + 1000], layer=layer)
+        found.append(1000 * (time.process_time() - begin) / len(images))
+    return found
 
 
 def _k_means(network, images, seed: int) -> np.ndarray:
@@ -145,12 +185,14 @@ def _read_out(label_counts, labels, counts, test_labels, schemes=("logistic", "p
 
 
 def _keep(path: Path, results: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (json.dumps(results, indent=1) + "\n").encode())
 
 
 def _table(results: dict):
     """Mean and standard deviation over the seeds that are there."""
-    yield f"pixels      logistic {100 * results['pixels']['logistic']:.2f}"
+    if "pixels" in results:
+        yield f"pixels      logistic {100 * results['pixels']['logistic']:.2f}"
     for filters in FILTERS:
         found = [r for name, r in results.items() if name.rpartition(" ")[0] == filters]
         if found:

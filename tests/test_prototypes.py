@@ -156,11 +156,12 @@ def test_images_for_a_layer_that_is_not_there_are_refused():
         tiny_training(tiny(layer_examples={"map": 5}))
 
 
-def test_a_run_that_was_stopped_between_the_layers_equals_one_that_was_not(tmp_path):
+@pytest.mark.parametrize("blocks", [2, 3], ids=["between the layers", "among recalled images"])
+def test_a_run_that_was_stopped_equals_one_that_was_not(tmp_path, blocks):
     whole, folder = tiny_run(tmp_path / "whole", tiny()), RunFolder(tmp_path / "run")
     training = tiny_training(tiny())
     start_run(folder, tiny(), overwrite=False)
-    for _ in range(2):
+    for _ in range(blocks):
         training.learn_block()
     folder.write_checkpoint(training.examples, *training.snapshot())
     folder.release()

@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+
+from engram import SelfNormalizing
+from engram.kernels import parcel, stock
+from engram.kernels.machine import Equation
+from engram.kernels.rule_code import rule_code
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="workers are forked")
 
@@ -82,10 +88,43 @@ for pid in team_.workers:
     assert told_by("time.sleep(0.02 if os.getpid() == main else 30)", then) == "gone\ngone\n"
 
 
-def test_a_process_with_threads_compiles_by_itself():
+def test_a_process_with_threads_compiles_by_itself_what_it_cannot_send():
     then = """
 import threading
 threading.Thread(target=time.sleep, args=(1,), daemon=True).start()
 print({pid for _, pid in workers.compiled(routines, ("", ""), 2)} == {str(main).encode()})
 """
     assert told_by("pass", then) == "True\n"
+
+
+def test_a_process_with_threads_starts_others_and_sends_them_what_they_compile():
+    then = """
+import threading
+from engram.kernels import machine, stock
+threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+small = sorted(stock.stock_routines(), key=lambda routine: len(routine.function.__code__.co_code))[:14]
+found = list(workers.compiled(small, machine.target(), 2))
+print(sorted(r.symbol for r, _ in found) == sorted(r.symbol for r in small))
+print({r.symbol.encode() in code for r, code in found if code != str(main).encode()})
+"""
+    assert told_by("time.sleep(1.5)", then) == "True\n{True}\n"
+
+
+def test_routines_are_the_same_in_another_process(tmp_path):
+    routines = stock.stock_routines([SelfNormalizing()], ["float32"], ["exponential_euler"])
+    content = tmp_path / "content"
+    content.write_bytes(parcel.packed(routines))
+    script = "import sys; from engram.kernels import parcel, machine; from pathlib import Path;"
+    script += "[print(machine.routine_digest(r)) for r in parcel.unpacked(Path(sys.argv[1]).read_bytes())]"
+    told = subprocess.run([sys.executable, "-c", script, content], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == [routine.digest for routine in routines]
+
+
+def test_a_routine_with_anything_of_a_users_is_not_sent():
+    def of_a_user(w):
+        return w
+
+    rule = rule_code(SelfNormalizing(), "float32").on_post
+    own = replace(rule, scope=(*rule.scope, ("EQUATION", Equation(of_a_user, "float32"))))
+    assert parcel.can_be_sent(rule)
+    assert not parcel.can_be_sent(own)

@@ -73,16 +73,17 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
         Spikes of step t are ``index[offset[t]:offset[t + 1]]``.
     """
     n_inputs = probability.shape[0]
-    first_block = np.empty(n_inputs + 1, np.int64)
-    n_blocks = plan_blocks(probability, n_steps, first_block)
+    which, first_block = np.empty(n_inputs, np.int64), np.empty(n_inputs + 1, np.int64)
+    n_driven, n_blocks = plan_blocks(probability, n_steps, which, first_block)
+    which, first_block = which[:n_driven], first_block[: n_driven + 1]
     words = np.empty((4, n_blocks + 1), np.uint32)
     steps_per_bit, draw = np.empty(4 * n_blocks + 4), np.empty(4 * n_blocks + 4)
     gap = np.empty(4 * n_blocks + 4, np.uint32)
-    draw_blocks(probability, n_steps, key, counter, attempt, first_block, words, steps_per_bit, draw, gap)
+    draw_blocks(probability, n_steps, key, counter, attempt, which, first_block, words, steps_per_bit, draw, gap)
 
     # twice along the gaps: how many spikes each step has, then which
     offset = np.zeros(n_steps + 1, np.int64)
-    given = (first_block, words, steps_per_bit, n_steps, attempt, counter, key, draw, gap)
+    given = (which, first_block, words, steps_per_bit, n_steps, attempt, counter, key, draw, gap)
     walk(*given, offset[1:], np.empty(0, np.int32), True)
     np.cumsum(offset, out=offset)
     index = np.empty(offset[n_steps], np.int32)
@@ -90,56 +91,53 @@ def poisson_spikes(probability, n_steps, key, counter, attempt):
     return index, offset
 
 
-def plan_blocks(probability, n_steps, first_block):
-    """How many blocks of four draws are enough for most inputs.
+def plan_blocks(probability, n_steps, which, first_block):
+    """Which inputs have a chance to spike, and how many blocks of four draws are enough for most of them.
 
-    ``first_block`` of shape (n_inputs + 1,) says where each input's begin.
+    Their number and that of blocks are returned. ``which``, of shape (n_inputs,), names them; ``first_block``, of shape
+    (n_inputs + 1,), says where the blocks of each begin.
     """
-    n_blocks = 0
+    n_driven, n_blocks = 0, 0
     for i in range(probability.shape[0]):
-        first_block[i] = n_blocks
         p = probability[i]
         if p > 0.0:
+            which[n_driven], first_block[n_driven] = i, n_blocks
             expected = min(p, 1.0) * n_steps
             n_blocks += int(0.25 * (expected + math.sqrt(expected))) + 1
-    first_block[probability.shape[0]] = n_blocks
-    return n_blocks
+            n_driven += 1
+    first_block[n_driven] = n_blocks
+    return n_driven, n_blocks
 
 
-def draw_blocks(probability, n_steps, key, counter, attempt, first_block, words, steps_per_bit, draw, gap):
+def draw_blocks(probability, n_steps, key, counter, attempt, which, first_block, words, steps_per_bit, draw, gap):
     """Draw the gaps of all inputs, in loops that compile to vector instructions."""
-    n_inputs = probability.shape[0]
-    for i in range(n_inputs):
-        if first_block[i + 1] > first_block[i]:
-            p = probability[i]
-            each = _LN_TWO / math.log1p(-p) if p < 1.0 else 0.0
-            for b in range(first_block[i], first_block[i + 1]):
-                set_counter(words, b, i, b - first_block[i], attempt, counter)
-                for k in range(4 * b, 4 * b + 4):
-                    steps_per_bit[k] = each
-    draw_gaps(words, steps_per_bit, first_block[0], first_block[n_inputs], n_steps, key, draw, gap)
+    n_driven = which.shape[0]
+    for d in range(n_driven):
+        p = probability[which[d]]
+        each = _LN_TWO / math.log1p(-p) if p < 1.0 else 0.0
+        for b in range(first_block[d], first_block[d + 1]):
+            set_counter(words, np.uint64(b), which[d], b - first_block[d], attempt, counter)
+            set_steps_per_bit(steps_per_bit, np.uint64(4 * b), each)
+    draw_gaps(words, steps_per_bit, first_block[0], first_block[n_driven], n_steps, key, draw, gap)
 
 
-def walk(first_block, words, steps_per_bit, n_steps, attempt, counter, key, draw, gap, place, index, counting):
+def walk(which, first_block, words, steps_per_bit, n_steps, attempt, counter, key, draw, gap, place, index, counting):
     """Go along each input's gaps and, at every spike, count it for its step or put it in its place.
 
     Where the blocks drawn do not reach the end, one more is drawn at a time in the place behind them. Numbers without
     sign index faster, since they need no test for counting from the end.
     """
-    n_inputs = first_block.shape[0] - 1
-    spare = first_block[n_inputs]
+    n_driven = which.shape[0]
+    spare = first_block[n_driven]
     one, end = np.uint64(1), np.uint64(n_steps)
-    for i in range(n_inputs):
-        first, last = first_block[i], first_block[i + 1]
-        if first == last:
-            continue
+    for d in range(n_driven):
+        i, first, last = which[d], first_block[d], first_block[d + 1]
         step = np.uint64(0)
         b, k, n_drawn = last, np.uint64(4 * first), np.uint64(4 * last)
         while True:
             if k == n_drawn:
-                set_counter(words, spare, i, b - first, attempt, counter)
-                for each in range(4 * spare, 4 * spare + 4):
-                    steps_per_bit[each] = steps_per_bit[4 * first]
+                set_counter(words, np.uint64(spare), i, b - first, attempt, counter)
+                set_steps_per_bit(steps_per_bit, np.uint64(4 * spare), steps_per_bit[4 * first])
                 draw_gaps(words, steps_per_bit, spare, spare + 1, n_steps, key, draw, gap)
                 b, k, n_drawn = b + 1, np.uint64(4 * spare), np.uint64(4 * spare + 4)
             step += np.uint64(gap[k])
@@ -174,8 +172,14 @@ def draw_gaps(words, steps_per_bit, first, last, longest, key, draw, gap):
 
 
 def set_counter(words, b, i, block, attempt, counter):
-    """The generator's counter for a block of draws of input i."""
+    """The generator's counter for a block of draws of input i; `b` has no sign."""
     words[0, b] = np.uint32(i)
     words[1, b] = np.uint32(block | (attempt << 24))
     words[2, b] = np.uint32(np.uint64(counter) & _MASK)
     words[3, b] = np.uint32(np.uint64(counter) >> _SHIFT)
+
+
+def set_steps_per_bit(steps_per_bit, first, each):
+    """The four of a block whose first has no sign."""
+    for k in range(4):
+        steps_per_bit[first + np.uint64(k)] = each

@@ -66,7 +66,7 @@ def philox_round(c0, c1, c2, c3, k0, k1):
 
 
 def philox_in_place(words, first, last, k0, k1):
-    """:func:`philox4x32` of some counters, round by round, which compiles to vector instructions.
+    """:func:`philox4x32` of some counters, in a loop that compiles to vector instructions.
 
     Parameters
     ----------
@@ -77,14 +77,9 @@ def philox_in_place(words, first, last, k0, k1):
         The key.
     """
     w0, w1, w2, w3 = words[0][first:last], words[1][first:last], words[2][first:last], words[3][first:last]
-    for _ in range(_ROUNDS):
-        for b in range(w0.shape[0]):
-            c0, c1, c2, c3 = philox_round(
-                np.uint64(w0[b]), np.uint64(w1[b]), np.uint64(w2[b]), np.uint64(w3[b]), k0, k1
-            )
-            w0[b], w1[b], w2[b], w3[b] = np.uint32(c0), np.uint32(c1), np.uint32(c2), np.uint32(c3)
-        k0 = (k0 + _WEYL_0) & _MASK
-        k1 = (k1 + _WEYL_1) & _MASK
+    for b in range(w0.shape[0]):
+        c0, c1, c2, c3 = philox4x32(np.uint64(w0[b]), np.uint64(w1[b]), np.uint64(w2[b]), np.uint64(w3[b]), k0, k1)
+        w0[b], w1[b], w2[b], w3[b] = np.uint32(c0), np.uint32(c1), np.uint32(c2), np.uint32(c3)
 
 
 def stream_key(seed: int, stream: Stream, number: int = 0) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import queue
@@ -19,6 +20,7 @@ from engram.networks import DiehlCook, Network, Protocol
 from engram.plasticity.base import LearningRule, check_rule, is_learning_rate, known_names
 from engram.processors import default_threads
 from engram.randomness import Stream, content_counter, stream_key
+from engram.recall import Below, can_recall
 from engram.sources import Poisson, Source
 from engram.threads import CountedThreads
 from engram.validation import check_choice, check_count
@@ -161,7 +163,9 @@ class Simulator(NamedParameters):
         self.overshot = self.interrupted = False
         self.processor_seconds = 0.0
         self._learning: dict[tuple[int, str], object] = {}
-        self._frozen: queue.SimpleQueue = queue.SimpleQueue()
+        self._frozen: dict = collections.defaultdict(queue.SimpleQueue)
+        self._stages: dict[str, Network] = {}
+        self._below: dict[str, Below] = {}
 
     def begin_again(self, weights, theta) -> None:
         """Be as a new simulator that is given weights and thresholds, as the constructor takes them."""
@@ -250,7 +254,8 @@ class Simulator(NamedParameters):
             :data:`NEURONS_PER_THREAD`: fewer are faster by themselves. The result is the same for any number.
         layer : str, optional
             The population that learns, one of ``described.layers``, while what it depends on stays as it is and the
-            rest is left out, see :meth:`engram.networks.Network.stage`. By default all learn together.
+            rest is left out, see :meth:`engram.networks.Network.stage`. By default all learn together. What layers
+            below answer is computed once for each image where it is the same each time, see :mod:`engram.recall`.
 
         Returns
         -------
@@ -277,9 +282,9 @@ class Simulator(NamedParameters):
             raise ConfigError(
                 f"progress must be a finite number for each of the {n} images, got an array of shape {progress.shape}."
             )
-        network = self.loaded(self.training_threads(threads), layer)
+        network = self.loaded(self.training_threads(threads, layer), layer)
         shown = self._shown(network.network, n, learns=True, progress=progress)
-        network.use_sources(self.sources, self._keys(Stream.TRAINING), samples)
+        self._use_sources(network, Stream.TRAINING, samples, layer)
         network.use_draws(self.presentations, self._rounding_keys)
         done = self._present(network, shown)
         self.interrupted = done < n
@@ -294,16 +299,17 @@ class Simulator(NamedParameters):
                 )
         return shown.counts[:done], shown.attempts[:done]
 
-    def training_threads(self, threads: int) -> int:
-        """How many of so many threads training uses."""
-        largest = max(p.n for p in self.described.populations.values())
+    def training_threads(self, threads: int, layer: str = "") -> int:
+        """How many of so many threads training uses, of all layers or one."""
+        network = self._stage(layer) if layer else self.described
+        largest = max(p.n for p in network.populations.values())
         if self.kernel == "reference":
             return 1
         return max(1, min(threads, default_threads(), largest // NEURONS_PER_THREAD))
 
     def prepare(self, threads: int = 1, layer: str = "") -> None:
         """Have everything at hand that training needs: machine code is compiled, or read from where it was kept."""
-        self.loaded(self.training_threads(threads), layer)
+        self.loaded(self.training_threads(threads, layer), layer)
 
     def count_spikes(self, images, *, threads: int = 1, on_progress=None):
         """The spikes that images draw with learning off.
@@ -339,12 +345,13 @@ class Simulator(NamedParameters):
             part = slice(start, min(start + _IMAGES_PER_TASK, n))
             chosen = {k: v[part] for k, v in images.items()} if isinstance(images, dict) else images[part]
             samples, n_part = self._samples(chosen)
-            shown = self._shown(self._frozen_description, n_part, learns=False, samples=samples)
-            network = self._frozen_network()
+            layer = self._recalled_for(samples)
+            network = self._frozen_network(layer)
             workers.append(network)
-            network.use_sources(self.sources, self._keys(Stream.PREDICTION), samples)
+            shown = self._shown(network.network, n_part, learns=False, samples=samples)
+            self._use_sources(network, Stream.PREDICTION, samples, layer)
             done = network.present(shown)
-            self._frozen.put(network)
+            self._frozen[layer].put(network)
             counts[part], attempts[part] = shown.counts, shown.attempts
             return done
 
@@ -385,7 +392,7 @@ class Simulator(NamedParameters):
         network.use_sources(self.sources, self._keys(Stream.PREDICTION), samples)
         network.present(shown, record=True)
         inputs, spikes = network.last_presentation()
-        self._frozen.put(network)
+        self._frozen[""].put(network)
         index, offset = next(iter(inputs.values()))
         steps = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
         n_shown, n_blank, repeats = shown.schedule["n_shown"], shown.schedule["n_blank"], int(shown.attempts[0]) - 1
@@ -402,17 +409,44 @@ class Simulator(NamedParameters):
     def loaded(self, n_threads: int, layer: str = ""):
         """The network as its kernel runs it, for so many threads; whole, or the stage of one layer."""
         if (n_threads, layer) not in self._learning:
-            described = self.described.stage(layer) if layer else self.described
+            described = self._stage(layer) if layer else self.described
             state = self.state.part(described) if layer else self.state
             self._learning[n_threads, layer] = load_network(self.kernel, described, state, n_threads)
         return self._learning[n_threads, layer]
 
-    def _frozen_network(self):
-        """One that does not learn, with the present thresholds, for one thread at a time."""
+    def _stage(self, layer: str) -> Network:
+        """The network in which a layer learns: what the layers below it answer is recalled where that may be."""
+        if layer not in self._stages:
+            stage = self.described.stage(layer)
+            parts = stage.parted() if can_recall(self) else None
+            if parts:
+                self._below[layer] = Below(self, parts[0], parts[1].inputs)
+            self._stages[layer] = parts[1] if parts else stage
+        return self._stages[layer]
+
+    def _recalled_for(self, samples: dict) -> str:
+        """The layer that is read out, if it has heard all of these samples already."""
+        below = self._below.get(self.described.readout)
+        known = below and below.knows(next(iter(samples.values())), self.schedule["start_intensity"])
+        return self.described.readout if known else ""
+
+    def _use_sources(self, network, stream: Stream, samples: dict, layer: str = "") -> None:
+        """Let a network get what it hears: spikes of samples, or of the layers below that these draw."""
+        sources, keys = self.sources, self._keys(stream)
+        if below := self._below.get(layer):
+            inputs = network.network.inputs
+            sources = {**sources, **below.sources()}
+            keys, samples = (dict.fromkeys(inputs, next(iter(of.values()))) for of in (keys, samples))
+        network.use_sources(sources, keys, samples)
+
+    def _frozen_network(self, layer: str = ""):
+        """One that does not learn, with the present thresholds, for one thread at a time; whole, or above a layer's
+        input."""
         try:
-            network = self._frozen.get_nowait()
+            network = self._frozen[layer].get_nowait()
         except queue.Empty:
-            network = load_network(self.kernel, self._frozen_description, self.state.own_dynamics())
+            described = self._stage(layer).frozen() if layer else self._frozen_description
+            network = load_network(self.kernel, described, self.state.part(described).own_dynamics())
         for name, population in network.state.populations.items():
             population.theta[:] = self.state.populations[name].theta
         return network

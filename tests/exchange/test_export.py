@@ -100,6 +100,9 @@ def test_a_network_can_be_exported_without_images(to, dataset, tmp_path):
 
 def test_export_replaces_nothing_unless_told_to(tmp_path):
     written(tmp_path, "json")
+    with pytest.raises(RunFolderError, match=r"holds README\.txt already"):
+        written(tmp_path, "json", on_progress=pytest.fail)  # told before images are shown
+    (tmp_path / "json/README.txt").unlink()
     with pytest.raises(RunFolderError, match=r"holds xeae\.json already"):
         written(tmp_path, "json")
     assert written(tmp_path, "json", overwrite=True).files
@@ -122,7 +125,9 @@ def test_networks_that_others_do_not_have_are_refused(network: DiehlCook, messag
 
 
 def test_wrong_formats_bits_and_images_are_told(tmp_path):
-    with pytest.raises(ConfigError, match="There is no format 'nestml' to export to; choose one of brian2"):
+    with pytest.raises(
+        ConfigError, match=r"There is no format 'nestml' to export to \(did you mean nest\?\); choose one of brian2"
+    ):
         export_model(small_model(), "nestml", tmp_path)
     with pytest.raises(ConfigError, match="has no choice of weight_bits"):
         written(tmp_path, "numpy", weight_bits=4)

@@ -47,6 +47,7 @@ def test_own_source_is_named_again_wherever_it_is_run(engram, tmp_path, monkeypa
     said = json.loads((tmp_path / "run/summary.json").read_text())["accuracy"]
     assert (code, json.loads(out)["accuracy"]) == (0, said)
     assert engram("figures", "run", *own)[0] == 0
+    assert "engram train --from run --source path/to/blink.py:Blink" in engram("train", "--resume", "run")[1]
     assert engram("certify", "run", *own, "--images", 1)[0] == 0
     assert engram("export", "run", *own, "--to", "numpy", "--images", 1)[0] == 0
     np.save("seven.npy", np.eye(28))

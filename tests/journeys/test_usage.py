@@ -64,6 +64,7 @@ def test_without_a_command_the_help_is_shown(engram, capsys):
         (("train", "--test-examples", -1), "test_examples must be a whole number of at least 1, got -1."),
         (("train", "--rule", "nonsense"), "There is no learning rule 'nonsense'"),
         (("train", "--set", "eta=-1"), "eta must be positive, got -1.0."),
+        (("rules", "show", "triplet", "--neurons", 0), "neurons must be a whole number of at least 1, got 0."),
         (("compare", "--neurons", 0), "neurons must be a whole number of at least 1, got 0."),
         (("sweep", "--vary", "neurons=0,4"), "neurons must be a whole number of at least 1, got 0."),
         (("evaluate", "mnist-100", "--threads", 0), "threads must be a whole number of at least 1, got 0."),

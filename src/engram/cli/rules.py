@@ -53,8 +53,10 @@ def show(
 ) -> None:
     """Say a rule's constants, and draw its STDP window and, for self_normalizing, how the norm converges."""
     from engram.files import check_may_be_folder
+    from engram.validation import check_count
 
     check_may_be_folder(out_, "--out")
+    check_count("neurons", neurons)
     preset = preset or preset_of_train()
     rule = rule_as_trained(name, preset, neurons, set_ or [])
     before = _numbers(weights)

@@ -20,7 +20,7 @@ _Showing = "Output"
 
 
 def train(
-    dataset: Annotated[Optional[str], typer.Option(help="digits, mnist, fashion-mnist, or a folder or file of pictures, events or rows.", rich_help_panel=_Config, show_default="digits")] = None,
+    dataset: Annotated[Optional[str], typer.Option(help="digits, mnist, fashion-mnist, kmnist, or a folder or file of pictures, events or rows.", rich_help_panel=_Config, show_default="digits")] = None,
     rule: Annotated[Optional[str], typer.Option(help="Learning rule: a name, or my_rule.py:MyRule.", rich_help_panel=_Config, show_default="self_normalizing")] = None,
     source: Annotated[Optional[str], typer.Option(help="What makes spikes of what is shown: poisson, latency, ramp, regular, events (of recordings), or my_source.py:MySource.", rich_help_panel=_Config, show_default="poisson")] = None,
     preset: Annotated[Optional[str], typer.Option(help="Constants of network, protocol and rule: sharp, at which every rule reads best, paper, or events for recordings shown by --source events.", rich_help_panel=_Config, show_default="sharp; paper with another --network")] = None,
@@ -248,13 +248,16 @@ def _dataset_of(start, model: Path) -> str:
 
 def _tell_finished(folder, *, quiet: bool, as_json: bool) -> None:
     """Say that nothing is left to do."""
+    from engram.config import own_options, read_options
+
     summary = folder.read_summary()
     if as_json:
         print_json({"out": str(folder.path), **summary})
     elif not quiet:
+        own = own_options(read_options(folder.path / "config.toml"), "path/to/")
         out.print(
             f"{plain(folder.path)} is finished: {summary.get('examples', 0):,} images learned from; nothing was changed."
-            f" To go on learning from it:\n  engram train --from {plain(folder.path)}"
+            f" To go on learning from it:\n  engram train --from {plain(folder.path)}{plain(own)}"
         )
 
 

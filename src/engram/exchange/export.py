@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -100,6 +101,7 @@ def export_model(
     form = _with_bits(form, weight_bits) if weight_bits is not None else _with_learned_bits(form, model)
     check_count("n_images", n_images, at_least=0)
     frozen, folder = freeze(model, dt=dt), Path(folder)
+    _check_free(folder, [README], overwrite)
     shown, classes = _images(model, images, n_images)
     presentations = present(frozen, shown, classes, on_progress=on_progress)
     if form.measured is not None and presentations.n_images:
@@ -108,12 +110,16 @@ def export_model(
     contents = form.files(frozen, presentations, form)
     contents[README] = readme(frozen, form, list(contents))
     make_folder(folder)
-    there = [name for name in contents if (folder / name).exists()]
-    if there and not overwrite:
-        raise RunFolderError(f"{folder} holds {there[0]} already; choose another folder or pass --overwrite.")
+    _check_free(folder, contents, overwrite)
     for name, content in contents.items():
         write_atomically(folder / name, content)
     return Export(form, folder, tuple(folder / name for name in contents))
+
+
+def _check_free(folder: Path, names: Iterable[str], overwrite: bool) -> None:
+    there = [name for name in names if (folder / name).exists()]
+    if there and not overwrite:
+        raise RunFolderError(f"{folder} holds {there[0]} already; choose another folder or pass --overwrite.")
 
 
 def _with_learned_bits(form: Format, model: Model) -> Format:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engram.errors import ConfigError
 from engram.exchange.frozen import FrozenNetwork
 from engram.exchange.presentations import Presentations
+from engram.validation import did_you_mean
 
 FORMATS = {
     "brian2": "engram.exchange.brian2_script",
@@ -66,5 +67,6 @@ def format_named(name: str) -> Format:
         If there is none.
     """
     if name not in FORMATS:
-        raise ConfigError(f"There is no format {name!r} to export to; choose one of {', '.join(FORMATS)}.")
+        near = did_you_mean(name, FORMATS)
+        raise ConfigError(f"There is no format {name!r} to export to{near}; choose one of {', '.join(FORMATS)}.")
     return importlib.import_module(FORMATS[name]).FORMAT

@@ -1,8 +1,8 @@
-"""Parts and equations into machine code: the one file that knows the compiler.
+"""Parts and equations into machine code.
 
-Each function that a routine reaches goes through Numba's front end once; all are linked into one module, in which
-everything but the routine itself is private, and optimised once. Numba by itself would optimise and translate each
-function alone and again in every one that calls it.
+Each function that a routine reaches goes through Numba's front end once (:mod:`engram.kernels.front_end`); all are
+linked into one module, in which everything but the routine itself is private, and optimised once. Numba by itself would
+optimise and translate each function alone and again in every one that calls it.
 
 No ``fastmath``: bits must not depend on how the machine groups a sum or fuses a product; what is fused says so
 (:func:`engram.arithmetic.fma`), and the reference kernel reaches the same ones. ``error_model="numpy"`` drops the
@@ -11,7 +11,6 @@ zero-division test, which keeps loops from vectorising.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 from types import FunctionType
@@ -21,51 +20,28 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils, codegen, compiler_lock, cpu, typed_passes, untyped_passes
-from numba.core.compiler import CompilerBase
-from numba.core.compiler_machinery import PassManager
+from numba.core import cgutils, compiler_lock
 from numba.core.cpu import CPUTargetOptions
-from numba.core.imputils import builtin_registry
 from numba.core.options import TargetOptions
-from numba.core.typing import npydecl, templates
-from numba.core.typing.templates import _TemplateTargetHelperMixin as _Helper
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import populate_array
 
 from engram import arithmetic
+from engram.kernels.front_end import Pipeline, front_end
 from engram.kernels.machine import LIBRARY_PREFIX, Equation, Routine, names_in
 from engram.kernels.precision import compiled_equation
 
 CPUTargetOptions.noalias = TargetOptions.Mapping("noalias")  # the compiler has it, but no word for it
 
 
-class _Pipeline(CompilerBase):
-    """What parts need of Numba's passes: they hold no closures, comprehensions or expressions of whole arrays."""
-
-    def define_pipelines(self):
-        """Numba's own order, less a dozen passes that would look for such."""
-        manager = PassManager("part")
-        for step in _PASSES:
-            manager.add_pass(step, step.__name__)
-        manager.finalize()
-        return [manager]
-
-
-_PASSES = (
-    untyped_passes.TranslateByteCode, untyped_passes.FixupArgs, untyped_passes.IRProcessing,
-    untyped_passes.RewriteSemanticConstants, untyped_passes.GenericRewrites, untyped_passes.ReconstructSSA,
-    untyped_passes.DeadBranchPrune, typed_passes.NopythonTypeInference, typed_passes.PreLowerStripPhis,
-    typed_passes.IRLegalization, typed_passes.AnnotateTypes, typed_passes.NativeLowering, typed_passes.NoPythonBackend,
-)  # fmt: skip
-
 _PLAIN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False, "error_model": "numpy", "nogil": True,
-          "pipeline_class": _Pipeline}  # fmt: skip
+          "pipeline_class": Pipeline}  # fmt: skip
 
 
 def object_code(routine: Routine, target: tuple[str, str]) -> bytes:
     """The object file of a routine for a processor and its features."""
-    with compiler_lock.global_compiler_lock, _front_end_only():
-        function = _taken(routine.function, dict(routine.scope), _TAKEN.setdefault(routine.scope, {}))
+    with compiler_lock.global_compiler_lock, front_end():
+        function = _taken(routine.function, dict(routine.scope), _TAKEN.setdefault(routine.scope, _Made(_SHARED)))
         n_arguments = routine.function.__code__.co_argcount
         n_bounds = 2 if routine.bounds else 0
         signature = (types.int64,) * (n_arguments - n_bounds) + (types.float64,) * n_bounds
@@ -73,64 +49,6 @@ def object_code(routine: Routine, target: tuple[str, str]) -> bytes:
         result = function.overloads[signature]
         module = _with_entry(result, routine.symbol, n_arguments - n_bounds, n_bounds)
     return _translated(module, routine.symbol, target)
-
-
-@contextlib.contextmanager
-def _front_end_only():
-    """Let Numba neither link, optimise nor translate what it compiles, nor look again and again for what is known.
-
-    All that is private to Numba and changed here is changed for so long, and in no other place.
-    """
-    find_registry, type_operator = _Helper._get_target_registry, npydecl.NumpyRulesArrayOperator.generic
-
-    def finalize(library):
-        library._finalized = True
-
-    def add_module(library, module):
-        module.data_layout = library._codegen._data_layout
-        library._final_module.link_in(module)
-
-    def registry(template, reason):  # asked for at every call of an intrinsic; all else is refreshed each time
-        ours = template.metadata.get("target", "generic") in ("generic", "cpu")
-        return builtin_registry if ours else find_registry(template, reason)
-
-    def operator_on_arrays(template, arguments, keywords):  # asked for at every sum of two numbers too
-        kinds = [a.type if isinstance(a, types.Optional) else a for a in arguments]
-        if any(isinstance(kind, types.ArrayCompatible) for kind in kinds):
-            return type_operator(template, arguments, keywords)
-        return None
-
-    refresh, seen = cpu.CPUContext.refresh, []
-
-    def refresh_if_grown(context):  # asked for many times a function
-        if seen != (
-            now := [len(x) for registry in _REGISTRIES for x in vars(registry).values() if isinstance(x, list)]
-        ):
-            seen[:] = now
-            refresh(context)
-
-    patches = (
-        (cpu.CPUContext, "refresh", refresh_if_grown),
-        (codegen.CPUCodeLibrary, "finalize", finalize),
-        (codegen.CPUCodeLibrary, "add_llvm_module", add_module),
-        (cpu.CPUContext, "get_executable", lambda *_: [].append),  # a function of its own that nobody calls
-        (_Helper, "_get_target_registry", registry),
-        (npydecl.NumpyRulesArrayOperator, "generic", operator_on_arrays),
-    )
-    before = [(owner, name, vars(owner).get(name)) for owner, name, _ in patches]
-    try:
-        for owner, name, changed in patches:
-            setattr(owner, name, changed)
-        yield
-    finally:
-        for owner, name, original in before:
-            if original is None:
-                delattr(owner, name)  # it was inherited
-            else:
-                setattr(owner, name, original)
-
-
-_REGISTRIES = (builtin_registry, templates.builtin_registry)
 
 
 def _linked(library):
@@ -213,26 +131,51 @@ _FROM_C = {"engram_reallocate", "sched_yield", "memset", "memcpy", "memmove", *_
 
 def compiled(function: Callable, scope: tuple = (), **options):
     """A part as a function that Python calls with numbers and arrays: to try out, or to test, what routines reach."""
-    return _taken(function, dict(scope), {}, {**_PLAIN, "no_cpython_wrapper": False, "_nrt": True, **options})
+    return _taken(function, dict(scope), _Made({}), {**_PLAIN, "no_cpython_wrapper": False, "_nrt": True, **options})
 
 
-def _taken(function: Callable, scope: dict, done: dict, options: dict | None = None):
+class _Made(dict):
+    """What the front end has made of functions in a scope, and what it has made of them in all scopes."""
+
+    def __init__(self, shared: dict):
+        super().__init__()
+        self.shared = shared
+
+
+def _taken(function: Callable, scope: dict, done: _Made, options: dict | None = None):
     """A part as the compiler takes it: what it reaches compiled likewise, its placeholders replaced."""
     if function in done:
         return done[function]
+    key = (function, frozenset(_stands_for(function, scope, set())))
+    if key in done.shared:
+        done[function] = done.shared[key]
+        return done[function]
     own = dict(function.__globals__)
     copy = FunctionType(function.__code__, own, function.__name__, function.__defaults__, function.__closure__)
-    copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
+    copy.__module__, copy.__qualname__, copy.is_part = function.__module__, function.__qualname__, True
     how = getattr(function, "compiled_as", {"apart": False, "expand": False})
     dispatcher = numba.njit(**{"noalias": how["apart"], "forceinline": how["expand"], **(options or _PLAIN)})(copy)
-    done[function] = dispatcher
+    done[function] = done.shared[key] = dispatcher
     for name in names_in(function.__code__):
         if name in scope or name in own:
             own[name] = _meaning(scope[name] if name in scope else own[name], scope, done)
     return dispatcher
 
 
-def _meaning(value, scope: dict, done: dict):
+def _stands_for(function: FunctionType, scope: dict, seen: set) -> set:
+    """The placeholders that a part reaches, and what they stand for: others of its scope change nothing."""
+    found = set()
+    seen.add(function)
+    for name in names_in(function.__code__):
+        value = scope[name] if name in scope else function.__globals__.get(name)
+        if name in scope:
+            found.add((name, type(value), value))
+        if isinstance(value, FunctionType) and value not in seen and value.__module__.startswith("engram."):
+            found |= _stands_for(value, scope, seen)
+    return found
+
+
+def _meaning(value, scope: dict, done: _Made):
     """What a name stands for in compiled code."""
     if isinstance(value, Equation):
         key = (value.function, value.dtype)
@@ -251,8 +194,11 @@ def _meaning(value, scope: dict, done: dict):
     return value
 
 
-_TAKEN: dict[tuple, dict] = {}
+_TAKEN: dict[tuple, _Made] = {}
 """What the front end has made of functions, by scope: routines share what they reach."""
+
+_SHARED: dict[tuple, object] = {}
+"""The same by function and by what the placeholders that it reaches stand for: scopes share what means the same."""
 
 _OVERLOADED = set()
 """Functions of which the compiler knows by itself what they mean."""

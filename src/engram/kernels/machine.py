@@ -235,7 +235,7 @@ _IMPORTED = time.time()
 def _translators() -> str:
     """The files of ours that turn parts and equations into machine code."""
     files = [_PACKAGE / "precision.py", _PACKAGE / "arithmetic.py", *sorted((_PACKAGE / "equations").glob("*.py"))]
-    files += [_PACKAGE / "kernels" / f"{name}.py" for name in ("compiler", "precision", "registers")]
+    files += [_PACKAGE / "kernels" / f"{name}.py" for name in ("compiler", "front_end", "precision", "registers")]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

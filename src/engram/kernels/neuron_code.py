@@ -48,21 +48,21 @@ class Loop:
         Whether further rows of weights may arrive on the first channel.
     quick : bool
         Whether by the quick equations.
-    closed : bool
-        Whether no channel's variable differs from zero.
+    closed : tuple of int
+        Channels whose variable is zero, and stays so.
     """
 
     steps: int
     channels: tuple[int, ...]
     rows: bool
     quick: bool
-    closed: bool = False
+    closed: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
         """What it is called in the text."""
-        kind = f"{'quick' if self.quick else 'full'}{'_closed' * self.closed}{'_rows' * self.rows}"
-        return f"_loop_{self.steps}_{kind}_{'_'.join(map(str, self.channels))}"
+        kind = f"{'quick' if self.quick else 'full'}{'_rows' * self.rows}_{'_'.join(map(str, self.channels))}"
+        return f"_loop_{self.steps}_{kind}{'_closed' * bool(self.closed)}{'_'.join(map(str, self.closed))}"
 
 
 class PopulationWriter:
@@ -173,12 +173,10 @@ class PopulationWriter:
         if quick:
             loops.append(Loop(1, everything, rows=True, quick=True))
         if self.neuron.quiet and self.equations.overshoots is None:
-            loops += [
-                Loop(1, (0,), rows=True, quick=quick),
-                Loop(GROUP, (0,), rows=True, quick=quick),
-                Loop(GROUP, (0,), rows=False, quick=quick),
-                Loop(GROUP, (), rows=False, quick=quick, closed=True),
-            ]
+            loops.append(Loop(GROUP, (), rows=False, quick=quick, closed=everything))
+            for closed in sorted({(), everything[1:]}):
+                loops.append(Loop(1, (0,), rows=True, quick=quick, closed=closed))
+                loops += [Loop(GROUP, (0,), rows, quick, closed) for rows in (True, False)]
         return loops
 
     # The text.
@@ -249,7 +247,8 @@ class PopulationWriter:
     def _write_loop(self, loop: Loop) -> None:
         e = self.equations
         stepping = ("quick", e.quick) if loop.quick else ("step", e.step)
-        strain = e.strain if not loop.closed else None
+        closed = {self.targets[channel] for channel in loop.closed}
+        strain = e.strain if len(loop.closed) < len(self.channels) else None
         arrive = self._arrives() if loop.channels else []
         self._write(
             f"def {loop.name}({self._rows_named('here')}, {self._rows_named('there')}, _low, _in, _counts, _rows,"
@@ -263,7 +262,7 @@ class PopulationWriter:
         if strain is not None:
             self._write(f"        _most = {e.bearable}")
         for k, name in enumerate(self.variables):
-            value = "_REAL(0.0)" if loop.closed and k in self.targets else f"_here_{k}[_j]"
+            value = "_REAL(0.0)" if k in closed else f"_here_{k}[_j]"
             self._write(f"        {name} = {value}")
         for step in range(loop.steps):
             for channel in loop.channels:
@@ -278,12 +277,13 @@ class PopulationWriter:
             if e.overshoots is not None:
                 self._write(f"        _overshot |= {self._call('overshoots', e.overshoots)}")
             self._write(*self._assigned(*stepping, "        "))
+            self._write(*(f"        {self.variables[k]} = _REAL(0.0)" for k in sorted(closed)))
             if e.fires is None:
                 self._write("        _highest = v if v > _highest else _highest")
             else:
                 self._write(f"        _fires |= {self._fires_text('_low[_j]')}")
         for k, name in enumerate(self.variables):
-            value = "_REAL(0.0)" if loop.closed and k in self.targets else name
+            value = "_REAL(0.0)" if k in closed else name
             self._write(f"        _there_{k}[_j] = {value}")
         if strain is not None:
             mark = "_strained" if loop.steps == 1 else "_near"  # a group is not kept, whatever the reason
@@ -331,26 +331,30 @@ class PopulationWriter:
         everything = tuple(range(len(self.channels)))
         quick = self.equations.quick is not None
         if quick and steps == 1:
-            self._write("    if _p.large:", f"        return {self._run(by_kind[everything, True, False, False])}")
-        full = by_kind[everything, True, False, quick]
-        first = by_kind.get(((0,), True, False, quick))
+            self._write("    if _p.large:", f"        return {self._run(by_kind[everything, True, (), False])}")
+        full = by_kind[everything, True, (), quick]
+        first = by_kind.get(((0,), True, (), quick))
         if first is None or not self.neuron.quiet:
             self._write(f"    return {self._run(full)}", "")
             return
-        others = " + ".join(f"_arrives[{c}]" for c in everything[1:]) or "0"
-        self._write(f"    if {others} > 0:", f"        return {self._run(full)}")
+        arrives, opens = (" + ".join(f"{x}[{c}]" for c in everything[1:]) or "0" for x in ("_arrives", "_open"))
+        self._write(f"    if {arrives} > 0:", f"        return {self._run(full)}")
         if steps == 1:
-            self._write(f"    return {self._run(first)}", "")
+            self._write_whether_closed(opens, by_kind[(0,), True, everything[1:], quick], first)
+            self._write("")
             return
-        some = " + ".join(f"_open[{c}]" for c in everything)
-        self._write(
-            "    if _p.lively:",
-            f"        return {self._run(first)}",
-            f"    if _arrives[0] + {some} > 0:",
-            f"        return {self._run(by_kind[(0,), False, False, quick])}",
-            f"    return {self._run(by_kind[(), False, True, quick])}",
-            "",
-        )
+        self._write("    if _p.lively:")
+        self._write_whether_closed(opens, by_kind[(0,), True, everything[1:], quick], first, "        ")
+        opened, closed = (by_kind[(0,), False, channels, quick] for channels in ((), everything[1:]))
+        self._write("    if _arrives[0] + _open[0] > 0:")
+        self._write_whether_closed(opens, closed, opened, "        ")
+        self._write_whether_closed(opens, by_kind[(), False, everything, quick], opened)
+        self._write("")
+
+    def _write_whether_closed(self, opens: str, closed: Loop, opened: Loop, indent: str = "    ") -> None:
+        """Which of two loops to take, by whether any of some channels is open."""
+        self._write(f"{indent}if {opens} == 0:", f"{indent}    return {self._run(closed)}")
+        self._write(f"{indent}return {self._run(opened)}")
 
     def _write_held(self) -> None:
         """Refractory neurons in a group of steps: what they keep is put back; one may come near its threshold after.

@@ -29,13 +29,24 @@ def begin(address, learn):
     p.scale, p.large, p.learning = 1.0, 0, learn and p.learns
     for j in range(n_all):
         place[j] = -1
+    at_rest = _settled(p, pointer(p.rest, REAL), 1, 0, False)  # then so is whoever has those very numbers
     for j in range(n_all):
-        if hold[j] > 0 or not _settled(p, values, n_all, j, False):
+        if hold[j] > 0 or not ((at_rest and _rests(p, j)) or _settled(p, values, n_all, j, False)):
             wake(p, j)
     for a in range(p.n_awake, p.stride):
         until[a] = NEVER
         _copy_rest(p, a)
     return 0
+
+
+@part
+def _rests(p, j):
+    """Whether a neuron's numbers are those at rest."""
+    values, rest = pointer(p.values, REAL), pointer(p.rest, REAL)
+    same = True
+    for k in range(p.n_variables):
+        same &= values[k * p.n_all + j] == rest[k]
+    return same
 
 
 @part

@@ -139,6 +139,11 @@ class Population(NamedParameters):
         return math.prod(self.shape)
 
     @property
+    def adapts(self) -> bool:
+        """Whether its threshold changes while anything learns."""
+        return self.threshold is not None and (self.threshold.plus, self.threshold.tau) != (0.0, _HELD)
+
+    @property
     def n_sharing_threshold(self) -> int:
         """How many neurons, one after another, have one adaptive threshold: 1, or all of a map."""
         return math.prod(self.shape[1:]) if self.threshold is not None and self.threshold.shared else 1
@@ -335,6 +340,31 @@ class Network(NamedParameters):
         }  # fmt: skip
         inputs = {name: i for name, i in self.inputs.items() if name in needed}
         return self.replace(inputs=inputs, populations=populations, projections=projections, readout=layer)
+
+    def parted(self) -> tuple[Network, Network] | None:
+        """The part that answers a sample alike however much the rest has learned, and the rest, which hears it.
+
+        Returns
+        -------
+        tuple of Network, or None
+            The populations of the first that the second hears are inputs of the second. None if there are none.
+        """
+        moving = {p.after for p in self.plastic} | {name for name, p in self.populations.items() if p.adapts}
+        while more := {p.after for p in self.projections if p.before in moving} - moving:
+            moving |= more
+        still = {name: p for name, p in self.populations.items() if name not in moving}
+        heard = {p.before for p in self.projections if p.after in moving}
+        if not heard & set(still):
+            return None
+        inputs = {name: i for name, i in self.inputs.items() if name in heard}
+        inputs |= {name: Input(p.shape) for name, p in still.items() if name in heard}
+        below = [p for p in self.projections if p.after in still]
+        above = [p for p in self.projections if p.after in moving]
+        learning = {name: p for name, p in self.populations.items() if name in moving}
+        return (
+            self.replace(populations=still, projections=below, readout=""),
+            self.replace(inputs=inputs, populations=learning, projections=above),
+        )
 
     def replace(self, **changes) -> Network:
         """A copy with some fields changed."""

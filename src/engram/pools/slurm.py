@@ -45,7 +45,7 @@ class SlurmPool(Pool):
             self.executor = submitit.AutoExecutor(folder=_new_folder(Path(folder)), cluster=cluster)
             self.executor.update_parameters(**{"name": "engram", "timeout_min": 24 * 60, **(options or {})})
         except (RuntimeError, NameError, TypeError, ValueError) as error:
-            raise ConfigError(f"Slurm jobs cannot be made: {error}.") from None
+            raise ConfigError(f"Slurm jobs cannot be made: {str(error).rstrip('.?')}.") from None
 
     @property
     def size(self) -> int:

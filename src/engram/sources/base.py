@@ -43,9 +43,15 @@ class Source(NamedParameters):
     """Whether inputs spike at rates in proportion to pixel values, so that images of any brightness are brought to
     MNIST's by the gain; that of other sources is 1 unless it is given."""
 
+    is_random: ClassVar[bool] = True
+    """Whether it may make other spikes of a sample another time; if not, layers that no longer learn are computed once
+    for each image. A class with an `encode` of its own says it anew."""
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         cls.name = cls.__dict__.get("name", cls.__name__)
+        if "encode" in cls.__dict__ or "spikes" in cls.__dict__:
+            cls.is_random = cls.__dict__.get("is_random", True)
 
     def __post_init__(self):
         check_positive("input_gain", self.gain, or_zero=True)

@@ -37,6 +37,7 @@ class StoredEvents(Source):
     name: ClassVar[str] = "events"
     takes_pixels: ClassVar[bool] = False
     takes_events: ClassVar[bool] = True
+    is_random: ClassVar[bool] = False
 
     scale: float = 1.0
 

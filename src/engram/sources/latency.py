@@ -37,6 +37,7 @@ class Latency(Source):
     """
 
     name: ClassVar[str] = "latency"
+    is_random: ClassVar[bool] = False
 
     white: float = 255.0
     order: str = "value"

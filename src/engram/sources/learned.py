@@ -42,6 +42,7 @@ class Learned(Source):
     population: str = ""
 
     takes_pixels: ClassVar[bool] = False
+    is_random: ClassVar[bool] = False
 
     @property
     def grows_louder(self) -> bool:

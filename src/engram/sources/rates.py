@@ -27,6 +27,7 @@ class Regular(Source):
 
     name: ClassVar[str] = "regular"
     at_rates: ClassVar[bool] = True
+    is_random: ClassVar[bool] = False
 
     def encode(self, sample, n_steps: int, dt: float, intensity: float, random):
         """See :meth:`Source.encode`; nothing is random."""
