@@ -106,6 +106,10 @@ def test_a_data_set_without_test_images_is_allowed():
         ({"train_labels": [0, 1, 0.5, 1]}, "train_labels must be whole numbers, got 0.5"),
         ({"train_labels": [0, 1, np.nan, 1]}, "train_labels must be whole numbers, got nan"),
         ({"train_labels": list("abab")}, "train_labels must be whole numbers, got .*'a'"),
+        (
+            {"train_labels": [[0], [1, 2], [0], [1]]},
+            "train_labels must have one dimension, got rows of",
+        ),
         ({"train_labels": np.eye(4)}, r"train_labels must have one dimension, got shape \(4, 4\)"),
         ({"train_labels": [5, 5, 5, 5]}, "training labels of 'small' hold only one class, 5"),
         ({"image_shape": (2, 4)}, r"height × width = 6 pixels, got \(2, 4\)"),
@@ -1219,3 +1223,8 @@ def test_classes_of_the_test_part_alone_are_warned_of():
 def test_images_without_a_picture_are_warned_of():
     with pytest.warns(DataWarning, match="every pixel of the images of black is 0, so that there is nothing to learn"):
         from_arrays(np.zeros((12, 8, 8)), np.arange(12) % 2, name="black")
+
+
+def test_labels_of_different_lengths_are_refused_in_one_sentence():
+    with pytest.raises(DataError, match="labels must have one dimension, got rows of different lengths; give one"):
+        datasets.from_arrays(np.zeros((4, 3, 3)), [[0], [1, 2], [0], [1]])

@@ -913,3 +913,17 @@ def test_estimator_whose_first_call_failed_is_not_fitted(digits):
         classifier.partial_fit(digits.train_images[:5], digits.train_labels[:5], classes=range(10))
     with pytest.raises(NotFittedError):
         classifier.predict(digits.test_images[:2])
+
+
+def test_weights_of_images_go_with_those_that_label(digits, monkeypatch):
+    """Also where fewer images label the neurons than are learned from, by the usual number of them."""
+    monkeypatch.setattr("engram.config.LABEL_IMAGES", 20)
+    monkeypatch.setattr("engram.config.LABEL_IMAGES_PER_NEURON", 1)
+    images, labels = digits.train_images[:40], digits.train_labels[:40]
+    usual, weighted, none = (
+        STDPClassifier(4, epochs=1, preset="paper").fit(images, labels, sample_weight=weights).model_.readout
+        for weights in (None, np.ones(40), np.where(labels == labels[0], 1.0, 1e-9))
+    )
+    assert usual.n_label == weighted.n_label == 20
+    np.testing.assert_array_equal(weighted.profile, usual.profile)
+    assert not np.array_equal(none.assigned, usual.assigned) or not np.array_equal(none.profile, usual.profile)

@@ -6,9 +6,10 @@ import pytest
 from engram import Training, TrainingConfig
 from engram.datasets import Dataset, load
 from engram.errors import ConfigError, DataError
-from engram.evaluation import Evaluation, evaluate, label_neurons, label_spikes
+from engram.evaluation import Evaluation, check_label_images, evaluate, label_neurons, label_spikes
 from engram.evaluation import measure_accuracy as measure
 from engram.readout import SCHEMES, fit_readout
+from engram.training import TrainingSet
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +181,16 @@ def test_images_of_another_size_are_told(training):
     small = Dataset("small", np.eye(4), np.arange(4) % 2, np.eye(4), np.arange(4) % 2)
     with pytest.raises(ConfigError, match="The model reads images of 784 pixels, those of small have 4"):
         evaluate(training.model(), small)
+
+
+def test_too_few_classes_to_label_by_are_told_with_the_usual_number_of_images(digits):
+    images = digits.train_images[:30]
+    training = Training(TrainingConfig(neurons=4, epochs=1), TrainingSet(images, np.zeros(30, int), (0, 1), (28, 28)))
+    with pytest.raises(ConfigError, match=r"the 30 chosen of 30 training images are of 1; raise label_examples \(30\)"):
+        check_label_images(training)
+
+
+def test_images_without_labels_label_no_neuron(digits):
+    training = Training(TrainingConfig(neurons=4, epochs=1), TrainingSet(digits.train_images[:30], None, (), (28, 28)))
+    with pytest.raises(DataError, match="have no labels"):
+        check_label_images(training)

@@ -809,3 +809,9 @@ def test_ticks_of_logarithmic_axes_are_numbers_to_be_read(figure, axis):
     told = [label.get_text() for label in (*axis.get_majorticklabels(), *axis.get_minorticklabels())]
     values = [float(text.replace(",", "")) for text in told if text]
     assert any(low <= value <= high for value in values)
+
+
+@pytest.mark.parametrize("accuracy", ["0.9", None, 1.2, True])
+def test_an_accuracy_that_is_none_is_refused_in_one_sentence(accuracy):
+    with pytest.raises(DataError, match="The test accuracy 'mean' must lie between 0 and 1"):
+        figures.learning_curve([100, 200], [0.2, 0.5], test_accuracy={"mean": accuracy})

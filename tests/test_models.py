@@ -5,6 +5,7 @@ import functools
 import importlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ import pytest
 
 from engram import load_model, save_model
 from engram.datasets import load
-from engram.errors import DataError, ModelFileError
+from engram.errors import ConfigError, DataError, ModelFileError
 from engram.evaluation import measure_accuracy as measure
 from engram.models import FOLDER, find_model, shipped_models
 from engram.networks.tutorial import MORE_EVIDENCE, TEXT
+from engram.neurons import AdEx
 from engram.reading import tutorial_reader
 
 NAMES = [model.name for model in shipped_models()]
@@ -111,3 +113,10 @@ def test_a_compact_file_holds_what_it_is_read_back_as(tmp_path):
     assert (tmp_path / "third.safetensors").read_bytes() == (tmp_path / "again.safetensors").read_bytes()
     save_model(model, tmp_path / "full.safetensors")
     assert np.array_equal(load_model(tmp_path / "full.safetensors").weights, model.weights)
+
+
+def test_the_tutorial_s_network_takes_conductance_neurons_only():
+    model = load_model("mnist-100")
+    other = replace(model, network=replace(model.network, excitatory=AdEx()))
+    with pytest.raises(ConfigError, match="takes thresholds of ConductanceLIF, got AdEx; read with --network own"):
+        tutorial_reader(other)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,11 +15,13 @@ from hypothesis import strategies as st
 
 from engram import DiehlCook, simulate
 from engram.arithmetic import exp2, exp2_coefficients, fma, log2, not_negative, relaxation, relaxation_coefficients
-from engram.errors import ConfigError
+from engram.errors import ConfigError, NeuronError
 from engram.kernels.compiler import compiled
-from engram.neurons import EXCITATORY, INHIBITORY, ConductanceLIF
-from engram.neurons.base import asked_by, known_constants
+from engram.networks import Network, Population
+from engram.neurons import ALIF, EXCITATORY, INHIBITORY, ConductanceLIF, Neuron
+from engram.neurons.base import asked_by, firing_threshold, known_constants
 from engram.plasticity import Pair
+from engram.projections import Dense
 from engram.synapses import clip_weight, drive_conductance, open_conductance, trace_now
 
 
@@ -255,3 +260,68 @@ def test_impossible_neurons_are_told(change, message):
     constants = {"tau_m": 10.0, "v_rest": -60.0, "v_reset": -60.0, "v_thresh": -40.0, "v_start": -60.0}
     with pytest.raises(ConfigError, match=message):
         ConductanceLIF(**constants | {"e_inh": -85.0, "t_ref": 2.0} | change)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Leaky(Neuron):
+    tau: float = 20.0
+
+    channels: ClassVar = {"current": "i"}
+
+    def variables(self):
+        return {"v": 0.0, "i": 0.0}
+
+    def constants(self, dt, integrator, dtype):
+        return {"v_thresh": 2.0 / self.tau}
+
+    def step(v, i, dt, tau):
+        return v + dt * (i - v) / tau, 0.0
+
+    def on_spike(v):
+        return 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Marked(_Leaky):
+    """The same with functions that checkers of types know to have no `self`."""
+
+    @staticmethod
+    def step(v, i, dt, tau):
+        return v + dt * (i - v) / tau, 0.0
+
+    @staticmethod
+    def on_spike(v):
+        return 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _NoFunction(_Leaky):
+    on_spike: ClassVar = functools.partial(max, 0.0)
+
+
+def alone(neuron: Neuron) -> Network:
+    drive = Dense(before="drive", after="cells", weights=3.0)
+    return Network(inputs={"drive": 1}, populations={"cells": Population(1, neuron)}, projections=[drive])
+
+
+def test_equations_may_be_marked_as_static():
+    spikes = {"drive": np.ones((200, 1), bool)}
+    found = [
+        simulate(alone(neuron), spikes=spikes, n_steps=200, record={"cells": ["v"]}, kernel="reference")
+        for neuron in (_Leaky(), _Marked())
+    ]
+    assert len(found[0].spikes["cells"]) > 5
+    np.testing.assert_array_equal(*(one.spikes["cells"] for one in found))
+    np.testing.assert_array_equal(*(one.recording["cells.v"] for one in found))
+
+
+def test_what_is_no_function_is_refused_in_one_sentence():
+    with pytest.raises(NeuronError, match=r"on_spike of _NoFunction cannot be used: .* is no plain function, "):
+        alone(_NoFunction())
+
+
+def test_threshold_may_be_a_parameter_or_derived_or_none():
+    how = (0.5, "exponential_euler", "float32")
+    assert firing_threshold(EXCITATORY, *how) == EXCITATORY.v_thresh
+    assert firing_threshold(_Leaky(tau=4.0), *how) == 0.5
+    assert firing_threshold(ALIF(), *how) is None  # which says itself when it fires

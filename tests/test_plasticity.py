@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ from engram.plasticity import (
     rule_from_record,
     rule_record,
 )
-from engram.plasticity.base import LearningRule, changes_silent_synapses
+from engram.plasticity.base import LearningRule, changes_silent_synapses, check_rule
 from engram.plasticity.normalization import KINDS, scale_to_norm, target_norm
 from engram.plasticity.self_normalizing import smax_bounds_l2, towards_bounds
 from engram.rule_probes import earlier_post_for, norm_convergence, stdp_window
@@ -481,6 +483,16 @@ def test_a_single_strange_pattern_overwrites_no_neuron_whose_euclidean_norm_is_h
     alone = rule.a_tar * np.sqrt(8 * n / 25)
     assert after[:25] == pytest.approx(0.9 * w[:25])
     assert after[175:] == pytest.approx(0.1 * 3 * alone)
+
+
+@pytest.mark.parametrize("function", [max, functools.partial(Pair.on_post, 0.0)], ids=["built in", "partial"])
+def test_what_is_no_function_is_no_equation(function):
+    @dataclass(frozen=True, kw_only=True)
+    class Own(LearningRule):
+        on_post: ClassVar = function
+
+    with pytest.raises(RuleError, match=r"on_post of Own cannot be used: .* is no plain function, .*; write it"):
+        check_rule(Own())
 
 
 @pytest.mark.parametrize("rule", [SelfNormalizing(eta=0.02), SelfNormalizing(variant="smin", norm="l2"), Pair()])

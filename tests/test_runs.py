@@ -19,7 +19,7 @@ from engram.plasticity.records import rule_record
 from engram.run_figures import _kept_sum
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, resume_run, run_training, start_run
-from engram.training import Training
+from engram.training import Training, TrainingSet
 from tiny import CONFIG, QUIET, finished, resumed, tiny_dataset, tiny_run, tiny_training
 
 COMPARED = ("model.safetensors", "metrics.jsonl", "config.toml")
@@ -438,3 +438,24 @@ def test_a_rule_whose_file_is_not_named_keeps_the_sum_that_its_record_tells(norm
     record = {"rule": "mine.py:Mine", "constants": {"eta": 0.1, "normalization": normalization}}
     model = replace(load_model("mnist-100"), rule=None, rule_record=record)
     assert _kept_sum(model) == (kept if kept is None else pytest.approx(kept))
+
+
+def training_of_a_set():
+    data = tiny_dataset()
+    images = TrainingSet(data.train_images, data.train_labels, (0, 1), data.image_shape)
+    return Training(CONFIG, images, kernel="reference")
+
+
+def test_without_test_images_an_evaluation_is_refused_before_anything_is_learned(tmp_path):
+    start_run(folder := RunFolder(tmp_path / "run"), CONFIG, overwrite=False)
+    training = training_of_a_set()
+    with pytest.raises(ConfigError, match=r"no images to test on in a TrainingSet; .* RunOptions\(evaluate=False\)"):
+        finished(folder, training)
+    assert training.examples == 0
+
+
+def test_a_run_of_a_training_set_alone_ends_and_draws_what_it_has(tmp_path):
+    start_run(folder := RunFolder(tmp_path / "run"), CONFIG, overwrite=False)
+    finished(folder, training_of_a_set(), RunOptions(evaluate=False))
+    assert folder.is_finished
+    assert (folder.figures / "receptive_fields.png").exists()

@@ -10,6 +10,10 @@ import html
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 STEP = 0.05
 """Where nobody watches, a line tells each so large share of a task, ..."""
@@ -67,8 +71,8 @@ class TerminalBars(Bars):
         super().__init__()
         self._live = LiveBars(console=console)
         self._live.start()
-        self._shown: dict[int, int] = {}
-        self._waiting = None
+        self._shown: dict[int, TaskID] = {}
+        self._waiting: TaskID | None = None
 
     def drop(self, number: int) -> None:
         """Take a bar away."""
@@ -199,7 +203,8 @@ def shown_bars(console=None, *, quiet: bool = False) -> Generator[Bars]:
 def in_notebook() -> bool:
     """Whether output goes to the page of a notebook."""
     try:
-        return type(get_ipython()).__name__ == "ZMQInteractiveShell"
+        shell = get_ipython()  # ty: ignore[unresolved-reference]  # where IPython runs, it is among the builtins
+        return type(shell).__name__ == "ZMQInteractiveShell"
     except NameError:
         return False
 

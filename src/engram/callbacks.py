@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engram.bars import NotebookBar, bars_on, in_notebook
+from engram.bars import Bars, NotebookBar, bars_on, in_notebook
 from engram.errors import ConfigError
 from engram.named import NamedParameters
 from engram.validation import check_count, check_finite
@@ -224,7 +224,7 @@ class ProgressBar(Callback):
 
     def __init__(self, console=None, *, quiet: bool = False):
         self.console, self.quiet = console, quiet
-        self._bars = None
+        self._bars: Bars | None = None
         self._tasks: dict[str, int] = {}
 
     def on_start(self, training: Training) -> None:
@@ -236,7 +236,8 @@ class ProgressBar(Callback):
 
     def on_progress(self, progress: Progress, training: Training) -> None:
         """Move the bar."""
-        self._bars.update(self._tasks["training"], completed=progress.examples, note=describe(progress, training))
+        if self._bars is not None:
+            self._bars.update(self._tasks["training"], completed=progress.examples, note=describe(progress, training))
 
     def on_count(self, what: str, done: int, total: int) -> None:
         """Move the bar of labelling, testing or drawing."""

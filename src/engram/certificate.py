@@ -133,8 +133,8 @@ def certify(network: DiehlCook, weights, theta, given, found, states) -> Certifi
     real = np.dtype(network.dtype).type
     n_steps = len(states["exc"]["v"]) - 1
     thresholds = {
-        "exc": theta.astype(real).astype(np.float64) + float(real(network.excitatory.v_thresh)),
-        "inh": np.full(network.n_neurons, float(real(network.inhibitory.v_thresh))),
+        "exc": theta.astype(real).astype(np.float64) + float(real(network.excitatory.parameters()["v_thresh"])),
+        "inh": np.full(network.n_neurons, float(real(network.inhibitory.parameters()["v_thresh"]))),
     }
     sizes = {"exc": np.abs(theta), "inh": np.zeros(network.n_neurons)}
     arriving = {"exc": _arriving(weights, given, n_steps), "inh": _one_by_one(found["exc"], network, n_steps)}

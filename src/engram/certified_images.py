@@ -43,11 +43,17 @@ def certify_images(
     check_choice("dtype", dtype, ("float32", "float64"))
     frozen, simulator, certificates = freeze(model), model.simulator(), []
     network = replace(frozen.network, dtype=dtype)
-    given = {"weights": frozen.weights, "theta": frozen.theta, "delays": frozen.delays, "learn": False}
     for image in np.asarray(images):
         spikes = simulator.presentation_of(image).input_spikes
         result = simulate(
-            network, spikes=(spikes[:, 0], spikes[:, 1]), n_steps=simulator.schedule["n_shown"], certify=True, **given
+            network,
+            spikes=(spikes[:, 0], spikes[:, 1]),
+            n_steps=simulator.schedule["n_shown"],
+            certify=True,
+            weights=frozen.weights,
+            theta=frozen.theta,
+            delays=frozen.delays,
+            learn=False,
         )
         certificates.append(result.certificate)
         if on_progress is not None:

@@ -81,7 +81,8 @@ def _is_same_network(training: Training, tensors: dict[str, np.ndarray], metadat
         return metadata["network"].get("kind") != "network"
     record, arrays = training.network_record
     return metadata["network"] == record and all(
-        np.array_equal(tensors.get(f"network.{name}"), values) for name, values in arrays.items()
+        f"network.{name}" in tensors and np.array_equal(tensors[f"network.{name}"], values)
+        for name, values in arrays.items()
     )
 
 
@@ -142,12 +143,12 @@ def _restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[
     metrics = [dict(record) for record in kept["metrics"]]
     health = copy.copy(training.health)
     health.restore(kept["health"])
-    hits = _hits(tensors, name) if training.running is not None else None
+    running, hits = training.running, None if training.running is None else _hits(tensors, name)
 
     for key, target in targets.items():
         target[...] = tensors[key]
-    if hits is not None:
-        training.running.hits = hits
+    if running is not None and hits is not None:
+        running.hits = hits
     training.simulator.presentations, training.simulator.overshot = presentations, overshot
     training.examples, training.silent_images = examples, silent_images
     training.seconds, training.processor_seconds = seconds, processor_seconds

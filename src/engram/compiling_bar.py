@@ -58,13 +58,13 @@ class _InTerminal:
         )
         self._bar = Progress(*columns, console=console, auto_refresh=False)
         self._bar.start()
-        self._bar.add_task("", total=total, note="")
+        self._task = self._bar.add_task("", total=total, note="")
 
     def update(self, done: int, label: str) -> None:
-        self._bar.update(0, completed=done, note=label, refresh=True)
+        self._bar.update(self._task, completed=done, note=label, refresh=True)
 
     def close(self) -> None:
-        self._bar.update(0, note=f"{time.monotonic() - self._begin:.0f} s", refresh=True)
+        self._bar.update(self._task, note=f"{time.monotonic() - self._begin:.0f} s", refresh=True)
         self._bar.stop()
 
 
@@ -89,10 +89,10 @@ class _OnPage:
         from engram.callbacks import NotebookBar
 
         self._bar = NotebookBar()
-        self._bar.add_task(_WHAT, total=total)
+        self._task = self._bar.add_task(_WHAT, total=total)
 
     def update(self, done: int, label: str) -> None:
-        self._bar.update(0, completed=done, note=label)
+        self._bar.update(self._task, completed=done, note=label)
 
     def close(self) -> None:
         self._bar.clear()

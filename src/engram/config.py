@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from engram.datasets.base import Dataset
 from engram.datasets.options import Options, Progress
@@ -49,6 +49,11 @@ PASSES_AT_MOST = 10
 
 MOST_EXAMPLES = 1 << 62
 """More than any run shows."""
+
+_FILLED_IN: Any = None
+"""The default of an option that follows from others, which is filled in as soon as those are known."""
+
+_Part = TypeVar("_Part", DiehlCook, Protocol)
 
 _MAX_CONFIG_BYTES = 1 << 20
 _MAY_BE_LEFT_OPEN = ("preset", "epochs", "examples", "label_examples", "test_examples", "validation_examples")
@@ -132,8 +137,8 @@ class TrainingConfig(NamedParameters):
     """
 
     dataset: str = "digits"
-    rule: str | LearningRule = "self_normalizing"
-    preset: str | None = None
+    rule: str = "self_normalizing"
+    preset: str = _FILLED_IN
     constants: dict = field(default_factory=dict)
     neurons: int = 400
     epochs: int | None = None
@@ -147,14 +152,45 @@ class TrainingConfig(NamedParameters):
     label_examples: int | None = None
     test_examples: int | None = None
     validation_examples: int | None = None
-    network: dict | str | DiehlCook = field(default_factory=dict)
-    layers: str | None = None
+    network: dict = field(default_factory=dict)
+    layers: str = _FILLED_IN
     layer_examples: dict = field(default_factory=dict)
-    protocol: dict | Protocol = field(default_factory=dict)
+    protocol: dict = field(default_factory=dict)
     data: dict = field(default_factory=dict)
     start: str | None = None
-    source: str | dict | None = None
+    source: str = _FILLED_IN
     source_constants: dict = field(default_factory=dict)
+
+    if TYPE_CHECKING:  # what may be given, where it is more than what becomes of it
+
+        def __init__(
+            self,
+            *,
+            dataset: str | Path = "digits",
+            rule: str | LearningRule = "self_normalizing",
+            preset: str | None = None,
+            constants: Mapping[str, object] = ...,
+            neurons: int = 400,
+            epochs: int | None = None,
+            examples: int | None = None,
+            order: str = "shuffled",
+            seed: int = 0,
+            dt: float = 0.5,
+            integrator: str = "exponential_euler",
+            dtype: str = "float32",
+            input_gain: float | str = "auto",
+            label_examples: int | None = None,
+            test_examples: int | None = None,
+            validation_examples: int | None = None,
+            network: Mapping[str, object] | str | DiehlCook = ...,
+            layers: str | None = None,
+            layer_examples: Mapping[str, int] = ...,
+            protocol: Mapping[str, object] | Protocol = ...,
+            data: Mapping[str, object] = ...,
+            start: str | Path | None = None,
+            source: str | Mapping[str, object] | None = None,
+            source_constants: Mapping[str, object] = ...,
+        ) -> None: ...
 
     _followers = ()  # no option, but which of them nobody named, so that they are those of network and preset
 
@@ -177,7 +213,7 @@ class TrainingConfig(NamedParameters):
         if self.epochs is not None and self.examples is not None:
             raise ConfigError(f"Give epochs or examples, not both (epochs={self.epochs}, examples={self.examples}).")
         if self.network_name == DIEHL_COOK:
-            network = self.make_network(1)
+            network = self._diehl_cook(1)
             if network.max_input_delay > 0:
                 raise ConfigError(
                     "Networks with input delays do not learn; use them with 'engram evaluate --input-delay'."
@@ -216,15 +252,22 @@ class TrainingConfig(NamedParameters):
             If there is no such network, or it was described in code.
         """
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        fixed = {"dt": self.dt, "integrator": self.integrator, "dtype": self.dtype}
         if self.network_name == DIEHL_COOK:
-            options = fixed | merged(PRESETS[self.preset].network_options(self.neurons, self.rule), self.network)
-            return _build(DiehlCook, "network", options, n_inputs=math.prod(shape), n_neurons=self.neurons)
+            return self._diehl_cook(math.prod(shape))
         if self.network_name == DESCRIBED_IN_CODE:
             raise ConfigError("This run's network was described in code; give it again, network=Network(...).")
         own = {name: value for name, value in self.network.items() if name != "kind"}
-        wanted = Wanted(shape=shape, neurons=self.neurons, rule=rule or self.make_rule(), **fixed)
+        wanted = Wanted(shape=shape, neurons=self.neurons, rule=rule or self.make_rule(), **self._steps())
         return describe_network(self.network_name, own, wanted)
+
+    def _diehl_cook(self, n_inputs: int) -> DiehlCook:
+        usual = PRESETS[self.preset].network_options(self.neurons, self.rule)
+        options = self._steps() | merged(usual, self.network)
+        return _build(DiehlCook, "network", options, n_inputs=n_inputs, n_neurons=self.neurons)
+
+    def _steps(self) -> dict[str, Any]:
+        """How every network steps through time."""
+        return {"dt": self.dt, "integrator": self.integrator, "dtype": self.dtype}
 
     def make_protocol(self) -> Protocol:
         """The presentation protocol that the options describe."""
@@ -234,7 +277,7 @@ class TrainingConfig(NamedParameters):
         """The learning rule that the options describe."""
         return make_rule(self.rule, {**PRESETS[self.preset].rule_options(self.rule, self.neurons), **self.constants})
 
-    def make_source(self, gain: float | str = "auto") -> Source:
+    def make_source(self, gain: float | Literal["auto"] = "auto") -> Source:
         """The source of spikes that the options describe, with a gain: what the images give, or a number.
 
         Raises
@@ -453,7 +496,7 @@ def merged(options: Mapping, changes: Mapping) -> dict:
 
 def _settled_options(options: dict) -> dict:
     """Every option of a configuration, checked and of the type that it has everywhere."""
-    result = {}
+    result: dict[str, Any] = {}
     for name, value in options.items():
         if name == "network" and isinstance(value, str):
             value = _network_table(value)
@@ -504,14 +547,15 @@ def _text(name: str, value) -> str | None:
     return str(value)
 
 
-def _build(kind, name: str, options: dict, **fixed):
+def _build(kind: type[_Part], name: str, options: dict, **fixed) -> _Part:
     """A part with options from a file, unknown names told."""
     defaults = {field.name: field.default for field in fields(kind) if field.name not in fixed}
     options = dict(options)
     for option, value in options.items():
         check_known(f"The {name}", option, defaults)
-        if isinstance(defaults[option], ConductanceLIF):
-            options[option] = _changed_neuron(defaults[option], f"{name}.{option}", value)
+        default = defaults[option]
+        if isinstance(default, ConductanceLIF):
+            options[option] = _changed_neuron(default, f"{name}.{option}", value)
         elif isinstance(value, Mapping):
             raise ConfigError(f"{name}.{option} must not be a table, got {value!r}.")
     return kind(**options, **fixed)

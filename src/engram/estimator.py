@@ -34,6 +34,7 @@ from engram.datasets.scale import (
     find_value_range,
     n_columns,
     on_scale,
+    plain_range,
     standardised,
     to_pixels,
     wrapped_around,
@@ -41,7 +42,7 @@ from engram.datasets.scale import (
 from engram.datasets.shapes import as_rows, square_side
 from engram.encoders import auto_input_gain
 from engram.errors import ConfigError, DataError, DataWarning, EngramError, ModelFileError
-from engram.evaluation import check_label_images, count_images, images_to_label_from, label_spikes
+from engram.evaluation import check_label_images, count_images, images_to_label_from, label_spikes, labels_of
 from engram.health import HealthWarning
 from engram.kernels.progress import shown_if
 from engram.model import Model
@@ -75,6 +76,34 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
     _live: _Live | None = None
 
+    n_neurons: int
+    rule: LearningRule | str
+    source: Source | str | None
+    preset: str | None
+    epochs: int | None
+    dt: float
+    value_range: str | tuple[float, float]
+    image_shape: tuple[int, int] | None
+    input_gain: float | str
+    order: str
+    integrator: str
+    dtype: str
+    network: dict | str | DiehlCook | Network | None
+    layers: str | None
+    protocol: dict | Protocol | None
+    random_state: Any
+    threads: int | None
+    warm_start: bool
+    callbacks: Callback | Callable | Iterable[Callback | Callable] | None
+    verbose: int
+
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    image_shape_: tuple[int, int] | None
+    value_range_: ValueRange
+    history_: list[dict]
+    health_: list[dict]
+
     @property
     def model_(self) -> Model:
         """The network as it was learned."""
@@ -91,12 +120,19 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         """The network, which may be without labels as yet; of calls of few images it is copied when it is asked for."""
         model = vars(self)["model_"]
         if model is None:
-            live = self._live
+            live = self._going_on
             model = live.model()
             if live.before is None:  # else another thread is learning from more
                 live.weights = model.weights
                 vars(self)["model_"] = model
         return model
+
+    @property
+    def _going_on(self) -> _Live:
+        """The training that the model is part of, as long as it is not copied."""
+        if self._live is None:
+            raise AttributeError("no training goes on, and nothing was learned")
+        return self._live
 
     @property
     def _is_copied(self) -> bool:
@@ -280,7 +316,7 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     def _loaded(cls, model: Model, tensors: dict[str, np.ndarray]) -> Self:
         """A fitted estimator from a model; what the file says of it is checked."""
         options = dict(model.config)
-        record = {"value_range": model.value_range, "progress": 1.0, **options.pop("estimator", {})}
+        record: dict[str, Any] = {"value_range": model.value_range, "progress": 1.0, **options.pop("estimator", {})}
         config = TrainingConfig.from_dict(options)
         known = {
             "n_neurons": model.network.n_neurons,
@@ -401,20 +437,21 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
                 " value_range when fitting."
             )
         elif self._learned_framing != "photo" and find_ground(X, self.image_shape_, self.value_range_) == "light":
+            black_and_white = sum(plain_range(self.value_range_) or ())
             _warn(
                 "X is a negative of the images learned from first, whose ground has the other brightness; give"
-                f" {sum(self.value_range_):g} - X."
+                f" {black_and_white:g} - X."
             )
 
     @property
     def _learned_framing(self) -> str:
-        return self._model.framing if self._is_copied else self._live.training.dataset.framing
+        return self._model.framing if self._is_copied else self._going_on.training.dataset.framing
 
     def _warn_of_ink(self, pixels: np.ndarray) -> None:
         """Warn of images with much more ink than those by which the input gain was set."""
         if self.input_gain != "auto":
             return
-        learned_with = self._model.input_gain if self._is_copied else self._live.training.simulator.input_gain
+        learned_with = self._model.input_gain if self._is_copied else self._going_on.training.simulator.input_gain
         if learned_with > _MOST_INK * auto_input_gain(pixels):
             _warn(
                 "X is much brighter than the images learned from first, by which the input gain was set; give a first"
@@ -554,8 +591,9 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         else:
             (training := live.training).begin_again(data, self._model)
         training.learning_rate_at = rate_at
-        if online and goes_on and data.train_labels is not None and getattr(self, "_running", None) is not None:
-            training.running = self._running.copy()  # a call that is cut short leaves what was
+        running: RunningAccuracy | None = getattr(self, "_running", None)
+        if online and goes_on and data.train_labels is not None and running is not None:
+            training.running = running.copy()  # a call that is cut short leaves what was
         if label is not None and not online:
             check_label_images(training)
         if not online and self.epochs is None:
@@ -607,8 +645,9 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     def _note_answers(self, training: Training, readout: Readout) -> None:
         """Tell the health what came of learning, as far as it shows without test images."""
         training.health.note_labels(training.examples, readout.unassigned_neurons, len(readout.assigned))
-        if len(training.running.hits) == RunningAccuracy.WINDOW:
-            training.health.note_accuracy(training.examples, training.running.value, training.dataset.train_labels)
+        running, labels = training.running, training.dataset.train_labels
+        if running is not None and labels is not None and len(running.hits) == RunningAccuracy.WINDOW:
+            training.health.note_accuracy(training.examples, running.value, labels)
 
     def _counts(self, X) -> np.ndarray:
         check_is_fitted(self)
@@ -747,6 +786,14 @@ class STDPClassifier(ClassifierMixin, _Network):
     True
     """
 
+    scheme: str | None
+    label_examples: int | None
+    balanced: bool
+
+    classes_: np.ndarray
+    _gathered: _Gathered
+    _labels_balanced: bool
+
     def __init__(
         self,
         n_neurons: int = 400,
@@ -829,17 +876,14 @@ class STDPClassifier(ClassifierMixin, _Network):
             self._take_shape(X, shape)
 
         def label(training: Training, callbacks: Callback) -> Readout:
+            simulator = training.simulator
+            n_images = training.config.total_label_examples(len(X), simulator.network.n_neurons)
             counts, labels = label_spikes(
-                training.simulator,
-                training.dataset,
-                training.config.total_label_examples(len(X), training.simulator.network.n_neurons),
-                threads=self.threads,
-                on_progress=callbacks.on_count,
+                simulator, training.dataset, n_images, threads=self.threads, on_progress=callbacks.on_count
             )
             self._gathered = _Gathered(_Evidence.of(counts, labels))
             callbacks.on_wait("learning what the neurons' spikes mean")
-            seed, n_train = training.simulator.seed, len(training.dataset.train_images)
-            chosen = images_to_label_from(seed, n_train, self.label_examples)
+            chosen = images_to_label_from(simulator.seed, len(X), n_images)
             of_chosen = None if weights is None else weights[chosen]
             return fit_readout(counts, labels, codes, sample_weight=of_chosen, balanced=self.balanced)
 
@@ -906,7 +950,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             counts, _ = count_images(
                 training.simulator, data.train_images, "labelling", self.threads, callbacks.on_count
             )
-            self._gathered = gathered.followed_by(counts, data.train_labels, wanted)
+            self._gathered = gathered.followed_by(counts, labels_of(data), wanted)
             self._labels_balanced = self.balanced
 
         self._learn(
@@ -968,7 +1012,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         ndarray of shape (n_images,), bool
         """
         check_is_fitted(self)
-        return self.model_.readout.answered(self._counts(X))
+        return self.model_.fitted_readout.answered(self._counts(X))
 
     def score(self, X, y, sample_weight=None) -> float:
         """The share of images that are answered, and rightly.
@@ -985,7 +1029,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         """
         check_is_fitted(self)
         counts = self._counts(X)
-        right = (self._classes_of(counts) == column_or_1d(y)) & self.model_.readout.answered(counts)
+        right = (self._classes_of(counts) == column_or_1d(y)) & self.model_.fitted_readout.answered(counts)
         return float(np.average(right, weights=sample_weight))
 
     def predict_proba(self, X) -> np.ndarray:
@@ -1027,7 +1071,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         return tags
 
     def _classes_of(self, counts: np.ndarray) -> np.ndarray:
-        return self.classes_[np.argmax(self.model_.readout.scores(counts, self._scheme()), axis=1)]
+        return self.classes_[np.argmax(self.model_.fitted_readout.scores(counts, self._scheme()), axis=1)]
 
     def _scheme(self) -> str:
         """The way to read spike counts: by default what suits the preset."""
@@ -1039,7 +1083,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         """Scores by the scheme; those that count spikes as shares, all zero where no neuron fired."""
         check_is_fitted(self)
         scheme = self._scheme()
-        scores = self.model_.readout.scores(self._counts(X), scheme)
+        scores = self.model_.fitted_readout.scores(self._counts(X), scheme)
         if scheme == "logistic":
             return scores
         total = scores.sum(axis=1, keepdims=True)
@@ -1283,7 +1327,7 @@ class _Evidence:
         )
         if any(part.ndim != 1 or part.dtype.kind != "i" for part in (data, indices, indptr, labels)):
             raise ValueError("what its labels were made of is damaged")
-        if not np.isin(labels, model.readout.classes).all() or np.any(data < 0):
+        if not np.isin(labels, model.fitted_readout.classes).all() or np.any(data < 0):
             raise ValueError("what its labels were made of is damaged")
         counts = sparse.csr_matrix((data, indices, indptr), shape=(len(labels), model.network.n_neurons))
         counts.check_format(full_check=True)
@@ -1301,7 +1345,8 @@ class _Gathered:
     _MOST = 1000  # images that are kept as they came, until those that are no longer among the latest are let go
 
     def __init__(self, before: _Evidence | None = None):
-        self._parts = before, (), 0, 0  # always replaced together: threads may ask at once
+        # Always replaced together: threads may ask at once.
+        self._parts: tuple[_Evidence | None, tuple[tuple[np.ndarray, np.ndarray], ...], int, int] = before, (), 0, 0
 
     def followed_by(self, counts: np.ndarray, labels: np.ndarray, wanted: int) -> _Gathered:
         """This, and then further counts; the latest of each class are wanted, so many."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from engram import randomness
 from engram.config import label_images
 from engram.datasets.base import Dataset
+from engram.datasets.recordings import Recordings
 from engram.errors import ConfigError, DataError
 from engram.model import Model
 from engram.networks import DiehlCook
@@ -77,7 +79,8 @@ class Evaluation:
     def from_dict(cls, values: dict) -> Evaluation:
         """The evaluation that :meth:`to_dict` wrote."""
         confusion = {scheme: np.array(matrix) for scheme, matrix in values["confusion"].items()}
-        return cls(**{**values, "confusion": confusion, "classes": np.array(values["classes"])})
+        read: dict[str, Any] = {**values, "confusion": confusion, "classes": np.array(values["classes"])}
+        return cls(**read)
 
 
 def label_neurons(
@@ -120,7 +123,7 @@ def label_spikes(
     chosen = images_to_label_from(simulator.seed, len(dataset.train_images), n_images)
     images = samples_of(dataset, simulator.source)[chosen]
     counts, _ = count_images(simulator, images, "labelling", threads, on_progress)
-    return counts, dataset.train_labels[chosen]
+    return counts, labels_of(dataset)[chosen]
 
 
 def images_to_label_from(seed: int, n_train: int, n_images: int) -> np.ndarray:
@@ -128,15 +131,23 @@ def images_to_label_from(seed: int, n_train: int, n_images: int) -> np.ndarray:
     return np.sort(randomness.generator(seed, Stream.LABELS).permutation(n_train)[:n_images])
 
 
+def labels_of(dataset: Dataset | TrainingSet) -> np.ndarray:
+    """The classes of the training images; of some that have none, no neuron can be labelled."""
+    if dataset.train_labels is None:
+        raise DataError("The training images have no labels, so that no neuron gets one; train without, --no-evaluate.")
+    return dataset.train_labels
+
+
 def check_label_images(training: Training) -> None:
     """Raise ConfigError where the neurons cannot be labelled in the end, before anything is learned."""
-    labels, config = training.dataset.train_labels, training.config
-    chosen = images_to_label_from(config.seed, len(labels), config.label_examples)
+    labels, config = labels_of(training.dataset), training.config
+    n_images = config.total_label_examples(len(labels), training.simulator.network.n_neurons)
+    chosen = images_to_label_from(config.seed, len(labels), n_images)
     found = len(np.unique(labels[chosen]))
     if found < 2:
         raise ConfigError(
             f"Labels for the neurons need images of two classes or more, and the {len(chosen):,} chosen of"
-            f" {len(labels):,} training images are of {found}; raise label_examples ({config.label_examples:,}), or"
+            f" {len(labels):,} training images are of {found}; raise label_examples ({n_images:,}), or"
             " train without labels, --no-evaluate."
         )
 
@@ -232,13 +243,14 @@ def evaluate(
     else:
         model_shown = model
     simulator = model_shown.simulator()
-    if model.readout is None or label_examples is not None:
+    readout = model.readout
+    if readout is None or label_examples is not None:
         n_images = label_examples or label_images(model.network.n_neurons)
         readout = label_neurons(simulator, dataset, n_images, threads=threads, on_progress=on_progress)
         model = replace(model, readout=readout)
     images = samples_of(dataset, simulator.source, "test")[:test_examples]
     labels = dataset.test_labels[:test_examples]
-    return model, measure_accuracy(simulator, model.readout, images, labels, threads=threads, on_progress=on_progress)
+    return model, measure_accuracy(simulator, readout, images, labels, threads=threads, on_progress=on_progress)
 
 
 def check_fits(model: Model, dataset: Dataset) -> None:
@@ -265,10 +277,14 @@ def all_as_test(model: Model, dataset: Dataset) -> Dataset:
     train, test = dataset.train_recordings, dataset.test_recordings
     return replace(
         dataset,
-        test_recordings=test if train is None else train.followed_by(test),
+        test_recordings=_one_after_the_other(train, test),
         test_images=np.concatenate((dataset.train_images, dataset.test_images)),
         test_labels=np.concatenate((dataset.train_labels, dataset.test_labels)),
     )
+
+
+def _one_after_the_other(train: Recordings | None, test: Recordings | None) -> Recordings | None:
+    return test if train is None else train if test is None else train.followed_by(test)
 
 
 def count_images(

@@ -66,7 +66,7 @@ def animate(
     total = min(training.total, model.examples - training.model().examples)
     frames = frames_of(training, total, on_progress=on_progress)
     _check_same(training.model(), model, folder)
-    _, shape = _fields(model)
+    shape = _fields(model)[1] or model.image_shape
     labels = model.readout.assigned if model.readout is not None else None
     fits = labels is not None and len(labels) == frames[-1][1].shape[1] and len(model.layers) == 1
     content = figures.growing_fields(frames, shape, labels if fits else None)
@@ -107,7 +107,7 @@ def frames_of(
     return frames
 
 
-def _fields(model: Model) -> tuple[np.ndarray, tuple[int, int]]:
+def _fields(model: Model) -> tuple[np.ndarray, tuple[int, int] | None]:
     """What the first layer's neurons want to see, or its filters, and their shape."""
     layer = model.layers[0].population
     if (filters := filters_of(model, layer)) is not None:

@@ -118,7 +118,7 @@ class Finding:
     @classmethod
     def from_dict(cls, values: dict) -> Finding:
         """The finding that :meth:`to_dict` wrote."""
-        return cls(**{field.name: _typed(values[field.name], field.type) for field in fields(cls)})
+        return cls(**{field.name: _typed(values[field.name], str(field.type)) for field in fields(cls)})
 
 
 class Health:
@@ -264,8 +264,8 @@ class Health:
         for p in self._plastic:
             weights, where = state.projections[p.name].weights, f" of {p.name}" if len(self._plastic) > 1 else ""
             for bound, name, limit in (
-                (p.rule.w_max, "upper", SATURATED_SHARE),
-                (p.rule.w_min, "lower", EMPTY_SHARE),
+                (p.learning_rule.w_max, "upper", SATURATED_SHARE),
+                (p.learning_rule.w_min, "lower", EMPTY_SHARE),
             ):
                 if not np.isfinite(bound):
                     continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple
 
 import numpy as np
 
@@ -14,11 +14,12 @@ from engram.errors import ConfigError
 from engram.networks import DiehlCook, Network, Protocol
 from engram.plasticity.base import LearningRule
 from engram.presets import scheme_of
-from engram.projections.base import Projection, column_norms
+from engram.projections.base import column_norms
 from engram.readout import Readout
 from engram.simulator import Simulator
 from engram.sources import Poisson, Source
 from engram.sources.records import POISSON
+from engram.typing import Arrays
 
 if TYPE_CHECKING:
     from engram.estimator import STDPClassifier, STDPFeatures
@@ -48,7 +49,7 @@ class Layer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(Generic[Arrays]):
     """What training leaves behind.
 
     Attributes
@@ -104,8 +105,8 @@ class Model:
     protocol: Protocol
     seed: int
     input_gain: float
-    weights: np.ndarray | dict[str, np.ndarray]
-    theta: np.ndarray | dict[str, np.ndarray]
+    weights: Arrays
+    theta: Arrays
     rule_state: dict[str, np.ndarray]
     readout: Readout | None = None
     image_shape: tuple[int, int] | None = None
@@ -127,6 +128,19 @@ class Model:
         """What a class is called: its name, or its number where it has none; "none" for no class."""
         return "none" if label is None else self.class_names.get(int(label), str(int(label)))
 
+    @property
+    def fitted_readout(self) -> Readout:
+        """The readout of a model whose neurons have labels.
+
+        Raises
+        ------
+        ConfigError
+            If they have none.
+        """
+        if self.readout is None:
+            raise ConfigError("The model's neurons have no labels; train without --no-evaluate, or label_neurons.")
+        return self.readout
+
     def to_estimator(self) -> STDPClassifier | STDPFeatures:
         """The network as a fitted scikit-learn estimator.
 
@@ -143,7 +157,7 @@ class Model:
         """
         from engram.estimator import STDPClassifier, STDPFeatures
 
-        return (STDPFeatures if self.readout is None else STDPClassifier).from_model(self)
+        return STDPFeatures.from_model(self) if self.readout is None else STDPClassifier.from_model(self)
 
     def predict(self, images, scheme: str = "proportion") -> np.ndarray:
         """The class of each image, as :meth:`engram.STDPClassifier.predict` tells it.
@@ -170,11 +184,13 @@ class Model:
         >>> load_model("mnist-100").predict(load("digits").test_images[:3]).shape
         (3,)
         """
-        if self.readout is None:
-            raise ConfigError("The model's neurons have no labels; train without --no-evaluate, or label_neurons.")
+        from engram.estimator import STDPClassifier
+
+        _ = self.fitted_readout
         images = np.asarray(images)
         single = images.shape in (self.image_shape, (self.network.n_inputs,))
-        return self.to_estimator().set_params(scheme=scheme).predict(images[np.newaxis] if single else images)
+        classifier = STDPClassifier.from_model(self).set_params(scheme=scheme)
+        return classifier.predict(images[np.newaxis] if single else images)
 
     def has_threshold(self, population: str = "") -> bool:
         """Whether a population, by default the last that learns, has an adaptive threshold."""
@@ -203,15 +219,7 @@ class Model:
     @property
     def layers(self) -> list[Layer]:
         """What learned, layer by layer."""
-        if isinstance(self.network, DiehlCook):
-            return [Layer("exc", "input_exc", self.weights, column_norms(self.weights, None), self.theta)]
-        return [self._layer(p) for p in self.network.plastic]
-
-    def _layer(self, p: Projection) -> Layer:
-        shapes = self.network.shape_of(p.before), self.network.shape_of(p.after)
-        weights = self.weights[p.name]
-        norms = column_norms(weights, p.listing(*shapes) if p.layout == "listed" else None)
-        return Layer(p.after, p.name, weights, norms, self.theta[p.after])
+        return _layers(self)
 
     def simulator(self, kernel: str = "compiled") -> Simulator:
         """A simulator with the model's weights and thresholds, to count spikes with learning off.
@@ -237,3 +245,14 @@ class Model:
             weights=self.weights,
             theta=self.theta,
         )
+
+
+def _layers(model: Model) -> list[Layer]:
+    network, found = model.network, []
+    if isinstance(network, DiehlCook):
+        return [Layer("exc", "input_exc", model.weights, column_norms(model.weights, None), model.theta)]
+    for p in network.plastic:
+        weights = model.weights[p.name]
+        listing = p.listing(network.shape_of(p.before), network.shape_of(p.after)) if p.layout == "listed" else None
+        found.append(Layer(p.after, p.name, weights, column_norms(weights, listing), model.theta[p.after]))
+    return found

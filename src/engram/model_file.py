@@ -162,7 +162,7 @@ def model_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 def _learned_content(model: Model) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Weights, thresholds and what belongs to the description as tensors, and the description."""
-    if isinstance(model.network, DiehlCook):
+    if isinstance(model.network, DiehlCook) or model.network_record is None:
         return {"weights": model.weights, "theta": model.theta}, settled_fields(asdict(model.network))
     record, arrays = model.network_record
     tensors = {f"weights.{name}": values for name, values in model.weights.items()}
@@ -321,7 +321,7 @@ def model_from(
         _check_bounds(network, protocol)
         record, shown_by = dict(metadata["rule"]), dict(_table(metadata.get("source", POISSON)))
         gain = settled("input_gain", metadata["input_gain"])
-        if described:
+        if isinstance(network, Network):
             known_rule, learned = network.plastic[0].rule, _learned_by_part(tensors, network)
         else:
             known_rule = None if ":" in record["rule"] and rule is None else rule_from_record(record, rule)
@@ -412,12 +412,13 @@ def _digest_field(digest: str) -> bytes:
 def _network(values) -> DiehlCook:
     values = settled_fields(_table(values))
     neurons = {name: _neuron(_table(values[name])) for name in ("excitatory", "inhibitory")}
-    return DiehlCook(**{**values, **neurons})
+    options: dict[str, Any] = {**values, **neurons}
+    return DiehlCook(**options)
 
 
-def _neuron(constants: dict[str, Any]) -> ConductanceLIF:
+def _neuron(constants: Mapping[str, Any]) -> ConductanceLIF:
     """A neuron of which the file has every constant: what is lacking does not become today's default."""
-    return ConductanceLIF(**{field.name: constants[field.name] for field in fields(ConductanceLIF)} | constants)
+    return ConductanceLIF(**{field.name: constants[field.name] for field in fields(ConductanceLIF)} | dict(constants))
 
 
 def _config(options) -> dict[str, Any]:
@@ -533,7 +534,7 @@ def _class_names(value) -> dict[int, str]:
 def _event_layout(value, n_inputs: int) -> Layout | None:
     if value is None:
         return None
-    layout = Layout.from_dict(_table(value))
+    layout = Layout.from_dict(dict(_table(value)))
     if layout.n_inputs != n_inputs:
         raise ValueError(f"its sensor of {layout.sensor_shape} does not have its {n_inputs:,} inputs")
     return layout

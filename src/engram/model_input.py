@@ -15,7 +15,7 @@ from engram.datasets.event_files import is_recording, read_events
 from engram.datasets.npy import npz_keys, read_npy, read_npz
 from engram.datasets.options import Options, Progress
 from engram.datasets.recordings import Recordings
-from engram.datasets.scale import find_ground, n_columns, range_for, to_pixels
+from engram.datasets.scale import find_ground, n_columns, plain_range, range_for, to_pixels
 from engram.errors import DataError
 from engram.images import PreparedImage, read_image
 from engram.model import Model
@@ -54,9 +54,10 @@ def load_for(model: Model, source: str | Path | None = None, progress: Progress 
 
 def _not_inverted(dataset: Dataset, model: Model) -> Dataset:
     """The data set with its light ground left light, where the model's training images were left as they are."""
-    black, white = dataset.value_range
-    if model.framing != "photo" or isinstance(black, tuple) or black <= white:
+    ends = plain_range(dataset.value_range)
+    if model.framing != "photo" or ends is None or ends[0] <= ends[1]:
         return dataset
+    black, white = ends
     negatives = {part: 255 - getattr(dataset, part) for part in ("train_images", "test_images")}
     told = f"{dataset.description} Light ground is left light, as in training."
     return replace(dataset, **negatives, value_range=(white, black), framing="photo", description=told)
@@ -120,6 +121,10 @@ def sample_in(model: Model, path: Path) -> PreparedImage:
     """
     if model.event_layout is not None:
         return _from_recording(model, path)
+    if model.image_shape is None:
+        raise DataError(
+            f"{path} cannot be read: the model takes rows of {model.network.n_inputs:,} numbers, no pictures."
+        )
     return read_image(
         path, model.image_shape, fill=model.ink_fill, value_range=model.value_range, framing=model.framing
     )

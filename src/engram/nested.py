@@ -18,9 +18,9 @@ PARTS = ("network", "protocol")
 
 def part_params(config: TrainingConfig) -> dict[str, Any]:
     """Every constant of a configuration's network and protocol by its nested name, neurons' within the network's."""
-    usual = config.network_name == DIEHL_COOK
+    made = config.make_network(1) if config.network_name == DIEHL_COOK else None
     own = {name: value for name, value in config.network.items() if name != "kind"}
-    network = constants_of(config.make_network(1)) if usual else own
+    network = constants_of(made) if isinstance(made, DiehlCook) else own
     return _flat("network", network) | _flat("protocol", asdict(config.make_protocol()))
 
 

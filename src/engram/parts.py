@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
+from typing import ClassVar, Protocol, TypeVar
 
 from engram.errors import ConfigError
 from engram.validation import check_known, plain_number
 
 
-def build_part(kind: type, constants: Mapping | None = None, *, whole: bool = False, **fixed):
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Field]]
+
+
+Part = TypeVar("Part", bound=_Dataclass)
+
+
+def build_part(kind: type[Part], constants: Mapping | None = None, *, whole: bool = False, **fixed) -> Part:
     """An instance of a class, with its constants checked by name and type.
 
     Parameters

@@ -165,8 +165,8 @@ def finish(piece: Piece, load: Callable[[TrainingConfig], Dataset], callbacks: I
     run, config = piece.run, piece.config
     data = load(config)
     if run.holds_run:
-        own = {part: code_named(piece.options, part) or None for part in ("rule", "network", "source")}
-        training = resume_run(run, dataset=data, **own, threads=piece.threads)
+        rule, network, source = (code_named(piece.options, part) or None for part in ("rule", "network", "source"))
+        training = resume_run(run, dataset=data, rule=rule, network=network, source=source, threads=piece.threads)
     else:
         training = Training(config, data, threads=piece.threads)
         start_run(run, config, overwrite=True)

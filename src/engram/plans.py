@@ -144,14 +144,15 @@ def grid(block: Mapping) -> list[TrainingConfig]:
     ConfigError
         If an option cannot be used, or there is a range, which has no grid.
     """
-    varied = dict(varied_options(block))
-    for name, values in varied.items():
+    varied: dict[str, list] = {}
+    for name, values in varied_options(block):
         if isinstance(values, Range):
             raise ConfigError(
                 f"{name} is a range, which has no grid; give a list of values, or search with --search tpe."
             )
         if not values:
             raise ConfigError(f"{name} must have at least one value, got an empty list.")
+        varied[name] = values
     return [filled(block, dict(zip(varied, values, strict=True))) for values in itertools.product(*varied.values())]
 
 
@@ -219,7 +220,7 @@ def _in_tables(block: Mapping) -> dict:
     return block
 
 
-def _named(block: Mapping) -> Iterator[tuple[str, str]]:
+def _named(block: Mapping) -> Iterator[tuple[str, str | None]]:
     """The rules, networks and sources that a block names."""
     network = block.get("network", {})
     named = {"rule": block.get("rule"), "network": network.get("kind"), "source": block.get("source")}

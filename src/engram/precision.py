@@ -41,7 +41,9 @@ import numpy as np
 from engram.equations.operations import CHOICE, MEANINGS, NUMBERS, REALS, TRUTH, TRUTHS, WHOLE
 from engram.equations.reductions import REDUCTIONS
 from engram.equations.rewriting import Helper, Number, Operation, Rewritten, rewrite
+from engram.equations.text import plain_function
 from engram.equations.ways import each_way, is_many, of_each, one_by_one
+from engram.typing import Function
 
 
 def reference_equation(function: Callable, dtype) -> Callable:
@@ -73,13 +75,13 @@ def reference_equation(function: Callable, dtype) -> Callable:
     return _reference_equation(function, np.dtype(dtype))
 
 
-def exact(function: Callable) -> Callable:
+def exact(function: Function) -> Function:
     """Mark an equation of ours whose arithmetic is in one precision as it is written, by :mod:`engram.arithmetic`.
 
     Such an equation may use what others cannot (fused products, series whose coefficients come as constants); the
     kernels take it as it is.
     """
-    function.is_exact = True
+    vars(function)["is_exact"] = True
     return function
 
 
@@ -110,7 +112,7 @@ def for_each(function: Callable, dtype) -> Callable:
 @functools.lru_cache(maxsize=512)
 def _for_each(function: Callable, dtype) -> Callable:
     alone, together = reference_equation(function, dtype), None
-    plain = getattr(function, "py_func", function)
+    plain = plain_function(function)
     if not _makes_columns(plain):
         together = _reference(plain, np.dtype(dtype), {}, operation_of_each)
 
@@ -144,7 +146,7 @@ def _is_column(value) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def _reference_equation(function: Callable, dtype: np.dtype) -> Callable:
-    plain = _reference(getattr(function, "py_func", function), dtype, {}, numpy_operation)
+    plain = _reference(plain_function(function), dtype, {}, numpy_operation)
 
     @functools.wraps(function)
     def equation(*arguments):

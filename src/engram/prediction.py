@@ -116,14 +116,15 @@ def read_pictures(model: Model, paths: Sequence[Path], scheme: str | None = None
     DataError
         If a file is none of these, or blank.
     """
-    answers = read_each(model, paths, scheme)
-    for answer in answers:
+    answers = []
+    for answer in read_each(model, paths, scheme):
         if isinstance(answer, Unread):
             raise answer.error
+        answers.append(answer)
     return answers
 
 
-def read_each(model: Model, paths: Sequence[Path], scheme: str = "proportion") -> list[Answer | Unread]:
+def read_each(model: Model, paths: Sequence[Path], scheme: str | None = None) -> list[Answer | Unread]:
     """Like :func:`read_pictures`, but a file that cannot be read costs its own answer alone.
 
     Returns
@@ -181,12 +182,12 @@ def _natural(path: Path) -> list:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", str(path))]
 
 
-def _answers(model: Model, found: list, scheme: str) -> list[Answer]:
+def _answers(model: Model, found: list, scheme: str | None) -> list[Answer]:
     """The answers to samples, which are read together."""
     simulator = model.simulator()
     shown = [sample.shown_by(simulator.source) for _, _, sample in found]
     counts, _ = simulator.count_spikes(shown, threads=default_threads())
-    scores = model.readout.scores(counts, scheme or model.scheme)
+    scores = model.fitted_readout.scores(counts, scheme or model.scheme)
     return [
         _answer(model, path, row, sample, count, score)
         for (path, row, sample), count, score in zip(found, counts, scores, strict=True)
@@ -194,7 +195,7 @@ def _answers(model: Model, found: list, scheme: str) -> list[Answer]:
 
 
 def _answer(model, path, row, sample, counts, scores) -> Answer:
-    readout = model.readout
+    readout = model.fitted_readout
     label = int(readout.classes[np.argmax(scores)]) if readout.answered(counts[np.newaxis])[0] else None
     order = np.argsort(-counts.astype(np.int64), kind="stable")[:WINNERS]
     return Answer(
@@ -229,15 +230,16 @@ def draw_answer(model: Model, answer: Answer, folder: Path) -> list[Path]:
     if model.image_shape is None:
         raise ConfigError("The model was trained on data that are no pictures, so there is none to draw.")
     make_folder(folder)
-    scores = {scheme: model.readout.scores(answer.counts[np.newaxis], scheme)[0] for scheme in SCHEMES}
+    readout = model.fitted_readout
+    scores = {scheme: readout.scores(answer.counts[np.newaxis], scheme)[0] for scheme in SCHEMES}
     figure = figures.prediction(
         answer.pixels,
         model.image_shape,
         scores,
-        [model.class_name(label) for label in model.readout.classes],
+        [model.class_name(label) for label in readout.classes],
         fields_of(model),
         answer.counts,
-        labels=model.readout.assigned,
+        labels=readout.assigned,
     )
     row = "" if answer.row is None else f"-{answer.row}"
     drawn_of = model.digest("prediction", str(answer.path.resolve()), answer.row)

@@ -15,7 +15,8 @@ from engram.model_input import sample_in
 from engram.networks import DiehlCook
 from engram.networks.catalogue import DIEHL_COOK
 from engram.networks.tutorial import PRESETS, TutorialNetwork, TutorialReader, relative_theta
-from engram.readout import UNASSIGNED, Readout
+from engram.neurons import ConductanceLIF
+from engram.readout import UNASSIGNED
 from engram.receptive_fields import fields_of
 from engram.simulator import PresentedImage
 from engram.validation import check_choice
@@ -141,12 +142,18 @@ def tutorial_reader(
     >>> tutorial_reader(load_model("mnist-100")).weights.shape
     (784, 100)
     """
-    readout = _readout(model)
+    readout = model.fitted_readout
     if not isinstance(model.network, DiehlCook):
         raise ConfigError(
             "The tutorial's network takes the weights of one layer that sees the image; read with --network own."
         )
-    theta = relative_theta(model.theta, model.network.excitatory)
+    neuron = model.network.excitatory
+    if not isinstance(neuron, ConductanceLIF):
+        raise ConfigError(
+            f"The tutorial's network takes thresholds of ConductanceLIF, got {type(neuron).__name__}; read with"
+            " --network own."
+        )
+    theta = relative_theta(model.theta, neuron)
     labelled = readout.assigned != UNASSIGNED
     return TutorialReader(
         model.weights, theta, readout.labels, labelled=labelled, network=network, seed=seed, kernel=kernel
@@ -187,7 +194,7 @@ def read_digit(
     check_choice("preset", preset, tuple(PRESETS))
     if model.image_shape is None:
         raise ConfigError("The model was not trained on pictures and cannot read any; use 'engram predict'.")
-    readout = _readout(model)
+    readout = model.fitted_readout
     picture = sample_in(model, Path(path))
     by_tutorial = network == "tutorial"
     found = _by_tutorial(model, picture.pixels, preset, kernel) if by_tutorial else _by_own(model, picture, kernel)
@@ -252,26 +259,21 @@ def reading_figure(model: Model, reading: DigitReading):
     )
 
 
-def _readout(model: Model) -> Readout:
-    if model.readout is None:
-        raise ConfigError("The model's neurons have no labels; train without --no-evaluate.")
-    return model.readout
-
-
 def _by_tutorial(model: Model, pixels: np.ndarray, preset: str, kernel: str) -> dict:
     reader = tutorial_reader(model, PRESETS[preset], seed=model.seed, kernel=kernel)
     reading = reader.read(pixels, record=True)
+    raster = reading.recorded
     return {
         "answer": reading.answer,
         "why_none": reading.why_none,
         "counts": reading.counts,
         "shown": reading.shown,
         "repeats": reading.repeats,
-        "exc_spikes": reading.raster.exc_spikes,
-        "input_spikes": reading.raster.input_spikes,
-        "rate": reading.raster.rate,
+        "exc_spikes": raster.exc_spikes,
+        "input_spikes": raster.input_spikes,
+        "rate": raster.rate,
         "rate_title": RATE_OF_WHITE,
-        "dt": reading.raster.dt,
+        "dt": raster.dt,
     }
 
 
@@ -284,7 +286,7 @@ def reader_of(model: Model, network: str | None) -> str:
         If the model cannot be read by that one.
     """
     own = model.config.get("network", {}).get("kind", DIEHL_COOK)
-    usual = isinstance(model.network, DiehlCook)
+    usual = isinstance(model.network, DiehlCook) and isinstance(model.network.excitatory, ConductanceLIF)
     choices = ("tutorial", OWN, own) if usual else (OWN, own)
     network = network or choices[0]
     check_choice("network", network, choices)
@@ -295,8 +297,8 @@ def _by_own(model: Model, picture: PreparedImage, kernel: str) -> dict:
     """The presentation whose spikes :meth:`Simulator.count_spikes` counts, recorded."""
     simulator = model.simulator(kernel=kernel)
     shown = simulator.presentation_of(picture.shown_by(simulator.source))
-    heard = bool(model.readout.answered(shown.counts[np.newaxis])[0])
-    answer = int(model.readout.predict(shown.counts[np.newaxis], model.scheme)[0]) if heard else None
+    heard = bool(model.fitted_readout.answered(shown.counts[np.newaxis])[0])
+    answer = int(model.fitted_readout.predict(shown.counts[np.newaxis], model.scheme)[0]) if heard else None
     dt = float(model.network.dt)
     rate, title = simulator.source.rate_of_white(shown.n_shown, dt, shown.intensity), RATE_OF_WHITE
     if rate is None:

@@ -118,7 +118,7 @@ class Readout:
 
         Without one there is nothing to read: no scheme's score speaks for a class, and an answer would be a guess.
         """
-        return (np.asarray(counts)[:, self.assigned != UNASSIGNED] > 0).any(axis=1)
+        return np.any(np.asarray(counts)[:, self.assigned != UNASSIGNED] > 0, axis=1)
 
     def predict(self, counts, scheme: str = "proportion") -> np.ndarray:
         """The class of the highest score for each image, shape (n_images,); ties go to the lowest class.

@@ -119,9 +119,9 @@ class Below:
         """A digest of the weights and thresholds by which the part answers."""
         digest, state = hashlib.blake2b(), self._whole.state.part(self._network)
         for projection in state.projections.values():
-            digest.update(np.ascontiguousarray(projection.weights))
+            digest.update(np.ascontiguousarray(projection.weights).data)
         for population in state.populations.values():
-            digest.update(population.theta)
+            digest.update(population.theta.data)
         return digest.digest()
 
 

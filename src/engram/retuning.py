@@ -68,7 +68,7 @@ def retune(training: Training, changes: Mapping) -> list[dict]:
     fresh.config = config
     tensors, metadata = training.snapshot()
     found = _differences(training, fresh)
-    metadata |= {"config": config.to_dict(), "rule": rule_record(fresh.simulator.rule)}
+    metadata |= {"config": config.to_dict(), "rule": rule_record(fresh.rule)}
     fresh.dataset_hash = training.dataset_hash  # the images are the same
     fresh.restore(tensors, metadata, "the training")
     kept = ("_examples_before", "_ink_fill", "at_most", "last_shown", "last_counts", "total")
@@ -80,9 +80,8 @@ def _changed_rule(training: Training, config: TrainingConfig):
     """The rule with its new constants; one of the user's own is made from its class, nothing is run again."""
     from engram.plasticity.registry import build_rule
 
-    kind = type(training.simulator.rule)
-    named = rule_record(training.simulator.rule)["constants"]
-    return build_rule(kind, {**named, **config.constants})
+    named = rule_record(training.rule)["constants"]
+    return build_rule(type(training.rule), {**named, **config.constants})
 
 
 def _differences(old: Training, new: Training) -> list[dict]:
@@ -98,7 +97,7 @@ def _values(training: Training) -> dict:
     """Every constant in force, by a name with a point in it."""
     from dataclasses import asdict
 
-    values = {f"constants.{k}": v for k, v in rule_record(training.simulator.rule)["constants"].items()}
+    values = {f"constants.{k}": v for k, v in rule_record(training.rule)["constants"].items()}
     for part in ("network", "protocol"):
         for name, value in asdict(getattr(training.simulator, part)).items():
             inner = value if isinstance(value, dict) else {"": value}

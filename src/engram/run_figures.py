@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -193,7 +194,9 @@ def field_plans(model: Model) -> Plans:
 def _title_of(model: Model, layer: str, n_neurons: int) -> str:
     """Whose fields they are, and whether they are seen through other layers."""
     network = model.network
-    sees = any(p.before in network.inputs for p in network.projections if p.after == layer)
+    sees = isinstance(network, DiehlCook) or any(
+        p.before in network.inputs for p in network.projections if p.after == layer
+    )
     through = "" if sees else ", through the layers below"
     return f"Receptive fields of {plural(n_neurons, 'neuron')} of {layer}{through}"
 
@@ -227,13 +230,12 @@ def _weights_and_theta(model: Model, metrics: list[dict], examples: list[int]) -
 
 def _kept_sum(model: Model) -> float | None:
     """The sum of weights that the rule keeps; None where it keeps another norm, or none."""
+    rule, n_inputs = model.rule, model.network.n_inputs
     if not isinstance(model.network, DiehlCook):
         return None
-    n_inputs = model.network.n_inputs
     if model.rule_record["constants"].get("normalization") == "l1":  # of a rule of one's own there may be no more
         return target_norm("l1", n_inputs)
-    keeps_sum = isinstance(model.rule, SelfNormalizing) and model.rule.norm == "l1"
-    return model.rule.target(n_inputs) if keeps_sum else None
+    return rule.target(n_inputs) if isinstance(rule, SelfNormalizing) and rule.norm == "l1" else None
 
 
 def _suffix(layer: str, layers: list[str]) -> str:
@@ -270,7 +272,7 @@ def draw_presentation(model: Model, dataset: Dataset, number: int = 0) -> dict:
 
 
 def _raster(model: Model, shown, image, title: str | None):
-    how = {
+    how: dict[str, Any] = {
         "dt": model.network.dt,
         "shown_ms": model.protocol.shown,
         "blank_ms": model.protocol.blank,
@@ -293,7 +295,7 @@ def _raster(model: Model, shown, image, title: str | None):
 def _membranes(model: Model, shown: PresentedImage) -> list[figures.Membrane]:
     """How the potentials of the two neurons that fired most went, in the same presentation once more."""
     network, theta = model.network, model.theta
-    if type(network.excitatory) is not ConductanceLIF or type(network.inhibitory) is not ConductanceLIF:
+    if not isinstance(network, DiehlCook) or {type(n) for n in network.neurons} != {ConductanceLIF}:
         return []
     first = np.argsort(-shown.counts, kind="stable")[:2]
     first = first[shown.counts[first] > 0]
@@ -310,7 +312,7 @@ def _membranes(model: Model, shown: PresentedImage) -> list[figures.Membrane]:
         record=first,
         at_rest=True,  # as every image is met that is read
     )
-    thresholds = network.excitatory.v_thresh + theta[first]
+    thresholds = network.excitatory.parameters()["v_thresh"] + theta[first]
     return [
         figures.Membrane(int(neuron), found.recording["v"][:, k], float(thresholds[k]))
         for k, neuron in enumerate(first)

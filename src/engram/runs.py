@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -307,16 +308,17 @@ def run_training(
         If the disk is full or the folder cannot be written; the last checkpoint stands, and the training in memory
         can be saved elsewhere with ``save_model(training.model(), path)`` or go on.
     """
-    options, callbacks = options or RunOptions(), Callbacks(callbacks)
+    options, told = options or RunOptions(), Callbacks(callbacks)
     if options.evaluate and not training.done:
+        _test_part(training)
         check_label_images(training)
     try:
-        return _run(folder, training, options, callbacks)
+        return _run(folder, training, options, told)
     except (RuleError, HealthError):
         folder.write_summary(summarize(training))
         raise
     finally:
-        callbacks.on_end(training)
+        told.on_end(training)
 
 
 def _run(folder: RunFolder, training: Training, options: RunOptions, callbacks: Callbacks) -> tuple[Model, dict]:
@@ -389,7 +391,8 @@ def _finish(folder: RunFolder, training: Training, options: RunOptions, callback
     if options.figures:
         from engram.run_figures import draw_run
 
-        drawn = draw_run(folder, model, training.dataset, training.metrics, evaluation, callbacks.on_count)
+        dataset = training.dataset if isinstance(training.dataset, Dataset) else None  # which has images to show
+        drawn = draw_run(folder, model, dataset, training.metrics, evaluation, callbacks.on_count)
         callbacks.on_figure(drawn)
     folder.sweep()
     summary["finished"] = True
@@ -412,12 +415,22 @@ def _model_of(folder: RunFolder, model: Model, parts: list[type]) -> Model | Non
     return found if all(np.array_equal(one.weights, other.weights) for one, other in pairs) else None
 
 
+def _test_part(training: Training) -> Dataset:
+    """The images to test on; a training set alone has none."""
+    if not isinstance(training.dataset, Dataset):
+        raise ConfigError(
+            "There are no images to test on in a TrainingSet; give a Dataset, or train without an evaluation:"
+            " RunOptions(evaluate=False)."
+        )
+    return training.dataset
+
+
 def _evaluate(
     folder: RunFolder, training: Training, model: Model, options: RunOptions, callbacks: Callbacks
 ) -> tuple[Model, Evaluation]:
     """Label the neurons, keep the labelled model, and test it."""
-    simulator, dataset, config = training.simulator, training.dataset, training.config
-    told = {"threads": options.threads, "on_progress": callbacks.on_count}
+    simulator, dataset, config = training.simulator, _test_part(training), training.config
+    told: dict[str, Any] = {"threads": options.threads, "on_progress": callbacks.on_count}
     n_images = config.total_label_examples(len(dataset.train_images), simulator.network.n_neurons)
     readout = label_neurons(simulator, dataset, n_images, **told, on_wait=callbacks.on_wait)
     model = replace(model, readout=readout)
@@ -428,8 +441,8 @@ def _evaluate(
 
 def _note_answers(training: Training, model: Model, evaluation: Evaluation) -> None:
     """Tell the health of what labelling and testing found."""
-    training.health.note_labels(training.examples, evaluation.unassigned_neurons, len(model.readout.assigned))
-    labels = training.dataset.test_labels[: training.config.test_examples]
+    training.health.note_labels(training.examples, evaluation.unassigned_neurons, len(model.fitted_readout.assigned))
+    labels = _test_part(training).test_labels[: training.config.test_examples]
     training.health.note_accuracy(training.examples, evaluation.accuracy[scheme_of(vars(training.config))], labels)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class Sampler:
 
     def draw(self, number: int) -> dict:
         """The values of the trial of that number."""
-        options = {"constant_liar": True} if self._kind is self._optuna.samplers.TPESampler else {}
+        options: dict[str, Any] = {"constant_liar": True} if self._kind is self._optuna.samplers.TPESampler else {}
         mixed = int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
         self._study.sampler = self._kind(seed=mixed, **options)
         return dict(self._study.ask(self._distributions).params)

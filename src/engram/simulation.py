@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any, Generic
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from engram.plasticity.base import LearningRule, known_names
 from engram.simulator import Simulator, named_rule_state
 from engram.sources.base import in_order
 from engram.synapses import trace_now
+from engram.typing import Arrays
 from engram.validation import check_count, did_you_mean
 
 
@@ -43,7 +45,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Simulation:
+class Simulation(Generic[Arrays]):
     """What :func:`simulate` returns.
 
     Attributes
@@ -69,8 +71,8 @@ class Simulation:
     """
 
     spikes: dict[str, np.ndarray]
-    weights: np.ndarray | dict[str, np.ndarray]
-    theta: np.ndarray | dict[str, np.ndarray]
+    weights: Arrays
+    theta: Arrays
     rule_state: dict
     recording: dict[str, np.ndarray]
     recorded_steps: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -216,9 +218,15 @@ def simulate(
         raise ConfigError(
             f"rule must be a learning rule such as Triplet(), got {rule!r}; make one by make_rule({rule!r})."
         )
-    options = {"input_delays": input_delays} if isinstance(network, DiehlCook) else {}
     simulator = Simulator(
-        network, rule, seed=seed, kernel=kernel, weights=weights, theta=theta, delays=delays, **options
+        network,
+        rule,
+        seed=seed,
+        kernel=kernel,
+        weights=weights,
+        theta=theta,
+        delays=delays,
+        input_delays=input_delays if isinstance(network, DiehlCook) else None,
     )
     if isinstance(network, Network):
         learn = learn and simulator.can_learn
@@ -231,12 +239,12 @@ def simulate(
         given, n_steps, learn=learn, record=True, observer=recorder if recorder.wanted else None,
         every=every if recorder.wanted else 0,
     )  # fmt: skip
-    if certify:
-        return _certified(_result(simulator, found, recorder, n_steps), simulator, given)
+    if certify and isinstance(network, DiehlCook):
+        return _certified(_result(simulator, found, recorder, n_steps), simulator, network, given)
     return _result(simulator, found, recorder, n_steps)
 
 
-def _certified(simulation: Simulation, simulator: Simulator, given: dict) -> Simulation:
+def _certified(simulation: Simulation, simulator: Simulator, network: DiehlCook, given: dict) -> Simulation:
     """A simulation with its certificate, made from the recorded states, which are then forgotten."""
     described = simulator.described.populations
     states = {
@@ -249,7 +257,7 @@ def _certified(simulation: Simulation, simulator: Simulator, given: dict) -> Sim
         for name, p in described.items()
     }
     certificate = make_certificate(
-        simulator.network, simulation.weights, simulation.theta, given["input"], simulation.spikes, states
+        network, simulation.weights, simulation.theta, given["input"], simulation.spikes, states
     )
     empty = {name: np.zeros((0, 0)) for name in ("v", "g_exc", "g_inh", "theta")}
     setting = replace(simulation.setting, recorded={}, units={})
@@ -265,7 +273,7 @@ def _put_to_rest(simulator: Simulator) -> None:
 
 def _result(simulator: Simulator, found: dict, recorder: _Recorder, n_steps: int) -> Simulation:
     state, described = simulator.state, simulator.described
-    common = {
+    common: dict[str, Any] = {
         "spikes": found,
         "recorded_steps": np.array(recorder.steps, np.int64),
         "overshot": simulator.overshot,
@@ -273,14 +281,16 @@ def _result(simulator: Simulator, found: dict, recorder: _Recorder, n_steps: int
     }
     if isinstance(simulator.network, DiehlCook):
         recording = _recording(simulator, recorder)
-        rule_state = named_rule_state(simulator.rule, simulator.memory) if described.plastic else {}
+        rule_state = named_rule_state(described.plastic[0].learning_rule, simulator.memory) if described.plastic else {}
         return Simulation(
             weights=state.weights, theta=state.theta, rule_state=rule_state, recording=recording, **common
         )
     return Simulation(
         weights={name: p.weights for name, p in state.projections.items()},
         theta={name: p.theta for name, p in state.populations.items()},
-        rule_state={p.name: named_rule_state(p.rule, state.projections[p.name].memory) for p in described.plastic},
+        rule_state={
+            p.name: named_rule_state(p.learning_rule, state.projections[p.name].memory) for p in described.plastic
+        },
         recording=recorder.values,
         **common,
     )
@@ -326,7 +336,7 @@ def _spikes_by_input(network: Network, spikes, n_steps: int) -> dict:
     return {name: in_order(spikes.get(name, silent), n_steps, "spikes", network.inputs[name].n) for name in names}
 
 
-def _wanted(simulator: Simulator, record) -> dict[str, tuple[str, str, np.ndarray]]:
+def _wanted(simulator: Simulator, record) -> dict[str, tuple[str, str, np.ndarray | None]]:
     """What to record by its name in the recording: the part, the variable, and which of its neurons."""
     if isinstance(simulator.network, DiehlCook) and not isinstance(record, dict):
         neurons = _neurons("exc", simulator.network.n_neurons, record)
@@ -412,7 +422,7 @@ class _Recorder:
         projection = state.projections[part]
         if variable == "weights":
             return projection.weights
-        rule = self.simulator.described.named[part].rule
+        rule = self.simulator.described.named[part].learning_rule
         return _rule_variable(rule, projection.memory, variable, step, self.simulator.described)
 
 

@@ -152,7 +152,7 @@ class Simulator(NamedParameters):
                 raise ConfigError("The projections of a Network name their own rules; give Dense(..., rule=...).")
             self.described, given = network, {"weights": weights, "theta": theta, "delays": delays}
         for p in self.described.plastic:
-            check_rule(p.rule)
+            check_rule(p.learning_rule)
         self.state = new_state(self.described, seed, **given)
         self.sources = source if isinstance(source, dict) else dict.fromkeys(self.described.inputs, source)
         self.input_gain = float(self.source.gain) if self.sources else 1.0
@@ -283,7 +283,7 @@ class Simulator(NamedParameters):
                 f"progress must be a finite number for each of the {n} images, got an array of shape {progress.shape}."
             )
         network = self.loaded(self.training_threads(threads, layer), layer)
-        shown = self._shown(network.network, n, learns=True, progress=progress)
+        shown = self._shown(network.network, n, progress=progress)
         self._use_sources(network, Stream.TRAINING, samples, layer)
         network.use_draws(self.presentations, self._rounding_keys)
         done = self._present(network, shown)
@@ -348,7 +348,7 @@ class Simulator(NamedParameters):
             layer = self._recalled_for(samples)
             network = self._frozen_network(layer)
             workers.append(network)
-            shown = self._shown(network.network, n_part, learns=False, samples=samples)
+            shown = self._shown(network.network, n_part, samples=samples)
             self._use_sources(network, Stream.PREDICTION, samples, layer)
             done = network.present(shown)
             self._frozen[layer].put(network)
@@ -387,7 +387,7 @@ class Simulator(NamedParameters):
         PresentedImage
         """
         samples, _ = self._samples(np.asarray(image)[np.newaxis] if isinstance(image, np.ndarray) else [image])
-        shown = self._shown(self._frozen_description, 1, learns=False, samples=samples, with_blank=True)
+        shown = self._shown(self._frozen_description, 1, samples=samples, with_blank=True)
         network = self._frozen_network()
         network.use_sources(self.sources, self._keys(Stream.PREDICTION), samples)
         network.present(shown, record=True)
@@ -485,29 +485,35 @@ class Simulator(NamedParameters):
         return {p.name: stream_key(self.seed, Stream.ROUNDING, k) for k, p in enumerate(self.described.projections)}
 
     def _shown(
-        self, described: Network, n: int, *, learns: bool, progress=None, samples=None, with_blank: bool = False
+        self,
+        described: Network,
+        n: int,
+        *,
+        progress: np.ndarray | None = None,
+        samples: dict | None = None,
+        with_blank: bool = False,
     ):
+        """What is to be shown: with learning on at some progress, or with learning off."""
         from engram.kernels.build import Shown
 
         counters, parameters, plus = np.zeros(n, np.int64), {}, np.zeros((len(described.populations), n))
-        if learns:
+        if progress is not None:
             parameters = {p.name: self._parameters_over(p, progress) for p in described.plastic}
             for k, population in enumerate(described.populations.values()):
                 if population.threshold is not None:
                     plus[k] = population.threshold.plus * population.threshold.plus_decay**progress
         else:
-            counters = np.array([_counter_of([s[m] for s in samples.values()]) for m in range(n)], np.uint64).view(
-                np.int64
-            )
+            columns = (samples or {}).values()
+            counters = np.array([_counter_of([s[m] for s in columns]) for m in range(n)], np.uint64).view(np.int64)
         schedule = dict(self.schedule)
-        if not learns:
+        if progress is None:
             schedule |= {"at_rest": 1, "stop_spikes": int(NEVER)}
             if not with_blank:
                 schedule["n_blank"] = 0
         return Shown(
             n_samples=n,
             schedule=schedule,
-            learns=learns,
+            learns=progress is not None,
             presentation=self.presentations,
             counters=counters,
             counts=np.zeros((n, described.size_of(described.readout)), np.int32),

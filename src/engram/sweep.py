@@ -202,7 +202,7 @@ class _Trials:
         """Write what is known so far; return its records."""
         scheme = self.options.scheme
         over = [trial for trial in self.trials if trial.is_over]
-        over.sort(key=lambda trial: -1.0 if trial.failure else trial.accuracy(scheme), reverse=True)
+        over.sort(key=lambda trial: -1.0 if (accuracy := trial.accuracy(scheme)) is None else accuracy, reverse=True)
         names = differing([trial.config for trial in self.trials]) or ["neurons"]
         records = [_record(trial, names) for trial in over]
         if records:

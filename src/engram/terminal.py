@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rich.cells import cell_len
-from rich.progress import Progress, Task
+from rich.progress import Progress, Task, TaskID
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -24,7 +24,7 @@ class LiveBars(Progress):
         for task in self.tasks:
             yield from self._lines_of(task)
 
-    def write_once(self, number: int) -> None:
+    def write_once(self, number: TaskID) -> None:
         """Write a task that is done above those that go on, and draw it no more."""
         task = next(task for task in self.tasks if task.id == number)
         lines = list(self._lines_of(task))

@@ -208,21 +208,21 @@ class Training(NamedParameters):
             config = config.replace(network=DESCRIBED_IN_CODE)
         self.config, self.dataset = config, dataset
         rule = settled_rule(rule or config.make_rule())
-        network = network or config.make_network(dataset.image_shape or dataset.n_inputs, rule)
-        check_presentation(network, config.make_protocol())
-        warn_of_rounded_times(network)
-        if network.n_inputs != dataset.n_inputs:
+        described = network or config.make_network(dataset.image_shape or dataset.n_inputs, rule)
+        check_presentation(described, config.make_protocol())
+        warn_of_rounded_times(described)
+        if described.n_inputs != dataset.n_inputs:
             raise ConfigError(
-                f"The network has {network.n_inputs:,} inputs, the images of {dataset.name} {dataset.n_inputs:,};"
+                f"The network has {described.n_inputs:,} inputs, the images of {dataset.name} {dataset.n_inputs:,};"
                 " give its input the images' shape."
             )
         if start is not None:
-            _check_start(start, network)
+            _check_start(start, described)
         source = _with_gain(config.make_source() if source is None else source, config, dataset, start)
         self.samples, self.source_record = samples_of(dataset, source), source_record(source)
         self.simulator = Simulator(
-            network,
-            rule if isinstance(network, DiehlCook) else None,
+            described,
+            rule if isinstance(described, DiehlCook) else None,
             seed=config.seed,
             protocol=config.make_protocol(),
             source=source,
@@ -230,9 +230,9 @@ class Training(NamedParameters):
             weights=None if start is None else start.weights,
             theta=None if start is None else start.theta,
         )
-        described = self.simulator.described
-        self.layers = tuple(described.layers) if config.layers == "in_turn" else ()
-        self.network_record = None if isinstance(network, DiehlCook) else network_record(network, self.simulator.state)
+        self.layers = tuple(self.simulator.described.layers) if config.layers == "in_turn" else ()
+        usual = isinstance(described, DiehlCook)
+        self.network_record = None if usual else network_record(described, self.simulator.state)
         self.learning_rate_at = learning_rate_at
         self.threads = threads or default_threads()
         self._room: tuple[dict, list[tuple[np.ndarray, np.ndarray]]] | None = None
@@ -294,7 +294,8 @@ class Training(NamedParameters):
         self.total = self._ends[-1]
         self.examples = 0
         self.silent_images = 0
-        self.seconds, self.processor_seconds = 0.0, 0.0
+        self.seconds = 0.0
+        self.processor_seconds: float | None = 0.0
         self.metrics: list[dict] = []
         labelled = dataset.train_labels is not None
         n_neurons = self.simulator.network.n_neurons
@@ -357,8 +358,9 @@ class Training(NamedParameters):
         self.last_shown, self.last_counts = chosen, counts
         spikes = counts.sum(axis=1)
         self.silent_images += int(np.sum(spikes < self.simulator.protocol.min_spikes))
-        if self.running is not None and self._answers(layer):
-            self.running.update(counts, self.dataset.train_labels[chosen])
+        labels = self.dataset.train_labels
+        if self.running is not None and labels is not None and self._answers(layer):
+            self.running.update(counts, labels[chosen])
         self.examples = stop
         self.spikes_since += int(spikes.sum())
         self.images_since += len(chosen)
@@ -405,7 +407,7 @@ class Training(NamedParameters):
     @property
     def rule(self) -> LearningRule:
         """The rule by which the network learns; of several, the first."""
-        return self.simulator.described.plastic[0].rule
+        return self.simulator.described.plastic[0].learning_rule
 
     def snapshot(self) -> tuple[dict[str, np.ndarray], dict]:
         """Everything that a resumed run needs, see :mod:`engram.checkpoints`."""
@@ -449,7 +451,7 @@ class Training(NamedParameters):
             "rule_state": {
                 f"{p.name}.{name}": values
                 for p in self.simulator.described.plastic
-                for name, values in named_rule_state(p.rule, state.projections[p.name].memory).items()
+                for name, values in named_rule_state(p.learning_rule, state.projections[p.name].memory).items()
             },
         }
 
@@ -619,10 +621,12 @@ def _check_start(start: Model, network: DiehlCook | Network) -> None:
             f" {found.n_neurons:,} neurons, got {network.n_inputs:,} and {network.n_neurons:,}; give images and neurons"
             " of the model's size, or start a new run."
         )
-    if isinstance(found, Network) != isinstance(network, Network) or (
-        isinstance(found, Network) and (list(found.named), list(found.layers)) != (list(network.named), network.layers)
-    ):
+    if _parts(found) != _parts(network):
         raise ConfigError("Learning goes on only in a network of the same parts; give the one that the model has.")
+
+
+def _parts(network: DiehlCook | Network) -> tuple[list[str], list[str]] | None:
+    return None if isinstance(network, DiehlCook) else (list(network.named), network.layers)
 
 
 def ink_fill(dataset: Dataset | TrainingSet) -> float:
@@ -631,7 +635,7 @@ def ink_fill(dataset: Dataset | TrainingSet) -> float:
         return 1.0
     height, width = dataset.image_shape
     ink = dataset.train_images[:1000].reshape(-1, height, width) > 0.2 * float(dataset.train_images[:1000].max())
-    inked = (ink.any(axis=1), ink.any(axis=2))  # the columns and the rows of each image
+    inked = (np.any(ink, axis=1), np.any(ink, axis=2))  # the columns and the rows of each image
     spans = [np.ptp(np.flatnonzero(one[k])) + 1 if one[k].any() else 0 for k in range(len(ink)) for one in inked]
     longest = np.array(spans).reshape(-1, 2).max(axis=1)
     return float(min(1.0, longest[longest > 0].mean() / max(height, width))) if longest.any() else 1.0

@@ -17,7 +17,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import decode_source
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from engram.errors import ConfigError, EngramError, RuleError
 from engram.files import read_regular
@@ -28,7 +28,10 @@ MAX_BYTES = 1 << 20
 _PREFIX, _DIGEST = "_engram_own_", "__engram_digest__"
 
 
-class OwnPart(NamedTuple):
+_Base = TypeVar("_Base")
+
+
+class OwnPart(NamedTuple, Generic[_Base]):
     """What users may write themselves.
 
     Attributes
@@ -45,7 +48,7 @@ class OwnPart(NamedTuple):
         What is raised where a file or class cannot be used.
     """
 
-    base: type
+    base: type[_Base]
     noun: str
     plural: str
     word: str
@@ -86,7 +89,7 @@ def load_from_file(name: str, what: str, error: type[EngramError] = RuleError):
     return getattr(module, own_name)
 
 
-def load_class(name: str, part: OwnPart) -> type:
+def load_class(name: str, part: OwnPart[_Base]) -> type[_Base]:
     """The class that ``path.py:Class`` names; the file is run.
 
     A file that has not changed is run once; its classes stay the same.
@@ -262,7 +265,9 @@ def _neighbours(module: ModuleType, folder: Path) -> set[Path]:
         for value in list(vars(ahead.pop()).values()):
             used = value if isinstance(value, ModuleType) else sys.modules.get(str(getattr(value, "__module__", "")))
             file = Path(getattr(used, "__file__", None) or "").resolve()
-            if used is not module and file.suffix == ".py" and file.is_relative_to(folder) and file not in found:
+            if not isinstance(used, ModuleType) or used is module:
+                continue
+            if file.suffix == ".py" and file.is_relative_to(folder) and file not in found:
                 found[file] = used
                 ahead.append(used)
     return set(found)

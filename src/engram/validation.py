@@ -196,9 +196,15 @@ def plain_number(value) -> int | float | None:
 
 def check_finite(name: str, value, unit: str = "") -> None:
     """Raise ConfigError unless `value` is a finite number."""
+    finite(name, value, unit)
+
+
+def finite(name: str, value, unit: str = "") -> int | float:
+    """A finite number as Python's own; ConfigError for anything else."""
     number = plain_number(value)
     if number is None or not _is_finite(number):
         raise ConfigError(f"{name} must be a finite number, got {_shown(value, unit)}.")
+    return number
 
 
 def check_positive(name: str, value, unit: str = "", *, or_zero: bool = False) -> None:
@@ -303,8 +309,7 @@ def _within(wanted: Parameter, name: str, value) -> int | float:
             raise ConfigError(f"{name} must be a whole number of at least {wanted.low:g}, got {_brief(value)}.")
         number = int(number)
     else:
-        check_finite(name, value, wanted.unit)
-        number = float(number)
+        number = float(finite(name, value, wanted.unit))
         if number < wanted.low or (wanted.above and number == wanted.low) or (0 < abs(number) < SMALLEST):
             raise ConfigError(f"{name} must be {_least(wanted, number)}, got {_shown(number, wanted.unit)}.")
     if number > wanted.high:

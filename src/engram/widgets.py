@@ -160,8 +160,9 @@ class LearningView(anywidget.AnyWidget, Callback):
 
     @traitlets.observe("order")
     def _sort(self, change) -> None:
-        if getattr(self, "_moment", None) is not None:
-            self._show(self._moment, self._metrics)
+        moment: Moment | None = getattr(self, "_moment", None)
+        if moment is not None:
+            self._show(moment, self._metrics)
 
     def _ipython_display_(self) -> None:
         self._display_in_notebook()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -11,6 +12,18 @@ from engram.named import NamedParameters
 from engram.validation import check_positive
 
 _MOST_STEPS = 100_000_000
+_Value = TypeVar("_Value")
+
+
+class State(Generic[_Value]):
+    """A variable of a block's state, which :meth:`Block._set` gives a value; it is no parameter."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, block: object, owner: type | None = None) -> _Value:
+        # A value lies in the block itself and is found there first, so whoever comes here has none.
+        raise AttributeError(f"{self.name} belongs to the state of a block, and has no value before reset().")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engram.blocks.base import Block, as_input, over_time, step_ends
+from engram.blocks.base import Block, State, as_input, over_time, step_ends
 from engram.blocks.draws import uniform_words
 from engram.blocks.equations import firing_rate, is_below, spike_height, spike_probability
 from engram.blocks.recordings import SpikeTrains
@@ -155,6 +155,9 @@ class PoissonEncoder(RateEncoder):
     seed: int = 0
     counter: int = 0
 
+    n_steps = State[int]()
+    _key = State[np.ndarray]()
+
     def __post_init__(self):
         check_count("seed", self.seed, at_least=-(2**63))
         check_count("counter", self.counter, at_least=0)
@@ -220,6 +223,8 @@ class RegularEncoder(RateEncoder):
 
     start_phase: float = 0.0
 
+    phase = State[np.ndarray]()
+
     def __post_init__(self):
         check_finite("start_phase", self.start_phase)
         if not 0 <= self.start_phase < 1:
@@ -281,6 +286,9 @@ class FirstSpikeEncoder(Encoder):
     """
 
     window: float = 100.0
+
+    n_steps = State[int]()
+    fired = State[np.ndarray]()
 
     def __post_init__(self):
         check_positive("window", self.window, "ms")

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engram.blocks.base import Block, as_input, over_time, step_count, step_ends
+from engram.blocks.base import Block, State, as_input, over_time, step_count, step_ends
 from engram.blocks.equations import (
     MS_PER_S,
+    NeuronConstants,
     active_time,
     crossing_time,
     decay_over,
@@ -94,6 +95,11 @@ class LIF(Block):
     tau_rc: float = 20.0
     tau_ref: float = 2.0
     v_th: float = 1.0
+
+    v = State[np.ndarray]()
+    refractory = State[np.ndarray]()
+    _spike_time = State[np.ndarray]()
+    _constants = State[NeuronConstants]()
 
     def __post_init__(self):
         check_positive("tau_rc", self.tau_rc, "ms")
@@ -266,6 +272,9 @@ class ALIF(LIF):
     tau_inh: float = 100.0
     inc_inh: float = 0.1
     inh_start: float | np.ndarray = 0.0
+
+    inh = State[np.ndarray]()
+    _last_threshold = State[np.ndarray]()
 
     def __post_init__(self):
         check_positive("tau_inh", self.tau_inh, "ms")

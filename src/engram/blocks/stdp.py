@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engram.blocks.base import Block, as_input, as_spikes, step_ends
+from engram.blocks.base import Block, State, as_input, as_spikes, step_ends
 from engram.blocks.equations import EXP2
 from engram.blocks.recordings import PlasticityRun, STDPWindow
 from engram.errors import ConfigError, DataError
 from engram.plasticity.pair import Pair
 from engram.synapses import clip_weight, trace_now
+
+_ON_PRE: Callable = Pair.on_pre  # functions of numbers, although they stand in a class
+_ON_POST: Callable = Pair.on_post
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,8 +64,13 @@ class PairSTDP(Block):
     w_max: float = 1.0
     w_start: float | np.ndarray = 0.5
 
+    w = State[np.ndarray]()
+    x_pre = State[np.ndarray]()
+    x_post = State[np.ndarray]()
+    _shaped = State[bool]()
+
     def __post_init__(self):
-        rule = Pair(
+        Pair(  # checks them
             a_pre=self.a_pre,
             a_post=self.a_post,
             tau_pre=self.tau_pre,
@@ -69,7 +78,6 @@ class PairSTDP(Block):
             w_min=self.w_min,
             w_max=self.w_max,
         )
-        object.__setattr__(self, "_rule", rule)
         start = as_input("w_start", self.w_start)
         if start.ndim not in (0, 2):
             raise ConfigError(f"w_start must be a number or have shape (n_inputs, n_neurons), got {start.shape}.")
@@ -107,9 +115,9 @@ class PairSTDP(Block):
         w, x_pre, x_post = self.w.copy(), self._decayed(self.x_pre, self.tau_pre), self.x_post
         x_post = self._decayed(x_post, self.tau_post)
         x_pre[pre] += self.a_pre
-        w[pre] = self._clipped(self._rule.on_pre(w[pre], x_post, self.w_min, self.w_max))
+        w[pre] = self._clipped(_ON_PRE(w[pre], x_post, self.w_min, self.w_max))
         x_post[post] -= self.a_post
-        w[:, post] = self._clipped(self._rule.on_post(w[:, post], x_pre[:, None], self.w_min, self.w_max))
+        w[:, post] = self._clipped(_ON_POST(w[:, post], x_pre[:, None], self.w_min, self.w_max))
         self._set(w=w, x_pre=x_pre, x_post=x_post)
         return w
 

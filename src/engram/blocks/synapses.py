@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engram.blocks.base import Block, as_input, over_time, step_count, step_ends
+from engram.blocks.base import Block, State, as_input, over_time, step_count, step_ends
 from engram.blocks.equations import filtered, spike_height
 from engram.blocks.recordings import SynapseRun
 from engram.validation import check_positive
@@ -45,6 +45,8 @@ class ExponentialSynapse(Block):
     """
 
     tau: float = 50.0
+
+    v = State[np.ndarray]()
 
     def __post_init__(self):
         check_positive("tau", self.tau, "ms")

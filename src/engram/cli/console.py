@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import io
 import json
 import os
 import re
@@ -69,7 +70,12 @@ class _StandardError:
 out = _Terminal(highlight=False, soft_wrap=True, emoji=False)
 """For results."""
 
-err = _Terminal(file=_StandardError(), highlight=False, soft_wrap=True, emoji=False)
+err = _Terminal(  # its file has what a console asks of one
+    file=_StandardError(),  # ty: ignore[invalid-argument-type]
+    highlight=False,
+    soft_wrap=True,
+    emoji=False,
+)
 """For progress and errors, so that results can be piped."""
 
 
@@ -107,7 +113,7 @@ def spell_what_the_terminal_lacks() -> None:
     """Let a terminal whose encoding lacks a character show it in others, instead of failing."""
     codecs.register_error("engram.spelled", _spelled)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="engram.spelled")
 
 

@@ -65,7 +65,7 @@ def evaluate(
         out.print(f"{bold}{scheme:<11} {100 * result.accuracy[scheme]:6.2f} %[/]{meaning}")
     if not quiet:
         classes = "  ".join(
-            f"{data.class_name(name)}: {100 * value:.1f} %" for name, value in result.per_class[headline].items()
+            f"{data.class_name(int(name))}: {100 * value:.1f} %" for name, value in result.per_class[headline].items()
         )
         out.print(f"by class ({headline})  {plain(classes)}")
         out.print(

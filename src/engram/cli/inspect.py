@@ -71,7 +71,7 @@ def info(
     trained = open_model(model, network=network, rule=rule, quiet=json)
     tensors, metadata = model_content(trained)
     layers = {layer.projection: norm_and_theta(layer.norms, layer.theta) for layer in trained.layers}
-    facts = {
+    facts: dict[str, Any] = {
         **metadata,
         "version": trained.version,
         **layers[

@@ -112,4 +112,7 @@ def _varied(name: str, text: str):
     high, colon, kind = rest.partition(":")
     if kind not in ("", "log"):
         raise ConfigError(f"--vary {name} wants LOW:HIGH or LOW:HIGH:log, got {text!r}.")
-    return Range(option_value(low), option_value(high), log=kind == "log")
+    ends = [end for end in map(option_value, (low, high)) if not isinstance(end, str)]
+    if len(ends) < 2:
+        raise ConfigError(f"--vary {name} wants numbers as LOW and HIGH, got {text!r}.")
+    return Range(*ends, log=kind == "log")

@@ -85,7 +85,7 @@ def train(
         if folder.is_finished:
             _tell_finished(folder, quiet=quiet, as_json=json)
             return
-        training = resume_run(folder, load=load, **given, checkpoint=checkpoint, threads=threads)
+        training = resume_run(folder, load=load, rule=rule, network=network, source=source, checkpoint=checkpoint, threads=threads)  # fmt: skip
     else:
         folder, training = _begin(
             given, config, from_, set_, out_, overwrite=overwrite, threads=threads, load=load, evaluate=not no_evaluate
@@ -412,8 +412,8 @@ def with_settings(options: dict, settings: list[str]) -> dict:
                 f" {name!r}{near}."
             )
         table = {"source": "source_constants"}.get(table, table)
-        value = option_value(text)
-        for field in reversed(inner):
+        value = {inner[-1]: option_value(text)}
+        for field in reversed(inner[:-1]):
             value = {field: value}
         before = options.get(table, {})
         options[table] = merged({"kind": before} if isinstance(before, str) else before, value)

@@ -1,7 +1,7 @@
 """Files of events: N-MNIST's five bytes an event, AEDAT4, and NumPy arrays."""
 
-import io
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def read_events(path: str | Path) -> Events:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions.") from None
 
 
-def parse_nmnist(file: io.BufferedIOBase, name: str) -> Events:
+def parse_nmnist(file: BinaryIO, name: str) -> Events:
     """Parse N-MNIST's format [1]_: x, y, and three bytes with the polarity in the top bit and the time below, µs.
 
     Parameters
@@ -183,7 +183,7 @@ def as_events(recording) -> Events:
     try:
         array = np.asarray(recording)
     except ValueError:
-        array = np.zeros(0)
+        array = np.zeros((0, 0))
     if array.ndim == 2 and array.shape[1] == 4:
         return Events(*array.T)
     if array.ndim == 2 and array.shape[0] == 4:

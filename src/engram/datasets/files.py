@@ -127,7 +127,7 @@ class Content:
         if self._inflater is None:
             return self._file.read(min(n_bytes, _PIECE)) or None
         if self._inflater.eof:
-            return self._next_member()
+            return self._next_member(self._inflater)
         packed = self._pending or self._file.read(_PIECE)
         piece = self._inflater.decompress(packed, n_bytes)
         self._pending = self._inflater.unconsumed_tail
@@ -136,9 +136,9 @@ class Content:
             return None
         return piece
 
-    def _next_member(self):
+    def _next_member(self, ended):
         """Go on to the next of several gzip members; zero bytes between or after them are padding."""
-        rest = self._inflater.unused_data or self._pending or self._file.read(_PIECE)
+        rest = ended.unused_data or self._pending or self._file.read(_PIECE)
         if not rest:
             return None
         self._pending = rest.lstrip(b"\0")

@@ -125,7 +125,7 @@ def _parse(content, size, name, shape, sha256, advice):
         check_unpacked(name, n_bytes, size)
     # The array itself is filled, which takes memory only as content arrives, and no second copy of it.
     values = np.empty(found_shape, dtype)
-    body = memoryview(values).cast("B")
+    body = values.data.cast("B")
     found = content.read_into(body)
     if found < n_bytes:
         raise _too_short(name, f"{found // item_bytes:,}", found_shape, advice)

@@ -103,7 +103,7 @@ def _one_each(labels, name):
 
 
 def _is_text(array):
-    kind = getattr(array, "dtype", np.asarray([])).kind
+    kind = array.dtype.kind if isinstance(array, np.ndarray) else "f"
     return kind in "USO" and len(array) > 0 and all(isinstance(value, (str, bytes)) for value in array.tolist())
 
 

@@ -1,6 +1,6 @@
 """A folder with a subfolder of pictures for each class, with ``train/`` and ``test/`` above them or not."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +73,7 @@ def load_picture_folder(path: str | Path, options: Options = DEFAULTS, progress:
     )
 
 
-def _read_all(files: Iterable[Path], image_shape, name, counts, progress):
+def _read_all(files: Sequence[Path], image_shape, name, counts, progress):
     """Every picture as a row of bytes, one after the other, so that only one is decoded at a time.
 
     From the first of more than 8 bits on as floats, since what has 12 bits fills but a sixteenth of the scale.

@@ -61,8 +61,8 @@ def read_grey(path: Path, steps: list[str] | None = None) -> np.ndarray:
             with Image.open(file, formats=FORMATS) as picture:
                 if math.prod(picture.size) > MAX_PIXELS:
                     raise Image.DecompressionBombError
-                if getattr(picture, "n_frames", 1) > 1:
-                    steps.append(f"took the first of {picture.n_frames} frames")
+                if (n_frames := getattr(picture, "n_frames", 1)) > 1:
+                    steps.append(f"took the first of {n_frames} frames")
                 picture.load()
                 if picture.getexif().get(_EXIF_ORIENTATION, 1) != 1:
                     picture = ImageOps.exif_transpose(picture)

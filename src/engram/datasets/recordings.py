@@ -6,6 +6,7 @@ own, which lie side by side: a frame shows off events in its left half, on event
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,8 @@ class Layout:
     @classmethod
     def from_dict(cls, values: dict) -> "Layout":
         """The layout that :meth:`to_dict` wrote."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        options: dict[str, Any] = {k: tuple(value) if isinstance(value, list) else value for k, value in values.items()}
+        return cls(**options)
 
     def to_dict(self) -> dict:
         """As JSON can hold it."""

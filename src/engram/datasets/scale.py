@@ -11,7 +11,7 @@ import numpy as np
 
 from engram.errors import DataError
 
-ValueRange = tuple[float | tuple[float, ...], float | tuple[float, ...]]
+ValueRange = tuple[float, float] | tuple[tuple[float, ...], tuple[float, ...]]
 
 PIXELS: ValueRange = (0.0, 255.0)
 """The range of pixels that need no change."""
@@ -190,12 +190,18 @@ def check_value_range(value_range, n_inputs: int | None = None) -> ValueRange:
     return (float(black), float(white)) if black.ndim == 0 else (tuple(black.tolist()), tuple(white.tolist()))
 
 
+def plain_range(value_range: ValueRange) -> tuple[float, float] | None:
+    """Black and white where they are the same for all values; None where each column has a range of its own."""
+    black, white = value_range
+    return None if isinstance(black, tuple) or isinstance(white, tuple) else (black, white)
+
+
 def describe_range(value_range: ValueRange) -> str:
     """A range in words: ``0–16``, or ``−1 to 1`` where a sign would be confusing."""
-    black, white = value_range
-    if isinstance(black, tuple):
+    ends = plain_range(value_range)
+    if ends is None:
         return "each column's own"
-    low, high = min(black, white), max(black, white)
+    low, high = min(ends), max(ends)
     return f"{low:g}–{high:g}" if low >= 0 else f"{low:g} to {high:g}".replace("-", "−")
 
 
@@ -238,18 +244,19 @@ def range_for(values: np.ndarray, value_range: ValueRange, name: str, steps: lis
     DataError
         If pixels wrapped around, or all are negative.
     """
-    if isinstance(value_range[0], tuple):
+    ends = plain_range(value_range)
+    if ends is None:
         return value_range
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-    fits = not on_scale(values, value_range) and low >= min(value_range)
-    if fits and value_range != PIXELS and (values.dtype != np.uint8 or high <= max(value_range)):
+    fits = not on_scale(values, value_range) and low >= min(ends)
+    if fits and value_range != PIXELS and (values.dtype != np.uint8 or high <= max(ends)):
         return value_range
     if wrapped_around(values):
         raise DataError(f"{name} holds int8 values from {low:g}: pixels above 127 wrapped around; give uint8.")
     if low < 0 and high <= 0:
         raise DataError(f"{name} holds values from {low:g} to {high:g}; give pixels on the scale 0–255 or 0–1.")
     found = find_value_range(values)
-    if found == (0.0, 1.0) and min(value_range) < 0:
+    if found == (0.0, 1.0) and min(ends) < 0:
         steps.append(f"values taken as 0–1, not as {describe_range(value_range)}: none is below 0")
     elif found not in (PIXELS, (0.0, 1.0)):
         steps.append(f"values taken as {describe_range(found)}: no other scale is known")

@@ -89,7 +89,7 @@ def _c_library() -> ctypes.CDLL:
 
 
 @functools.cache
-def library_function(name: str, n_operands: int) -> Callable:
+def library_function(name: str, n_operands: int):
     """A function of the C library; single precision if its name ends in ``f``, as C has it."""
     kind = ctypes.c_float if name in _SINGLE else ctypes.c_double
     if os.name == "nt" and name == "hypotf":

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engram.equations.text import node_of, refusal
+from engram.equations.text import node_of, plain_function, refusal
 from engram.equations.vocabulary import (
     METHODS,
     OF_MANY,
@@ -31,6 +31,9 @@ from engram.equations.vocabulary import (
     operation_of,
 )
 from engram.errors import RuleError
+
+_Placed = ast.expr | ast.stmt
+"""What stands in a line of its text."""
 
 
 class Operation(NamedTuple):
@@ -76,7 +79,7 @@ def rewrite(function: Callable) -> Rewritten:
     RuleError
         If its source cannot be found, or it uses something that cannot mean the same in every kernel.
     """
-    return _rewrite(getattr(function, "py_func", function), set())
+    return _rewrite(plain_function(function), set())
 
 
 def _rewrite(function: FunctionType, callers: set[FunctionType]) -> Rewritten:
@@ -84,7 +87,7 @@ def _rewrite(function: FunctionType, callers: set[FunctionType]) -> Rewritten:
     rewriter = _Rewriter(function, _stored_names(node), callers | {function})
     name = function.__code__.co_name
     if isinstance(node, ast.Lambda):
-        body = [ast.Return(rewriter.visit(node.body))]
+        body: list[ast.stmt] = [ast.Return(rewriter.visit(node.body))]
         name = "_lambda"
     else:
         body = rewriter.visit_all(node.body)
@@ -132,7 +135,7 @@ class _Rewriter(ast.NodeTransformer):
             body += new if isinstance(new, list) else [new]
         return body
 
-    def refuse(self, node: ast.AST, what: str) -> RuleError:
+    def refuse(self, node: _Placed, what: str) -> RuleError:
         return refusal(self.function, node.lineno, what)
 
     # Names
@@ -156,7 +159,7 @@ class _Rewriter(ast.NodeTransformer):
             node = node.value
         return isinstance(node, ast.Name) and node.id not in self.stored
 
-    def _value(self, node: ast.Name | ast.Attribute):
+    def _value(self, node: ast.expr):
         """What a name or dotted name from outside the function stands for."""
         if isinstance(node, ast.Attribute):
             owner = self._value(node.value)
@@ -164,21 +167,22 @@ class _Rewriter(ast.NodeTransformer):
                 return getattr(owner, node.attr)
             except AttributeError:
                 raise self.refuse(node, f"asks for {ast.unparse(node)}, which does not exist") from None
-        if node.id in self.cells:
+        name = ast.unparse(node)
+        if name in self.cells:
             try:
-                return self.cells[node.id].cell_contents
+                return self.cells[name].cell_contents
             except ValueError:
-                raise self.refuse(node, f"uses {node.id}, which has no value yet") from None
+                raise self.refuse(node, f"uses {name}, which has no value yet") from None
         scope = self.function.__globals__
         built_in = scope.get("__builtins__", {})
         built_in = vars(built_in) if isinstance(built_in, ModuleType) else built_in
-        if node.id in scope:
-            return scope[node.id]
-        if node.id in built_in:
-            return built_in[node.id]
-        raise self.refuse(node, f"uses the name {node.id!r}, which is not defined")
+        if name in scope:
+            return scope[name]
+        if name in built_in:
+            return built_in[name]
+        raise self.refuse(node, f"uses the name {name!r}, which is not defined")
 
-    def _named(self, value, node: ast.AST, text: str):
+    def _named(self, value, node: _Placed, text: str):
         """A value from outside as a name with a meaning."""
         value = getattr(value, "py_func", value)
         operation = operation_of(value)
@@ -204,7 +208,7 @@ class _Rewriter(ast.NodeTransformer):
             f"uses {text}, which need not give the same bits in every kernel; engram.precision lists what does",
         )
 
-    def _check_helper(self, helper: FunctionType, node: ast.AST, text: str) -> None:
+    def _check_helper(self, helper: FunctionType, node: _Placed, text: str) -> None:
         """A function of another file is refused where it is called, not in a file that the user never saw."""
         if helper in self.callers:
             raise self.refuse(node, f"calls {text}, which calls itself; write a loop")
@@ -218,7 +222,7 @@ class _Rewriter(ast.NodeTransformer):
     def _operation(self, name: str, node: ast.AST) -> ast.Name:
         return self._bound(Operation(name), name, node)
 
-    def _number(self, value, node: ast.AST) -> ast.AST:
+    def _number(self, value, node: ast.AST) -> ast.expr:
         if type(value) in (bool, int):
             return ast.copy_location(ast.Constant(value), node)
         return self._bound(Number(value), "number", node)
@@ -234,7 +238,7 @@ class _Rewriter(ast.NodeTransformer):
 
     # Operations
 
-    def _call(self, name: str, node: ast.AST, *operands: ast.AST) -> ast.Call:
+    def _call(self, name: str, node: ast.AST, *operands: ast.expr) -> ast.Call:
         return ast.copy_location(ast.Call(self._operation(name, node), list(operands), []), node)
 
     def visit_BinOp(self, node: ast.BinOp):
@@ -242,7 +246,7 @@ class _Rewriter(ast.NodeTransformer):
             return self.generic_visit(node)
         return self._binary(node.op, self.visit(node.left), node.right, node)
 
-    def _binary(self, op: ast.operator, left: ast.AST, right: ast.AST, node: ast.AST) -> ast.Call:
+    def _binary(self, op: ast.operator, left: ast.expr, right: ast.expr, node: ast.AST) -> ast.Call:
         exponent = right.value if isinstance(right, ast.Constant) else None
         if isinstance(op, ast.Pow) and type(exponent) is int and exponent in WHOLE_POWERS:
             return self._call(WHOLE_POWERS[exponent], node, left)
@@ -251,8 +255,9 @@ class _Rewriter(ast.NodeTransformer):
     def visit_UnaryOp(self, node: ast.UnaryOp):
         if not isinstance(node.op, ast.USub):
             return self.generic_visit(node)
-        if isinstance(node.operand, ast.Constant) and type(node.operand.value) in (int, float):
-            return self._number(-node.operand.value, node)
+        value = node.operand.value if isinstance(node.operand, ast.Constant) else None
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return self._number(-value, node)
         return self._call("negative", node, self.visit(node.operand))
 
     def visit_Compare(self, node: ast.Compare):
@@ -306,8 +311,7 @@ class _Rewriter(ast.NodeTransformer):
                 raise self.refuse(node, f"calls {ast.unparse(function)} with a name or a star; give its numbers alone")
             if value is np.where and len(arguments) != 3:
                 raise self.refuse(node, "calls np.where without two values to choose from; give all three")
-            if value in OF_MANY and len(arguments) > 1:
-                many = OF_MANY[value]
+            if (many := OF_MANY.get(value)) and len(arguments) > 1:
                 return functools.reduce(lambda a, b: self._call(many, node, a, b), arguments)
         keywords = [ast.keyword(part.arg, self.visit(part.value)) for part in node.keywords]
         return ast.copy_location(ast.Call(self.visit(function), arguments, keywords), node)

@@ -7,13 +7,28 @@ import functools
 import linecache
 import traceback
 from collections.abc import Callable, Iterator
-from types import CodeType
+from types import CodeType, FunctionType
 
 from engram.errors import RuleError
 
 
+def plain_function(function: Callable) -> FunctionType:
+    """The function that an equation is, or that a function compiled by Numba was made of.
+
+    Raises
+    ------
+    RuleError
+        If it is neither, such as a ``functools.partial``: there is no text to read.
+    """
+    plain = getattr(function, "py_func", function)
+    if not isinstance(plain, FunctionType):
+        raise RuleError(f"{plain!r:.100} is no plain function, whose text can be read; write it with def.")
+    return plain
+
+
 def refusal(function: Callable, line: int, what: str) -> RuleError:
     """The error about something in an equation's text."""
+    function = plain_function(function)
     *_, owner, name = ["<locals>", *function.__qualname__.split(".")]
     whose = "" if owner == "<locals>" else f" of {owner}"
     return RuleError(f"{function.__code__.co_filename}:{line}: {name}{whose} {what}.")
@@ -21,19 +36,20 @@ def refusal(function: Callable, line: int, what: str) -> RuleError:
 
 def where(function: Callable) -> str:
     """File and line of a function, for messages."""
-    code = function.__code__
+    code = plain_function(function).__code__
     return f"{code.co_filename}:{code.co_firstlineno}"
 
 
-def line_raised(error: Exception, function: Callable) -> str:
+def line_raised(error: BaseException, function: Callable) -> str:
     """The innermost line of an equation's own file that an exception passed through."""
-    file = function.__code__.co_filename
+    file = plain_function(function).__code__.co_filename
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return f"{file}:{lines[-1]}" if lines else where(function)
 
 
 def node_of(function: Callable) -> ast.FunctionDef | ast.Lambda:
     """The syntax tree of a function, a fresh one."""
+    function = plain_function(function)
     code = function.__code__
     file = code.co_filename
     for refresh in (False, True):
@@ -91,8 +107,17 @@ def _nodes_at(tree: ast.AST, code: CodeType) -> Iterator[ast.FunctionDef | ast.L
             yield node
 
 
-def _holds(body: ast.AST, code: CodeType) -> bool:
+def _holds(body: ast.expr, code: CodeType) -> bool:
     """Whether what a code does lies within a piece of text, so that it belongs to this of several lambdas."""
-    begin, end = (body.lineno, body.col_offset), (body.end_lineno, body.end_col_offset)
-    places = [p for p in code.co_positions() if None not in p and (p[0], p[2]) < (p[1], p[3])]
-    return bool(places) and all(begin <= (p[0], p[2]) and (p[1], p[3]) <= end for p in places)
+    begin, end = (body.lineno, body.col_offset), (body.end_lineno or 0, body.end_col_offset or 0)
+    places = list(_places(code))
+    return bool(places) and all(begin <= first and last <= end for first, last in places)
+
+
+def _places(code: CodeType) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where in a file what a code does stands, line and column, from and to, as far as it is told."""
+    for line, end_line, column, end_column in code.co_positions():
+        if line is None or end_line is None or column is None or end_column is None:
+            continue
+        if (line, column) < (end_line, end_column):
+            yield (line, column), (end_line, end_column)

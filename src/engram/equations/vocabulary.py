@@ -12,7 +12,7 @@ import numpy as np
 from engram.arithmetic import fma, select
 from engram.equations.reductions import zero_of
 
-OPERATORS = {
+OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add",
     ast.Sub: "subtract",
     ast.Mult: "multiply",
@@ -124,7 +124,7 @@ _BUILT_IN = {
     int: "whole",
     bool: "truth",
 }
-OF_MANY = {min: "min", max: "max"}
+OF_MANY: dict[object, str] = {min: "min", max: "max"}
 """Functions of any number of numbers, and the operation on two of them."""
 
 METHODS = {name: _OF_NUMPY[name] for name in ("sum", "mean", "min", "max", "any", "all", "dot", "clip")} | {

@@ -57,7 +57,8 @@ def about(units: dict, form: Format) -> dict:
 def packed(arrays: dict[str, np.ndarray], text: dict) -> bytes:
     """An ``.npz`` of arrays and a JSON text, the same bytes for the same content."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, about=np.array(json.dumps(text, indent=1)), **arrays)
+    told = np.array(json.dumps(text, indent=1))
+    np.savez_compressed(buffer, about=told, **arrays)  # ty: ignore[invalid-argument-type]  # none is allow_pickle
     return buffer.getvalue()
 
 

@@ -96,7 +96,7 @@ def _from_list(stored, name: str, n_neurons: int, n_inputs: int | None) -> np.nd
     place = stored[:, :2]
     with np.errstate(invalid="ignore"):
         whole = np.isfinite(place).all() and np.all(place == np.rint(place)) and place.min() >= 0
-    n = int(place[:, 0].max()) + 1 if whole and n_inputs is None else n_inputs
+    n = n_inputs if n_inputs is not None else int(place[:, 0].max()) + 1 if whole else 0
     if not whole or place[:, 1].max() >= n_neurons or place[:, 0].max() >= n or n * n_neurons > _MOST_SYNAPSES:
         raise ModelFileError(f"{name} names inputs or neurons that there are not; give files of the same network.")
     weights = np.zeros((n, n_neurons))

@@ -143,8 +143,8 @@ class FixedPointNetwork:
         ConfigError
             If a number does not fit.
         """
-        network, grid = frozen.network, learned_grid(frozen.model)
-        if grid is not None and frozen.model.rule.weight_bits == weight_bits:
+        network, grid, rule = frozen.network, learned_grid(frozen.model), frozen.model.rule
+        if grid is not None and rule is not None and rule.weight_bits == weight_bits:
             scale = grid.step
         else:
             signed = bool(np.any(frozen.weights < 0))
@@ -154,13 +154,13 @@ class FixedPointNetwork:
             raise ConfigError(
                 f"Thresholds must be below {MOST_CONDUCTANCE} mV to be held in fixed point, got {largest_threshold!r}."
             )
-        exc, inh = (FixedNeuron.of(neuron, network) for neuron in (network.excitatory, network.inhibitory))
+        exc, inh = (FixedNeuron.of(neuron, network) for neuron in (frozen.excitatory, frozen.inhibitory))
         return cls(
             weights=np.rint(frozen.weights / scale).astype(np.int64),
             weight_scale=max(1, round(scale * (ONE << SCALE_BITS))),
             weight_bits=weight_bits,
             thresholds=np.rint(frozen.thresholds * ONE).astype(np.int64),
-            inh_threshold=fixed(network.inhibitory.v_thresh),
+            inh_threshold=fixed(frozen.inhibitory.v_thresh),
             w_exc_inh=fixed(network.w_exc_inh),
             w_inh_exc=fixed(min(network.w_inh_exc, MOST_CONDUCTANCE)),
             delays=frozen.delays,

@@ -10,6 +10,7 @@ from engram.errors import ConfigError
 from engram.model import Model
 from engram.networks import DiehlCook
 from engram.neurons import ConductanceLIF
+from engram.neurons.base import Neuron
 from engram.simulation import Simulation, simulate
 from engram.validation import check_positive
 
@@ -48,9 +49,19 @@ class FrozenNetwork:
     model: Model
 
     @property
+    def excitatory(self) -> ConductanceLIF:
+        """The neuron whose spikes are read."""
+        return _lif(self.network.excitatory)
+
+    @property
+    def inhibitory(self) -> ConductanceLIF:
+        """The neuron that silences the others."""
+        return _lif(self.network.inhibitory)
+
+    @property
     def thresholds(self) -> np.ndarray:
         """The potential above which each excitatory neuron fires, mV; shape (n_neurons,)."""
-        return self.theta + self.network.excitatory.v_thresh
+        return self.theta + self.excitatory.v_thresh
 
     def constants(self) -> dict[str, float | int | str]:
         """Every number of the network by name; those of its neurons as ``exc_tau_m`` and so on."""
@@ -66,6 +77,13 @@ class FrozenNetwork:
             self.network, spikes=spikes, n_steps=n_steps, weights=self.weights, theta=self.theta, delays=self.delays,
             learn=False, **options,
         )  # fmt: skip
+
+
+def _lif(neuron: Neuron) -> ConductanceLIF:
+    """A neuron that other tools have; a subclass may have other equations."""
+    if not isinstance(neuron, ConductanceLIF) or type(neuron) is not ConductanceLIF:
+        raise ConfigError(f"Only networks of ConductanceLIF can be exported, got {neuron!r}.")
+    return neuron
 
 
 def freeze(model: Model, *, dt: float | None = None) -> FrozenNetwork:
@@ -91,17 +109,15 @@ def freeze(model: Model, *, dt: float | None = None) -> FrozenNetwork:
         raise ConfigError(ONLY_DIEHL_COOK)
     if dt is not None:
         check_positive("dt", dt, "ms")
-    for name in ("excitatory", "inhibitory"):
-        if type(getattr(network, name)) is not ConductanceLIF:
-            raise ConfigError(f"Only networks of ConductanceLIF can be exported, got {getattr(network, name)!r}.")
+    excitatory, inhibitory = _lif(network.excitatory), _lif(network.inhibitory)
     if network.max_input_delay:
         raise ConfigError("A network with delays on its inputs cannot be exported; set max_input_delay to 0.")
     network = replace(
         network,
         dtype="float64",
         dt=network.dt if dt is None else float(dt),
-        excitatory=_at_rest(network.excitatory),
-        inhibitory=_at_rest(network.inhibitory),
+        excitatory=_at_rest(excitatory),
+        inhibitory=_at_rest(inhibitory),
     )
     model = replace(model, network=replace(model.network, dt=network.dt))
     labels = np.full(network.n_neurons, -1) if model.readout is None else model.readout.labels

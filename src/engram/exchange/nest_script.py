@@ -48,7 +48,7 @@ def check_positive_weights(frozen: FrozenNetwork, title: str) -> None:
 def network_numbers(frozen: FrozenNetwork) -> dict[str, float]:
     """What such a script needs besides the constants."""
     network = frozen.network
-    exc, inh, dt = network.excitatory, network.inhibitory, network.dt
+    exc, inh, dt = frozen.excitatory, frozen.inhibitory, network.dt
 
     def factor(tau):
         return held_factor(tau, dt, network.integrator)

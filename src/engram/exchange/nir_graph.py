@@ -53,7 +53,7 @@ def graph_of(frozen: FrozenNetwork):
     """
     nir = _nir()
     check_positive_weights(frozen, FORMAT.title)
-    neuron, dt, n = frozen.network.excitatory, frozen.network.dt, frozen.network.n_neurons
+    neuron, dt, n = frozen.excitatory, frozen.network.dt, frozen.network.n_neurons
     theta = frozen.thresholds
     if np.any(theta >= 0) or np.any(theta <= neuron.v_rest):
         raise ConfigError(

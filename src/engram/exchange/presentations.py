@@ -52,7 +52,7 @@ class Presentations:
     def arrays(self) -> dict[str, np.ndarray]:
         """As they stand in ``presentations.npz``."""
         return {
-            "n_steps": np.int64(self.n_steps),
+            "n_steps": np.array(self.n_steps, np.int64),
             "input_spikes": self.inputs,
             "exc_spikes": self.exc,
             "inh_spikes": self.inh,

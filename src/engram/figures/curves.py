@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,7 @@ from engram.figures.style import (
     new_figure,
     note,
 )
-from engram.validation import check_count, check_finite
+from engram.validation import check_count, check_finite, plain_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -242,7 +242,7 @@ def weights_and_theta(
     return figure
 
 
-def spread(values: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+def spread(values: Sequence[float] | np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
     """Return ascending `values` moved as little as possible to lie `gap` apart and within bounds."""
     from scipy.optimize import isotonic_regression
 
@@ -262,9 +262,10 @@ def _check_examples(examples) -> np.ndarray:
 
 
 def _check_accuracy(name: str, value) -> float:
-    if not np.isscalar(value) or not 0 <= value <= 1:
+    number = plain_number(value)
+    if number is None or not 0 <= number <= 1:
         raise DataError(f"The test accuracy '{name}' must lie between 0 and 1, got {value!r}.")
-    return 100.0 * float(value)
+    return 100.0 * number
 
 
 def _draw_line(axes, x, y, colour, style="-") -> None:

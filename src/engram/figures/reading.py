@@ -181,7 +181,7 @@ def _draw_image_and_winners(figure, pixels, weights, image_shape, counts, winner
     picture_frame(above)
     below.set_axis_off()
     below.set_anchor("NW")
-    fired = np.count_nonzero(counts)
+    fired = int(np.count_nonzero(counts))
     if not fired:
         note(below, "no neuron fired")
         return

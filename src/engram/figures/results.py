@@ -191,10 +191,10 @@ def prediction(
     counts = check_whole("counts", counts, 1)
     check_length("counts", counts, weights.shape[1], "neurons")
     check_count("top", top)
-    scores = {name: check_numbers(f"The scores '{name}'", values, 1) for name, values in scores.items()}
-    if not scores:
+    checked = {name: check_numbers(f"The scores '{name}'", values, 1) for name, values in scores.items()}
+    if not checked:
         raise DataError("scores must hold at least one readout scheme, got none.")
-    for name, values in scores.items():
+    for name, values in checked.items():
         check_length(f"The scores '{name}'", values, len(names), "classes")
     if labels is not None:
         labels = check_whole("labels", labels, 1, at_least=-1)
@@ -202,14 +202,14 @@ def prediction(
         if labels.max() >= len(names):
             raise DataError(f"labels go up to {labels.max()}, but classes name only {len(names):,} classes.")
 
-    figure = new_figure(max(2.6 + 2.1 * len(scores), 7.2), 5.2)
+    figure = new_figure(max(2.6 + 2.1 * len(checked), 7.2), 5.2)
     upper, lower = figure.subfigures(2, 1, height_ratios=(1.55, 1.0))
-    panels = upper.subplots(1, 1 + len(scores), width_ratios=(1.1, *[1.0] * len(scores)))
+    panels = upper.subplots(1, 1 + len(checked), width_ratios=(1.1, *[1.0] * len(checked)))
     panels[0].imshow(pixels, cmap=AMOUNTS, vmin=0, vmax=float(pixels.max()) or 1.0)
     panels[0].set_title("image as shown")
     panels[0].set_anchor("N")  # its title in line with the others
     picture_frame(panels[0])
-    _draw_scores(panels[1:], scores, names, {**_SCORE_UNITS, **(score_units or {})})
+    _draw_scores(panels[1:], checked, names, {**_SCORE_UNITS, **(score_units or {})})
     _draw_winners(lower, weights, image_shape, counts, labels, names, top)
     return figure
 

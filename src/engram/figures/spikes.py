@@ -172,9 +172,9 @@ def network_raster(
         image = check_image(image, image_shape)
         n_inputs = image.size if n_inputs is None else n_inputs
     colours = (INK, *(COLOURS[k % len(COLOURS)] for k in range(len(spikes))))
-    sizes = {"input": n_inputs, **sizes}
+    given: dict[str, int | None] = {"input": n_inputs, **sizes}
     panels = [
-        (name, pairs, _check_size(f"the size of {name}", sizes[name], pairs), colour)
+        (name, pairs, _check_size(f"the size of {name}", given[name], pairs), colour)
         for (name, pairs), colour in zip(checked.items(), colours, strict=True)
     ]
     return _draw_panels(panels, [1.0] * len(panels), dt, shown_ms, blank_ms, image, title)
@@ -279,33 +279,34 @@ def _draw_panels(
     axes = None
     for row, (name, pairs, size, colour) in enumerate(panels):
         axes = figure.add_subplot(grid[row, 0], sharex=axes)
-        by_label = rows is not None and row > 0
-        placed = rows.placed(pairs) if by_label else pairs
+        by_label = rows if row > 0 else None
+        placed = pairs if by_label is None else by_label.placed(pairs)
         wins = (pairs[:, 0] == winner) & (row == 1) if winner is not None else np.zeros(len(pairs), bool)
         draw_spikes(axes, placed, dt, size, colour, thin=row == 0)
         if wins.any():
             draw_spikes(axes, placed[wins], dt, size, VERMILLION, thin=False)
-        if by_label and row == 1:
-            rows.mark(axes)
-        elif by_label:
+        if by_label is not None and row == 1:
+            by_label.mark(axes)
+        elif by_label is not None:
             axes.set_yticks([])
         won = f", neuron {winner:,} in orange" if wins.any() else ""
         axes.set_title(f"{name}: {plural(len(pairs), 'spike')}{won}", fontsize=SMALL)
-        axes.set_ylabel("pixel" if row == 0 else "neuron, by label" if by_label and row == 1 else "neuron")
+        axes.set_ylabel("pixel" if row == 0 else "neuron, by label" if by_label is not None and row == 1 else "neuron")
     if membranes:
         axes = figure.add_subplot(grid[len(panels), 0], sharex=axes)
         _draw_membranes(axes, membranes, dt)
+    lowest = figure.axes[-1]
     for panel in figure.axes:
         if blank_ms:
             panel.axvspan(shown_ms, total_ms, color=SHADE, linewidth=0, zorder=0)
-        panel.tick_params(labelbottom=panel is axes)
+        panel.tick_params(labelbottom=panel is lowest)
     first = figure.axes[0]
     first.invert_yaxis()
     if blank_ms:
         middle = shown_ms + blank_ms / 2
         first.text(middle, 0.5, "blank", transform=first.get_xaxis_transform(), ha="center", color=MUTED)
-    axes.set(xlim=(0.0, total_ms), xlabel="time (ms)")
-    count_axis(axes.xaxis)
+    lowest.set(xlim=(0.0, total_ms), xlabel="time (ms)")
+    count_axis(lowest.xaxis)
     figure.align_ylabels()
     if image is not None:
         beside = figure.add_subplot(grid[0, 1])

@@ -85,7 +85,9 @@ def house_style():
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(RC | {"font.family": ["sans-serif", *_further_fonts()]})
+        matplotlib.rcParams.update(  # ty: ignore[no-matching-overload]  # its names are texts, not literals
+            RC | {"font.family": ["sans-serif", *_further_fonts()]}
+        )
         entered = _in_style.set(True)
         try:
             yield

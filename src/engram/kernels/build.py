@@ -10,9 +10,10 @@ from __future__ import annotations
 import ctypes
 import functools
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import FunctionType
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def can_share(network: Network) -> bool:
     for p in network.projections:
         if p.layout == "all_but_own":
             continue
-        if p.layout == "listed" or not p.has_one_delay or p.delay > 0:
+        if p.layout == "listed" or p.one_delay != 0:
             return False
         if p.layout == "one_to_one" and not sleeps(network, p.after):
             return False
@@ -170,7 +171,7 @@ def _channel_name(network: Network, p: Projection) -> str:
 
 def is_lazy(network: Network, p: Projection) -> bool:
     """Whether spikes before need only be noted when a neuron fires: they change nothing, and are known by then."""
-    return p.rule.equations().on_pre is None and p.before in network.inputs and not p.delay
+    return p.learning_rule.equations().on_pre is None and p.before in network.inputs and not p.delay
 
 
 def learning_routines(network: Network, p: Projection) -> dict[str, Routine]:
@@ -181,7 +182,7 @@ def learning_routines(network: Network, p: Projection) -> dict[str, Routine]:
     if not is_lazy(network, p):
         acts |= {"pre": getattr(learning, f"pre{listed}"), "restless": learning.restless}
     scope = _scope(network.dtype, EXP2=exp2_coefficients(network.dtype))
-    return _routines(acts, scope) | _rounding_routines(p.rule, acts, listed, scope)
+    return _routines(acts, scope) | _rounding_routines(p.learning_rule, acts, listed, scope)
 
 
 def _rounding_routines(rule: LearningRule, acts: dict, listed: str, scope) -> dict[str, Routine]:
@@ -194,12 +195,12 @@ def _rounding_routines(rule: LearningRule, acts: dict, listed: str, scope) -> di
     return _routines(found, (*scope, ("DRAWN", is_drawn(rule)))) if found else {}
 
 
-def _routines(acts: dict[str, Callable], scope) -> dict[str, Routine]:
+def _routines(acts: dict[str, FunctionType], scope) -> dict[str, Routine]:
     return _routines_of_synapses(tuple(acts.items()), scope)
 
 
 @functools.lru_cache(maxsize=256)
-def _routines_of_synapses(acts: tuple[tuple[str, Callable], ...], scope) -> dict[str, Routine]:
+def _routines_of_synapses(acts: tuple[tuple[str, FunctionType], ...], scope) -> dict[str, Routine]:
     return {act: Routine(function, scope, label="synapses") for act, function in acts}
 
 
@@ -229,6 +230,8 @@ class Share:
         What this thread follows for itself, and what it is a copy of.
     draws : dict of str to ndarray of shape (8,), uint64
         By projection, what rounding by chance draws by, see :mod:`engram.kernels.rounding`.
+    shown : list
+        Whatever the record of the last presentation points to.
     """
 
     thread: int
@@ -241,6 +244,7 @@ class Share:
     kept: list = field(default_factory=list)
     copies: list = field(default_factory=list)
     draws: dict = field(default_factory=dict)
+    shown: list = field(default_factory=list)
 
     def own(self, array: np.ndarray) -> np.ndarray:
         """An array as this thread changes it: the first one itself, any other a copy."""
@@ -276,7 +280,7 @@ class CompiledNetwork:
         self.network, self.state = network, state
         self.n_threads = n_threads if can_share(network) else 1
         self._in_groups = all(p.neuron.in_groups for p in network.populations.values())
-        self.codes = {p.name: checked_rule(p.rule, network.dtype) for p in network.plastic}
+        self.codes = {p.name: checked_rule(p.learning_rule, network.dtype) for p in network.plastic}
         for name in network.populations:
             _check_own_neuron(network, name)
         machine.prepare(routines_of(network, state))
@@ -365,8 +369,9 @@ class CompiledNetwork:
         calls = [
             (share.network.ctypes.data, record.ctypes.data) for share, record in zip(self.shares, records, strict=True)
         ]
-        if len(calls) == 1 and pool is None:
-            self._present(*calls[0])
+        if pool is None:
+            (call,) = calls  # several wait for each other, and need a thread each
+            self._present(*call)
         else:
             futures = [pool.submit(self._present, *call) for call in calls]
             for future in futures:
@@ -382,7 +387,7 @@ class CompiledNetwork:
         """Whether inputs' spikes are under way for some time. Before a group they are sent ahead, which cannot be
         undone if a presentation is stopped in it."""
         late = [p for p in self.network.projections if p.before in self.network.inputs]
-        return any(p.layout == "all_but_own" or not p.has_one_delay or p.delay > 0 for p in late)
+        return any(p.layout == "all_but_own" or p.one_delay != 0 for p in late)
 
     def last_presentation(self):
         """The spikes of each input, as (index, offset), and of each population, of the last recorded presentation."""
@@ -543,7 +548,7 @@ class CompiledNetwork:
             "begin_after": first, "n_after": n, "n_after_all": n_after, "delay": delay, "n_slots": n_slots,
             "n_delays": n_delays, "events": state.events, "n_events": state.n_events, "weights": state.stored,
             "stride": state.stored.shape[1] if p.layout == "dense" else 0,
-            "weight": float(p.weights) if counted else 0.0, "reading": float(p.reading),
+            "weight": p.one_weight or 0.0 if counted else 0.0, "reading": float(p.reading),
             "leaves_rows": p.layout == "dense" and channel == 0 and on_channel[-1] is p, "alone": on_channel == [p],
             "delays": state.delays, "wide_delays": state.delays.dtype == np.uint16,
             "ring": aligned_zeros((n_ring, ring_stride), kind) if len(state.pending) else np.zeros(0),
@@ -564,7 +569,7 @@ class CompiledNetwork:
 
     def _fill_learning(self, share: Share, record, p: Projection, n: int) -> None:
         network, state, code = self.network, self.state.projections[p.name], self.codes[p.name]
-        memory, dtype, rule = state.memory, network.dtype, p.rule
+        memory, dtype, rule = state.learned, network.dtype, p.learning_rule
         n_before = network.size_of(p.before)
         longest = n_before if state.listing is None else max(1, state.listing.longest)
         x_pre, pre_step = share.own(memory.x_pre), share.own(memory.pre_step)
@@ -599,7 +604,7 @@ class CompiledNetwork:
 
     def _fill_rounding(self, share: Share, record, p: Projection, longest: int, shape: tuple[int, int]) -> None:
         """Room for the traces of synapses, and in front of it what a rule in fixed point rounds by."""
-        dtype, rule = np.dtype(self.network.dtype), p.rule
+        dtype, rule = np.dtype(self.network.dtype), p.learning_rule
         grids = packed_grids(rule, longest, dtype) if is_fixed(rule) else np.zeros((0, 4), dtype)
         n_bytes = 8 * DRAW_WORDS
         room = aligned_zeros((n_bytes + grids.nbytes + shape[0] * shape[1] * dtype.itemsize,), np.uint8)
@@ -747,7 +752,7 @@ def _fill(share: Share, record, given: dict) -> None:
 def _counted_weight(network: Network, name: str) -> float:
     counted = counted_channel(network, name)
     sender = [p for p in network.projections if p.after == name and counted and _channel_name(network, p) == counted]
-    return float(sender[0].weights) if sender else 0.0
+    return sender[0].one_weight or 0.0 if sender else 0.0
 
 
 def _threshold(population: Population, dt: float) -> dict:

@@ -21,7 +21,7 @@ import shutil
 import stat
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from engram.files import open_regular, read_at_most
@@ -70,7 +70,7 @@ def keep(routine, target: tuple[str, str], code: bytes) -> None:
 
 
 @contextlib.contextmanager
-def alone(routine) -> Iterator[None]:
+def alone(routine) -> Generator[None]:
     """While one process compiles a routine and others after it, another that wants it first waits, and finds it then.
 
     It waits for a minute at most, and not where files cannot be locked.

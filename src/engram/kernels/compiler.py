@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from types import FunctionType
+from typing import Any
 
 import llvmlite.binding as llvm
 import numba
@@ -27,6 +28,7 @@ from numba.extending import intrinsic, overload
 from numba.np.arrayobj import populate_array
 
 from engram import arithmetic
+from engram.equations.text import plain_function
 from engram.kernels.front_end import Pipeline, front_end
 from engram.kernels.machine import LIBRARY_PREFIX, Equation, Routine, names_in
 from engram.kernels.precision import compiled_equation
@@ -129,7 +131,7 @@ _FROM_C = {"engram_reallocate", "sched_yield", "memset", "memcpy", "memmove", *_
 """What object files take from C's library."""
 
 
-def compiled(function: Callable, scope: tuple = (), **options):
+def compiled(function: FunctionType, scope: tuple = (), **options):
     """A part as a function that Python calls with numbers and arrays: to try out, or to test, what routines reach."""
     return _taken(function, dict(scope), _Made({}), {**_PLAIN, "no_cpython_wrapper": False, "_nrt": True, **options})
 
@@ -142,7 +144,7 @@ class _Made(dict):
         self.shared = shared
 
 
-def _taken(function: Callable, scope: dict, done: _Made, options: dict | None = None):
+def _taken(function: FunctionType, scope: dict, done: _Made, options: dict | None = None):
     """A part as the compiler takes it: what it reaches compiled likewise, its placeholders replaced."""
     if function in done:
         return done[function]
@@ -152,9 +154,11 @@ def _taken(function: Callable, scope: dict, done: _Made, options: dict | None = 
         return done[function]
     own = dict(function.__globals__)
     copy = FunctionType(function.__code__, own, function.__name__, function.__defaults__, function.__closure__)
-    copy.__module__, copy.__qualname__, copy.is_part = function.__module__, function.__qualname__, True
+    copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
+    vars(copy)["is_part"] = True
     how = getattr(function, "compiled_as", {"apart": False, "expand": False})
-    dispatcher = numba.njit(**{"noalias": how["apart"], "forceinline": how["expand"], **(options or _PLAIN)})(copy)
+    options = {"noalias": how["apart"], "forceinline": how["expand"], **(options or _PLAIN)}
+    dispatcher = numba.njit(**options)(copy)  # ty: ignore[no-matching-overload]  # its stubs know few options
     done[function] = done.shared[key] = dispatcher
     for name in names_in(function.__code__):
         if name in scope or name in own:
@@ -182,7 +186,7 @@ def _meaning(value, scope: dict, done: _Made):
         if key not in done:
             exact = getattr(value.function, "is_exact", False)
             done[key] = (
-                _taken(value.function, {"REAL": np.dtype(value.dtype).type}, done)
+                _taken(plain_function(value.function), {"REAL": np.dtype(value.dtype).type}, done)
                 if exact
                 else compiled_equation(value.function, value.dtype)
             )
@@ -204,9 +208,13 @@ _OVERLOADED = set()
 """Functions of which the compiler knows by itself what they mean."""
 
 
+_WITHOUT_WRAPPERS: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
+"""Options that the compiler's stubs do not know."""
+
+
 def _overload(function: Callable):
     _OVERLOADED.add(function)
-    return overload(function, jit_options={"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False})
+    return overload(function, jit_options=_WITHOUT_WRAPPERS)
 
 
 @_overload(arithmetic.select)
@@ -246,7 +254,7 @@ def _fma(typing_context, a, b, c):
 
 @_overload(arithmetic.fma)
 def _fused(a, b, c):
-    return lambda a, b, c: _fma(a, b, c)
+    return lambda a, b, c: _fma(a, b, c)  # ty: ignore[missing-argument]  # the context is the compiler's own
 
 
 @intrinsic
@@ -280,12 +288,12 @@ def _split(typing_context, x):
 
 @_overload(arithmetic.mantissa_and_exponent)
 def _mantissa_and_exponent(x):
-    return lambda x: _split(x)
+    return lambda x: _split(x)  # ty: ignore[missing-argument]
 
 
 @_overload(arithmetic.scale_by_power_of_two)
 def _scale_by_power_of_two(x, n):
-    return lambda x, n: _add_to_exponent(x, n)
+    return lambda x, n: _add_to_exponent(x, n)  # ty: ignore[missing-argument]
 
 
 # The words of engram.kernels.parts.

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numba import types
 
+from engram.equations.text import plain_function
 from engram.errors import NeuronError, RuleError
 from engram.kernels.precision import compiled_equation
 from engram.neurons.base import Neuron, asked_by
@@ -116,7 +117,7 @@ def _told(error: Exception, owner: LearningRule | Neuron, equation: str, functio
 
 
 def _line_of(error: Exception, function: Callable) -> str:
-    file = function.__code__.co_filename
+    file = plain_function(function).__code__.co_filename
     place = getattr(error, "loc", None)
     if place is not None and place.filename == file:
         return f"{file}:{place.line}"

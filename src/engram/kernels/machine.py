@@ -58,7 +58,7 @@ class Routine:
         What is being compiled, in a user's words.
     """
 
-    function: Callable
+    function: FunctionType
     scope: tuple[tuple[str, object], ...] = ()
     bounds: bool = False
     label: str = ""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType
 
 import numpy as np
 
@@ -140,7 +141,7 @@ class PopulationWriter:
                   "show": sleeping.show, "to_rest": populations.to_rest}  # fmt: skip
         return self._routines(acts, common)
 
-    def _routines(self, acts: dict[str, Callable], common: dict[str, Callable]) -> dict[str, Routine]:
+    def _routines(self, acts: dict[str, FunctionType], common: dict[str, FunctionType]) -> dict[str, Routine]:
         real = np.dtype(self.dtype).type
         precision = {"REAL": real, "BYTES": real().itemsize}
         scope = dict(precision)
@@ -150,8 +151,9 @@ class PopulationWriter:
         text = "\n".join(self.lines)
         exec(compile(text, f"<{type(self.neuron).__name__}>", "exec"), space)
         for name, value in list(space.items()):
-            if getattr(value, "__code__", None) is not None and value.__code__.co_filename.startswith("<"):
-                value.__module__, value.written = "engram.kernels.neuron_code", text
+            if isinstance(value, FunctionType) and value.__code__.co_filename.startswith("<"):
+                value.__module__ = "engram.kernels.neuron_code"
+                vars(value)["written"] = text
                 scope[name] = parts.part(value, apart=name.startswith(("_loop", "_awake_step", "_receive", "_tidy")))
         label = f"{type(self.neuron).__name__}"
         routines = {act: Routine(f, tuple(scope.items()), label=label) for act, f in acts.items()}
@@ -200,6 +202,11 @@ class PopulationWriter:
             place += n
         return lines
 
+    def _stepping(self, quick: bool) -> tuple[str, Callable]:
+        """The name and the function of a step, quick where it may be and there is such."""
+        e = self.equations
+        return ("quick", e.quick) if quick and e.quick is not None else ("step", e.step)
+
     def _call(self, name: str, function: Callable) -> str:
         return f"_equation_{name}({', '.join(asked_by(function))})"
 
@@ -246,7 +253,7 @@ class PopulationWriter:
 
     def _write_loop(self, loop: Loop) -> None:
         e = self.equations
-        stepping = ("quick", e.quick) if loop.quick else ("step", e.step)
+        stepping = self._stepping(loop.quick)
         closed = {self.targets[channel] for channel in loop.closed}
         strain = e.strain if len(loop.closed) < len(self.channels) else None
         arrive = self._arrives() if loop.channels else []
@@ -363,7 +370,7 @@ class PopulationWriter:
         not (``quiet``).
         """
         e, quiet = self.equations, self.neuron.quiet
-        stepping = ("quick", e.quick) if e.quick is not None else ("step", e.step)
+        stepping = self._stepping(True)
         held = self.neuron.held
         self._write(
             "def _hold_group(_p, _t):",
@@ -516,9 +523,7 @@ class PopulationWriter:
 
     def _write_awake(self, name: str, quick: bool) -> None:
         """One step of the awake neurons; those that are refractory keep what is held."""
-        e = self.equations
-        stepping = ("quick", e.quick) if quick else ("step", e.step)
-        held = self.neuron.held
+        stepping, held = self._stepping(quick), self.neuron.held
         self._write(
             f"def {name}({self._rows_named('here')}, _until, _n, _t, _c):",
             *self._constants_for(stepping[1]),
@@ -534,12 +539,11 @@ class PopulationWriter:
     def _write_ahead(self, quick: bool) -> None:
         """A group of steps of the awake neurons, put aside; whether one fires or strains the quick equations."""
         e = self.equations
-        stepping = ("quick", e.quick) if quick else ("step", e.step)
-        held = self.neuron.held
+        stepping, held = self._stepping(quick), self.neuron.held
         body = []
         for k in range(GROUP):
             body += [f"        _before_{n} = {n}" for n in held]
-            if quick:
+            if quick and e.strain is not None:
                 body.append(f"        _stop |= {self._call('strain', e.strain)} > {e.bearable}")
             body += self._assigned(*stepping, "        ")
             body += [f"        {n} = {n} if _free <= {k} else _before_{n}" for n in held]

@@ -11,10 +11,12 @@ address; their meaning is in :mod:`engram.kernels.compiler`, and called from Pyt
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, overload
 
 import numpy as np
 
 from engram.kernels.memory import FEW, LANES
+from engram.typing import Function
 
 REAL = np.float32
 """Placeholder: the precision of the simulation, as a type."""
@@ -25,7 +27,15 @@ BYTES = 4
 I8, I4, U8, U2, U1, F8 = np.int64, np.int32, np.uint64, np.uint16, np.uint8, np.float64
 
 
-def part(function: Callable | None = None, *, apart: bool = False, expand: bool = False):
+PLACEHOLDER: Any = None
+"""What a routine's scope replaces by a function."""
+
+
+@overload
+def part(function: Function, *, apart: bool = False, expand: bool = False) -> Function: ...
+@overload
+def part(*, apart: bool = False, expand: bool = False) -> Callable[[Function], Function]: ...
+def part(function=None, *, apart: bool = False, expand: bool = False):
     """Mark how the compiler takes a function into others.
 
     Parameters
@@ -39,12 +49,12 @@ def part(function: Callable | None = None, *, apart: bool = False, expand: bool 
     """
     if function is None:
         return lambda function: part(function, apart=apart, expand=expand)
-    function.compiled_as = {"apart": apart, "expand": expand}
+    vars(function)["compiled_as"] = {"apart": apart, "expand": expand}
     return function
 
 
-def _word(function: Callable) -> Callable:
-    function.is_word = True
+def _word(function: Function) -> Function:
+    vars(function)["is_word"] = True
     return function
 
 

@@ -22,11 +22,11 @@ from __future__ import annotations
 import numpy as np
 
 from engram.kernels.memory import GROUP
-from engram.kernels.parts import F8, I4, I8, REAL, part, pointer, record, whole
+from engram.kernels.parts import F8, I4, I8, PLACEHOLDER, REAL, part, pointer, record, whole
 from engram.kernels.records import POPULATION
 from engram.synapses import CLOSING_INTERVAL
 
-_group = _step = _hold_group = _fired = _reset_one = _receive = _tidy = None
+_group = _step = _hold_group = _fired = _reset_one = _receive = _tidy = PLACEHOLDER
 """Placeholders: the neuron's own, see :mod:`engram.kernels.neuron_code`."""
 
 _STRAINED, _NEAR, _OVERSHOT = 2, 1, 4

@@ -12,6 +12,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from types import FunctionType
+from typing import Any
 
 import numba
 import numpy as np
@@ -20,6 +21,7 @@ from numba.extending import intrinsic, overload
 
 from engram.equations.operations import CHOICE, LIBRARY, MEANINGS, NUMBERS, TRUTH, TRUTHS, WHOLE, Meaning
 from engram.equations.rewriting import rewrite
+from engram.equations.text import plain_function
 from engram.kernels.registers import TRUTH_BIT, Register, over_registers
 from engram.precision import assembled, bound
 
@@ -44,13 +46,13 @@ def compiled_equation(function: Callable, dtype):
     RuleError
         If the equation uses something that cannot mean the same in every kernel, or its source is not to be found.
     """
-    function = getattr(function, "py_func", function)
-    return _expanded(_rewritten(function, np.dtype(dtype), {}))
+    return _expanded(_rewritten(plain_function(function), np.dtype(dtype), {}))
 
 
 def _expanded(function: FunctionType):
     """A function for the compiler, whose code is put in place of every call."""
-    return numba.njit(nogil=True, forceinline=True, **_BARE)(function)
+    options = {"nogil": True, "forceinline": True, **_BARE}
+    return numba.njit(**options)(function)  # ty: ignore[no-matching-overload]  # its stubs know few options
 
 
 def _rewritten(function: FunctionType, dtype: np.dtype, done: dict) -> FunctionType:
@@ -85,12 +87,12 @@ def operation(name: str, dtype: np.dtype):
 
 
 def _n_operands(name: str, meaning: Meaning) -> int:
-    return LIBRARY.get(name.replace("power", "pow")) or meaning.function.__code__.co_argcount
+    return LIBRARY.get(name.replace("power", "pow")) or plain_function(meaning.function).__code__.co_argcount
 
 
-def _told(function: Callable, name: str, n_operands: int) -> Callable:
+def _told(function: FunctionType, name: str, n_operands: int) -> FunctionType:
     """A function of the typing context and any operands, with a name and a number of operands told."""
-    function.__signature__ = _signature("context", *"abc"[:n_operands])
+    vars(function)["__signature__"] = _signature("context", *"abc"[:n_operands])
     function.__name__ = name
     return function
 
@@ -99,7 +101,7 @@ def _signature(*names: str) -> inspect.Signature:
     return inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names])
 
 
-_BARE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+_BARE: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 
 
 def _typed(meaning: Meaning, real: types.Float, operands: tuple):
@@ -141,7 +143,7 @@ def _over_columns(function: Callable, name: str, n_operands: int, dtype: np.dtyp
         given = {types.boolean: np.bool_, types.int64: np.int64}.get(result[0].return_type, dtype.type)
         return _loop(function, letters, is_column, given, f"{name}_{dtype}_{''.join(map(str, map(int, is_column)))}")
 
-    choose.__signature__ = _signature(*letters)
+    vars(choose)["__signature__"] = _signature(*letters)
     return choose
 
 
@@ -160,7 +162,7 @@ def _loop(function: Callable, letters: str, is_column: list[bool], given: type, 
         f"        result[i] = operate({elements})",
         "    return result",
     ]
-    scope = {"operate": function, "empty": np.empty, "given": given}
+    scope: dict[str, Any] = {"operate": function, "empty": np.empty, "given": given}
     exec(compile("\n".join(lines), f"<{name}>", "exec"), scope)
     loop = scope["loop"]
     loop.__qualname__ = f"loop_{name}"

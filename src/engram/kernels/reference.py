@@ -87,7 +87,7 @@ class ReferenceNetwork:
                     counting = t + 1
                     n_driven = {name: min(n, t + 1) for name, n in n_driven.items()}
             t += 1
-            if every and t % every == 0:
+            if observer is not None and every and t % every == 0:
                 for p in self.populations.values():
                     p.show(t)
                 observer(t)
@@ -148,7 +148,7 @@ class ReferenceNetwork:
             p.plus = p.of.threshold.plus if p.of.threshold else 0.0
         for p in self.projections:
             if p.learner is not None:
-                p.learner.set_parameters(rule_parameters(p.of.rule, p.learner.longest, self.network.dtype))
+                p.learner.set_parameters(rule_parameters(p.of.learning_rule, p.learner.longest, self.network.dtype))
 
     def last_presentation(self):
         """The spikes of each input, as (index, offset), and of each population, of the last recorded presentation."""
@@ -179,7 +179,7 @@ class ReferenceNetwork:
         """Let the rules forget when anybody spiked."""
         for p in self.projections:
             if p.learner is not None:
-                memory = p.state.memory
+                memory = p.state.learned
                 memory.x_pre[:] = memory.x_post[:] = memory.synapse[:] = 0
 
     def normalize(self):
@@ -395,8 +395,8 @@ class _Projection:
     def _synapses_of(self, i):
         """Whom neuron i sends to, with which weight, and after how many steps."""
         delays, layout = self.state.delays, self.of.layout
-        if layout == "listed":
-            listing = self.state.listing
+        listing = self.state.listing
+        if listing is not None:
             part = slice(listing.starts[i], listing.starts[i + 1])
             return listing.who[part], self.state.weights[listing.where[part]], delays[part] if delays.size else delays
         if layout == "one_to_one":
@@ -466,7 +466,7 @@ class Learner:
         post = self._post_traces(slice(None), t) if len(spikes) and self.on_pre is not None else None
         for i in spikes:
             pre = self._after_pre(i, t)
-            if self.on_pre is not None:
+            if post is not None:
                 after, where = self._synapses_of(i)
                 self.rounding.draw(t, i, where[-1], "on_pre")
                 moving = np.flatnonzero(self.everywhere | np.any(post[self.asked][:, after] != 0, axis=0))

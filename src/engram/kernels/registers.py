@@ -16,6 +16,7 @@ from numba.core import cgutils
 from engram import arithmetic
 from engram.equations import operations
 from engram.equations.operations import MEANINGS
+from engram.equations.text import plain_function
 from engram.kernels.machine import LIBRARY_PREFIX, provide_library
 
 _WHOLE, TRUTH_BIT = ir.IntType(64), ir.IntType(1)
@@ -24,7 +25,7 @@ _WHOLE, TRUTH_BIT = ir.IntType(64), ir.IntType(1)
 class Register:
     """A number in a register: what Python's operators do to it is written down as instructions."""
 
-    def __init__(self, builder: ir.IRBuilder, value: ir.Value):
+    def __init__(self, builder: ir.IRBuilder, value: ir.NamedValue | ir.Constant):
         self.builder, self.value, self.kind = builder, value, value.type
         self.is_real = isinstance(value.type, (ir.FloatType, ir.DoubleType))
 
@@ -33,13 +34,13 @@ class Register:
         """The precision of a real one."""
         return np.dtype(np.float32 if isinstance(self.kind, ir.FloatType) else np.float64)
 
-    def like(self, other) -> ir.Value:
+    def like(self, other) -> ir.NamedValue | ir.Constant:
         """Another operand: a register, or a number as a constant of this one's kind."""
         if isinstance(other, Register):
             return other.value
         return ir.Constant(self.kind, float(other) if self.is_real else int(other))
 
-    def new(self, value: ir.Value) -> Register:
+    def new(self, value: ir.NamedValue | ir.Constant) -> Register:
         """What an instruction gave."""
         return Register(self.builder, value)
 
@@ -217,6 +218,7 @@ _SPELLED = {
 
 def over_registers(function: Callable) -> Callable:
     """A plain function of those files that works on registers."""
+    function = plain_function(function)
     scope = function.__globals__ | _SPELLED
     if function is MEANINGS["power"].function:
         return _power

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -106,11 +107,13 @@ def ready_rule(rule: LearningRule, dtype: str) -> RuleCode:
 
 def _routine(rule: str, name: str, text: str, equations: tuple, dtype: str) -> Routine:
     real = np.dtype(dtype).type
-    scope = {f"_equation_{equation}": Equation(f, dtype) for equation, f in equations if f is not None}
+    scope: dict[str, object] = {
+        f"_equation_{equation}": Equation(f, dtype) for equation, f in equations if f is not None
+    }
     scope |= {**parts.words_of_text(real), "_clip": clip_weight}
     if "_grid" in text:
         scope |= ROUNDING_WORDS
-    space = dict(scope)
+    space: dict[str, Any] = dict(scope)
     exec(compile(text, f"<{rule}.{name[1:]}>", "exec"), space)
     function = space[name]
     function.__module__, function.written = __name__, text

@@ -12,10 +12,10 @@ follows such a population as a whole.
 from __future__ import annotations
 
 from engram.kernels.memory import NEVER
-from engram.kernels.parts import BYTES, I4, I8, REAL, part, pointer, record, whole_few
+from engram.kernels.parts import BYTES, I4, I8, PLACEHOLDER, REAL, part, pointer, record, whole_few
 from engram.kernels.records import POPULATION
 
-_awake_step = _awake_step_ahead = _fires_one = _reset_one = _settled = None
+_awake_step = _awake_step_ahead = _fires_one = _reset_one = _settled = PLACEHOLDER
 """Placeholders: the neuron's own, see :mod:`engram.kernels.neuron_code`."""
 
 

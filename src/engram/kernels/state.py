@@ -126,6 +126,13 @@ class ProjectionState:
     listing: Listing | None = field(default=None, repr=False)
 
     @property
+    def learned(self) -> Memory:
+        """The memory of a projection that learns."""
+        if self.memory is None:
+            raise ValueError("a projection that does not learn has no memory")
+        return self.memory
+
+    @property
     def norms(self) -> np.ndarray:
         """The L1 norm of each neuron's weights, or of each filter's; float64."""
         return column_norms(self.weights, self.listing)
@@ -180,7 +187,7 @@ class NetworkState:
             if p.rule is not None:
                 sizes = network.size_of(p.before), network.size_of(p.after)
                 fresh = new_memory(p.rule, *sizes, state.listing, network.dtype)
-                for name, values in state.memory.tensors().items():
+                for name, values in state.learned.tensors().items():
                     values[...] = fresh.tensors()[name]
 
     def come_to_rest(self, network: Network) -> None:
@@ -305,7 +312,7 @@ def _delays(network: Network, k: int, p: Projection, seed: int, delays, shapes) 
 
 def uniform_delay(network: Network, p: Projection) -> int:
     """The delay of all synapses of a projection, in steps."""
-    return round(float(p.delay) / network.dt)
+    return round((p.one_delay or 0.0) / network.dt)
 
 
 def new_memory(rule: LearningRule, n_before: int, n_after: int, listing: Listing | None, dtype) -> Memory:

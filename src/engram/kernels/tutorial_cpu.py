@@ -36,7 +36,7 @@ _DOUBLES = ("dt", "growth", "most_growth", "input_gain", "inhibition", "spike_he
 _VECTORS = ("v_exc", "v_inh", "ref_exc", "ref_inh", "drive", "psp_exc", "psp_inh", "inh", "no_inh", "total", "current",
             "spike_time")  # fmt: skip
 
-READING = np.dtype(
+READING: np.dtype = np.dtype(
     [
         *((name, "f8") for name in _DOUBLES),
         *((f"{kind}_{name}", "f8") for kind in ("excitatory", "inhibitory") for name in _NEURON_FIELDS),

@@ -5,11 +5,11 @@ A thread knows its own share of the neurons only, so such a population is not sh
 
 from __future__ import annotations
 
-from engram.kernels.parts import I4, I8, part, pointer, record
+from engram.kernels.parts import I4, I8, PLACEHOLDER, part, pointer, record
 from engram.kernels.populations import step as step_of_all
 from engram.kernels.records import POPULATION
 
-_group = _step = _hold_group = _fired = _reset_one = _receive = _tidy = _excess = None
+_group = _step = _hold_group = _fired = _reset_one = _receive = _tidy = _excess = PLACEHOLDER
 """Placeholders: the neuron's own, see :mod:`engram.kernels.neuron_code`."""
 
 

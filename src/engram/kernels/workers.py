@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from multiprocessing.connection import Connection, Pipe
 from multiprocessing.connection import wait as wait_for
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ _NUMBER = 2
 """Bytes of a routine's number in the pipe; reading so few is one act."""
 
 
-def compiled(routines: Sequence[Routine], target: tuple[str, str], n_processes: int | None = None) -> Iterator:
+def compiled(routines: Sequence[Routine], target: tuple[str, str], n_processes: int | None = None) -> Generator:
     """Compile routines, in any order.
 
     Parameters
@@ -138,7 +138,8 @@ class _Team:
 
     def arrived(self, *, wait: bool = False) -> Iterator[tuple[int, bytes]]:
         """What workers have compiled; at least something of it, if there is time to wait."""
-        for connection in wait_for(self.open, None if wait else 0):
+        ready = wait_for(self.open, None if wait else 0)
+        for connection in [connection for connection in self.open if connection in ready]:
             try:
                 content = connection.recv_bytes()
             except (EOFError, OSError):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Number
-from typing import Any
+from typing import TYPE_CHECKING
 
 from engram.errors import ConfigError
 from engram.named import NamedParameters
@@ -40,7 +40,11 @@ class Input(NamedParameters):
         How many inputs, or their arrangement, such as (28, 28).
     """
 
-    shape: int | tuple[int, ...]
+    shape: tuple[int, ...]
+
+    if TYPE_CHECKING:  # what may be given, where it is more than what becomes of it
+
+        def __init__(self, shape: int | tuple[int, ...]) -> None: ...
 
     def __post_init__(self):
         object.__setattr__(self, "shape", _shape("an input", self.shape))
@@ -111,10 +115,20 @@ class Population(NamedParameters):
         a step, and neurons that are alike fire in the same one.
     """
 
-    shape: int | tuple[int, ...]
+    shape: tuple[int, ...]
     neuron: Neuron
     threshold: AdaptiveThreshold | None = None
     one_wins: bool = False
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            shape: int | tuple[int, ...],
+            neuron: Neuron,
+            threshold: AdaptiveThreshold | None = None,
+            one_wins: bool = False,
+        ) -> None: ...
 
     def __post_init__(self):
         object.__setattr__(self, "shape", _shape("a population", self.shape))
@@ -188,7 +202,7 @@ class Network(NamedParameters):
     20
     """
 
-    inputs: Mapping[str, Any]  # each becomes an Input
+    inputs: Mapping[str, Input]
     populations: Mapping[str, Population]
     projections: Sequence[Projection] = ()
     dt: float = 0.5
@@ -197,6 +211,20 @@ class Network(NamedParameters):
     readout: str = ""
     named: dict[str, Projection] = field(init=False, repr=False)
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            inputs: Mapping[str, Input | int | tuple[int, ...]],
+            populations: Mapping[str, Population],
+            projections: Sequence[Projection] = (),
+            dt: float = 0.5,
+            integrator: str = "exponential_euler",
+            dtype: str = "float32",
+            readout: str = "",
+        ) -> None: ...
+
     def __post_init__(self):
         check_positive("dt", self.dt, "ms")
         check_choice("integrator", self.integrator, INTEGRATORS)
@@ -204,7 +232,8 @@ class Network(NamedParameters):
         for what in ("inputs", "populations"):
             if not isinstance(getattr(self, what), Mapping):
                 raise ConfigError(f"{what} must be a dict by name, got {getattr(self, what)!r:.100}.")
-        inputs = {name: i if isinstance(i, Input) else Input(i) for name, i in self.inputs.items()}
+        given: Mapping[str, Input | int | tuple[int, ...]] = self.inputs
+        inputs = {name: i if isinstance(i, Input) else Input(i) for name, i in given.items()}
         object.__setattr__(self, "inputs", inputs)
         object.__setattr__(self, "projections", tuple(self.projections))
         object.__setattr__(self, "named", {p.name: p for p in self.projections})
@@ -258,7 +287,7 @@ class Network(NamedParameters):
         if p.channel and p.channel not in channels:
             kind = type(self.populations[p.after].neuron).__name__
             raise ConfigError(f"{p.name} arrives on {p.channel!r}, but {kind} has {', '.join(channels)}.")
-        if p.has_one_delay and not 0 <= float(p.delay) / self.dt <= MOST_STEPS:
+        if p.one_delay is not None and not 0 <= p.one_delay / self.dt <= MOST_STEPS:
             raise ConfigError(
                 f"delay of {p.name} must be from 0 to {MOST_STEPS:,} time steps, got {p.delay!r} ms in steps of"
                 f" {self.dt:g} ms."
@@ -289,7 +318,7 @@ class Network(NamedParameters):
 
     def shape_of(self, name: str) -> tuple[int, ...]:
         """The shape of an input or population."""
-        return (self.inputs.get(name) or self.populations[name]).shape
+        return self.inputs[name].shape if name in self.inputs else self.populations[name].shape
 
     def size_of(self, name: str) -> int:
         """How many neurons an input or population has."""

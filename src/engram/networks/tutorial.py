@@ -211,6 +211,19 @@ class Reading:
     why_none: str = ""
     raster: Raster | None = None
 
+    @property
+    def recorded(self) -> Raster:
+        """Every spike of the last presentation.
+
+        Raises
+        ------
+        ConfigError
+            If nobody asked for them.
+        """
+        if self.raster is None:
+            raise ConfigError("The spikes of this reading were not kept; read with record=True.")
+        return self.raster
+
 
 @dataclass(frozen=True, eq=False)
 class Readings:

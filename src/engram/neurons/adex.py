@@ -77,7 +77,7 @@ class AdEx(Neuron):
         """The potential, mV, the adaptation, mV, and two conductances, closed."""
         return {"v": self.v_rest, "w": 0.0, "g_exc": 0.0, "g_inh": 0.0}
 
-    def constants(self, dt: float, integrator: str, dtype: str) -> dict[str, float]:
+    def constants(self, dt: float, integrator: str, dtype: str) -> dict[str, float | tuple]:
         """Decays of the conductances over a step."""
         return {"exc_decay": math.exp(-dt / self.tau_exc), "inh_decay": math.exp(-dt / self.tau_inh)}
 

@@ -26,11 +26,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from keyword import iskeyword
 from numbers import Real
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from engram.equations.text import line_raised, where
+from engram.equations.text import line_raised, plain_function, where
 from engram.errors import NeuronError, RuleError
 from engram.named import NamedParameters
 from engram.precision import in_the_reference
@@ -124,7 +124,7 @@ class Neuron(NamedParameters):
 
     def equations(self, integrator: str) -> NeuronEquations:
         """The functions in force."""
-        kind = type(self)
+        kind: Any = type(self)  # each has functions of its own, which ask for what they need
         return NeuronEquations(kind.step, kind.on_spike, getattr(kind, "fires", None))
 
     @property
@@ -153,6 +153,12 @@ def refractory_period(neuron: Neuron) -> float:
 def known_constants(neuron: Neuron, dt: float, integrator: str, dtype: str) -> dict[str, float | tuple]:
     """Everything but state variables that a neuron's equations may ask for, by name."""
     return {**neuron.parameters(), "dt": dt, **neuron.constants(dt, integrator, dtype)}
+
+
+def firing_threshold(neuron: Neuron, dt: float, integrator: str, dtype: str) -> float | None:
+    """The potential above which a neuron fires, mV, adaptive thresholds aside; None where it says so itself."""
+    threshold = known_constants(neuron, dt, integrator, dtype).get("v_thresh")
+    return None if isinstance(threshold, tuple) or hasattr(type(neuron), "fires") else threshold
 
 
 def check_neuron(neuron: Neuron, integrator: str = "exponential_euler") -> None:
@@ -267,6 +273,10 @@ def _check_names(neuron: Neuron, constants: dict) -> None:
 
 def _check_arguments(neuron: Neuron, equation: str, function: Callable, constants: dict) -> None:
     known = (*neuron.variables(), *constants)
+    try:
+        plain_function(function)
+    except RuleError as error:
+        raise NeuronError(f"{equation} of {_name(neuron)} cannot be used: {error}") from None
     asked = asked_by(function)
     further = asked[2:] if equation.startswith("arrive") else asked
     for argument in further:

@@ -96,13 +96,18 @@ class ConductanceLIF(Neuron):
 
     def equations(self, integrator: str) -> NeuronEquations:
         """Exact in the potential for conductances held over a step, or forward Euler."""
-        common = {"on_spike": reset, "arrive": {"exc": drive_conductance}, "tidy": close_conductances}
+        exact_step = NeuronEquations(
+            step=exponential_euler,
+            on_spike=reset,
+            arrive={"exc": drive_conductance},
+            quick=exponential_euler_of_small,
+            strain=total_conductance,
+            bearable="g_small",
+            tidy=close_conductances,
+        )
         if integrator == "euler":
-            return NeuronEquations(step=euler, overshoots=overshoots, **common)
-        return NeuronEquations(
-            step=exponential_euler, quick=exponential_euler_of_small, strain=total_conductance, bearable="g_small",
-            **common,
-        )  # fmt: skip
+            return exact_step._replace(step=euler, quick=None, strain=None, bearable="", overshoots=overshoots)
+        return exact_step
 
 
 @exact

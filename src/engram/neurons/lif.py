@@ -72,7 +72,7 @@ class LIF(Neuron):
         what it was in the step."""
         return {"v": 0.0, "refractory": 0.0, "i": 0.0, "current": 0.0}
 
-    def constants(self, dt: float, integrator: str, dtype: str) -> dict[str, float]:
+    def constants(self, dt: float, integrator: str, dtype: str) -> dict[str, float | tuple]:
         """The synapse's decay over a step, and what it adds of a spike's weight."""
         decay = math.exp(-dt / self.tau_syn)
         return {"syn_decay": decay, "syn_gain": (1.0 - decay) * 1000.0 / dt}
@@ -129,11 +129,12 @@ class ALIF(LIF):
         """Those of :class:`LIF`, and what the threshold has above `v_thresh`."""
         return {**super().variables(), "inh": 0.0}
 
-    def constants(self, dt: float, integrator: str, dtype: str) -> dict[str, float]:
+    def constants(self, dt: float, integrator: str, dtype: str) -> dict[str, float | tuple]:
         """Those of :class:`LIF`, and the threshold's decay over a step."""
         return {**super().constants(dt, integrator, dtype), "inh_decay": math.exp(-dt / self.tau_inh)}
 
-    def step(v, refractory, i, current, inh, dt, tau_rc, syn_decay, inh_decay):
+    # These functions are called by what they ask for, never as methods of the other class.
+    def step(v, refractory, i, current, inh, dt, tau_rc, syn_decay, inh_decay):  # ty: ignore[incompatible-method-override]
         """As :meth:`LIF.step`; the threshold falls."""
         refractory = refractory - dt
         active = np.clip(dt - refractory, 0.0, dt)
@@ -143,7 +144,9 @@ class ALIF(LIF):
         """Whether the membrane is above its threshold."""
         return v > v_thresh + inh
 
-    def on_spike(v, refractory, current, inh, dt, tau_rc, tau_ref, v_thresh, tau_inh, inc_inh):
+    def on_spike(  # ty: ignore[incompatible-method-override]
+        v, refractory, current, inh, dt, tau_rc, tau_ref, v_thresh, tau_inh, inc_inh
+    ):
         """Reset; the threshold rises where it was met, and falls for the rest of the step."""
         earliest = dt - min(max(dt - refractory, 0.0), dt)
         time = meeting_time(v, current, inh, earliest, dt, tau_rc, v_thresh, tau_inh)

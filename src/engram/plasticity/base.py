@@ -38,7 +38,7 @@ from typing import ClassVar, Literal, NamedTuple, get_args, get_origin
 
 import numpy as np
 
-from engram.equations.text import line_raised, where
+from engram.equations.text import line_raised, plain_function, where
 from engram.errors import ConfigError, RuleError
 from engram.named import NamedParameters
 from engram.precision import reference_equation
@@ -338,6 +338,10 @@ def _check_arguments(rule: LearningRule, equation: str, function: Callable) -> N
     kinds = known_names(rule)
     if is_column(equation):
         kinds["synapse"] = ()
+    try:
+        plain_function(function)
+    except RuleError as error:
+        raise RuleError(f"{equation} of {type(rule).__name__} cannot be used: {error}") from None
     names = list(itertools.chain.from_iterable(kinds.values()))
     for argument in arguments_of(function):
         if argument == "self":

@@ -127,9 +127,8 @@ def chances(key, run: int, t: int, what: int, who: int, places) -> np.ndarray:
     """:func:`chance` at many places; float64 of their shape."""
     words = (np.uint64(x) for x in (run, t, what, who))
     with np.errstate(over="ignore"):
-        numbers = np.broadcast_arrays(*words, np.asarray(places).astype(np.uint64))
-        run, t, what, who, places = numbers
-        word, _, _, _ = philox4x32(places, who, t | (what << _STEP_BITS), run, key[0], key[1])
+        runs, steps, whats, whos, where = np.broadcast_arrays(*words, np.asarray(places).astype(np.uint64))
+        word, _, _, _ = philox4x32(where, whos, steps | (whats << _STEP_BITS), runs, key[0], key[1])
     return word.astype(np.float64) * _CHANCE
 
 
@@ -140,7 +139,7 @@ def is_fixed(rule: LearningRule | None) -> bool:
 
 def is_drawn(rule: LearningRule | None) -> bool:
     """Whether a rule rounds by chance."""
-    return is_fixed(rule) and rule.rounding == "stochastic"
+    return rule is not None and is_fixed(rule) and rule.rounding == "stochastic"
 
 
 def weight_grid(rule: LearningRule | None, n_inputs: int) -> Grid | None:

@@ -140,7 +140,8 @@ class _Memory(np.ndarray):
     tally: _Tally
 
     def __array_finalize__(self, source):
-        self.tally = getattr(source, "tally", None)
+        if isinstance(source, _Memory):
+            self.tally = source.tally
 
     def __getitem__(self, key):
         value = np.asarray(self)[key]

@@ -41,8 +41,7 @@ class Processes(Pool):
         try:
             future = self._executor(slot).submit(work, piece)
         except BrokenProcessPool:  # it died with the piece before, or between two
-            self._slots[slot].shutdown(wait=False)
-            self._slots[slot] = None
+            self._let_go(slot)
             future = self._executor(slot).submit(work, piece)
         self._busy[slot] = future
         return future
@@ -58,10 +57,16 @@ class Processes(Pool):
                 executor.shutdown(wait=True, cancel_futures=True)
 
     def _executor(self, slot: int) -> ProcessPoolExecutor:
-        if self._slots[slot] is None:
+        executor = self._slots[slot]
+        if executor is None:
             fresh = multiprocessing.get_context("spawn")  # a copy of this process would inherit its threads' locks
-            self._slots[slot] = ProcessPoolExecutor(1, mp_context=fresh, initializer=leave_ctrl_c_alone)
-        return self._slots[slot]
+            executor = self._slots[slot] = ProcessPoolExecutor(1, mp_context=fresh, initializer=leave_ctrl_c_alone)
+        return executor
+
+    def _let_go(self, slot: int) -> None:
+        executor, self._slots[slot] = self._slots[slot], None
+        if executor is not None:
+            executor.shutdown(wait=False)
 
 
 def leave_ctrl_c_alone() -> None:

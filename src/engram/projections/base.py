@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from engram.errors import ConfigError
 from engram.named import NamedParameters
 from engram.plasticity.base import LearningRule
-from engram.validation import check_finite, check_positive
+from engram.validation import check_finite, check_positive, plain_number
 
 MOST_STEPS = np.iinfo(np.uint16).max - 1
 """The longest delay, in time steps."""
@@ -44,8 +45,8 @@ class Uniform(NamedParameters):
         return self.low + (self.high - self.low) * random.random(shape)
 
 
-Weights = float | np.ndarray | Uniform | Callable
-"""One weight for all, an array, or a function of a random generator and a shape that gives one."""
+Numbers = npt.ArrayLike | Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+"""One number for all, an array, or a function of a random generator and a shape that gives one."""
 
 
 class Listing(NamedTuple):
@@ -187,9 +188,9 @@ class Projection(NamedParameters):
 
     before: str
     after: str
-    weights: Weights = 1.0
+    weights: Numbers = 1.0
     channel: str = ""
-    delay: float | np.ndarray | Callable = 0.0
+    delay: Numbers = 0.0
     rule: LearningRule | None = None
     name: str = ""
     reading: float = 1.0
@@ -220,9 +221,34 @@ class Projection(NamedParameters):
             )
 
     @property
+    def one_weight(self) -> float | None:
+        """The weight of all synapses at time 0; None where each has its own."""
+        number = plain_number(self.weights)
+        return None if number is None else float(number)
+
+    @property
+    def one_delay(self) -> float | None:
+        """The delay of all synapses, ms; None where each has its own."""
+        number = plain_number(self.delay) if self.has_one_delay else None
+        return None if number is None else float(number)
+
+    @property
     def has_one_delay(self) -> bool:
         """Whether all synapses have the same delay."""
         return not isinstance(self.delay, np.ndarray) and not callable(self.delay)
+
+    @property
+    def learning_rule(self) -> LearningRule:
+        """The rule of a projection that learns.
+
+        Raises
+        ------
+        ConfigError
+            If it does not.
+        """
+        if self.rule is None:
+            raise ConfigError(f"{self.name} does not learn; give it a rule, such as Triplet().")
+        return self.rule
 
     def listing(self, before_shape: tuple[int, ...], after_shape: tuple[int, ...]) -> Listing:
         """Its synapses, for populations of given shapes."""

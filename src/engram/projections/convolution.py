@@ -54,7 +54,7 @@ class Convolution(Projection):
             If the filter is larger than what it sees, or the stride leaves pixels out.
         """
         _, height, width = _as_maps(self.name, before_shape)
-        return (n_maps, *(self._positions(n, side) for n, side in ((height, "height"), (width, "width"))))
+        return n_maps, self._positions(height, "height"), self._positions(width, "width")
 
     def check(self, before_shape, after_shape) -> None:
         """The receiver must have as many positions as the filters have."""

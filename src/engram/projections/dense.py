@@ -58,11 +58,7 @@ class OneToOne(Projection):
 
     def check(self, before_shape, after_shape) -> None:
         """Both populations must be of the same size."""
-        if math.prod(before_shape) != math.prod(after_shape):
-            raise ConfigError(
-                f"{self.name} connects one to one, but {self.before} has {math.prod(before_shape)} neurons and"
-                f" {self.after} has {math.prod(after_shape)}; make them as many."
-            )
+        _check_same_size(self, before_shape, after_shape)
 
     def weight_shape(self, before_shape, after_shape) -> tuple[int]:
         """(n,)."""
@@ -88,7 +84,7 @@ class AllButOwn(Projection):
 
     def check(self, before_shape, after_shape) -> None:
         """Both populations must be of the same size."""
-        OneToOne.check(self, before_shape, after_shape)
+        _check_same_size(self, before_shape, after_shape)
 
     def weight_shape(self, before_shape, after_shape) -> tuple[int]:
         """(1,)."""
@@ -97,3 +93,11 @@ class AllButOwn(Projection):
     def delay_shape(self, before_shape, after_shape) -> tuple[int, int]:
         """(n, n)."""
         return math.prod(before_shape), math.prod(after_shape)
+
+
+def _check_same_size(p: Projection, before_shape: tuple[int, ...], after_shape: tuple[int, ...]) -> None:
+    if math.prod(before_shape) != math.prod(after_shape):
+        raise ConfigError(
+            f"{p.name} connects one to one, but {p.before} has {math.prod(before_shape)} neurons and"
+            f" {p.after} has {math.prod(after_shape)}; make them as many."
+        )

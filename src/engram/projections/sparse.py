@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engram.errors import ConfigError
-from engram.projections.base import Listing, Projection, listed
+from engram.projections.base import Listing, Numbers, Projection, listed
 from engram.validation import check_positive
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from scipy.sparse import sparray, spmatrix
+
+    from engram.plasticity.base import LearningRule
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,7 +46,23 @@ class Sparse(Projection):
     'exc_exc'
     """
 
-    synapses: object
+    synapses: tuple[np.ndarray, np.ndarray]
+
+    if TYPE_CHECKING:  # what may be given, where it is more than what becomes of it
+
+        def __init__(
+            self,
+            *,
+            before: str,
+            after: str,
+            weights: Numbers = 1.0,
+            channel: str = "",
+            delay: Numbers = 0.0,
+            rule: LearningRule | None = None,
+            name: str = "",
+            reading: float = 1.0,
+            synapses: tuple[npt.ArrayLike, npt.ArrayLike] | npt.ArrayLike | spmatrix | sparray,
+        ) -> None: ...
 
     def __post_init__(self):
         before, after, weights = _pairs(self.name or f"{self.before}_{self.after}", self.synapses)
@@ -49,7 +72,7 @@ class Sparse(Projection):
             given = weights
         is_matrix = not isinstance(self.synapses, tuple)
         for field, value in (("weights", given), ("delay", self.delay)):
-            if is_matrix and np.ndim(value) == 2 and np.shape(value) == np.shape(self.synapses):
+            if is_matrix and not callable(value) and np.ndim(value) == 2 and np.shape(value) == np.shape(self.synapses):
                 value = np.asarray(value)[before, after]
             if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1 and len(value) == len(order):
                 object.__setattr__(self, field, np.asarray(value, np.float64)[order])

@@ -81,7 +81,7 @@ def neuron(desk: Desk, j: int, layer: str = "") -> dict:
     model, shown = found.model, found.layer(layer)
     _check_place("neuron", j, shown.fields.shape[1])
     weights = shown.fields[:, j]
-    examples, thetas = desk.subject.thetas()
+    examples, thetas = desk.thetas()
     has_history = thetas.shape[1] == len(shown.theta) and layer in ("", found.layers[-1])
     return {
         "neuron": j,
@@ -132,25 +132,25 @@ def pixel(desk: Desk, i: int, layer: str = "") -> dict:
 
 def confusion(desk: Desk) -> dict:
     """How many test images of each class were read as which; a last column counts those without an answer."""
-    found = _read(desk)
-    classes = np.union1d(found.labels, found.moment.model.readout.classes)
+    found, answers = _read(desk)
+    classes = np.union1d(found.labels, found.moment.model.fitted_readout.classes)
     matrix = np.zeros((len(classes), len(classes) + 1), np.int64)
-    columns = np.where(found.answered, np.searchsorted(classes, found.answers), len(classes))
+    columns = np.where(found.answered, np.searchsorted(classes, answers), len(classes))
     np.add.at(matrix, (np.searchsorted(classes, found.labels), columns), 1)
     return {
         "matrix": matrix,
         "classes": [found.moment.model.class_name(label) for label in classes],
         "labels": classes,
         "n_images": len(found.labels),
-        "accuracy": float(np.mean((found.answers == found.labels) & found.answered)),
+        "accuracy": float(np.mean((answers == found.labels) & found.answered)),
         "scheme": found.moment.model.scheme,
     }
 
 
 def cell(desk: Desk, label: str, answer: str) -> dict:
     """The test images of one class that were read as another, or as none."""
-    found = _read(desk)
-    read_so = ~found.answered if answer == NO_ANSWER else found.answered & (found.answers == _number(answer))
+    found, answers = _read(desk)
+    read_so = ~found.answered if answer == NO_ANSWER else found.answered & (answers == _number(answer))
     chosen = np.flatnonzero((found.labels == _number(label)) & read_so)
     return {"n": len(chosen), "images": [_image(found, k) for k in chosen[:SHOWN]]}
 
@@ -168,11 +168,12 @@ def sample(desk: Desk, model, number: int) -> dict:
     }
 
 
-def _read(desk: Desk) -> Answers:
+def _read(desk: Desk) -> tuple[Answers, np.ndarray]:
+    """What the network says to test images, and the class that it says of each."""
     found = answers_of(desk)
     if found.answers is None:
         raise ConfigError("The neurons have no labels yet; let the network learn from some images first.")
-    return found
+    return found, found.answers
 
 
 def _number(text: str) -> int:

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from engram.config import TrainingConfig, names_code
 from engram.datasets import named_sources
 from engram.errors import ConfigError, DataError
@@ -234,21 +236,29 @@ class Desk:
         last = subject.metrics[-1] if subject.metrics else {}
         return (
             common
-            | _state_of_model(seen)
+            | _state_of_model(subject.glimpse())
             | {"total": subject.total, "test_accuracy": accuracy, "accuracy": last.get("accuracy")}
         )
 
     def metrics(self) -> list[dict]:
         """The learning curve of what is open."""
         subject = self.subject
-        return [] if subject is None else subject.training.metrics if isinstance(subject, Learner) else subject.metrics
+        if subject is None:
+            return []
+        return subject.training.metrics if isinstance(subject, Learner) else subject.metrics
+
+    def thetas(self) -> tuple[list[int], np.ndarray]:
+        """The thresholds over the time of what is open; see :meth:`Learner.thetas`."""
+        if self.subject is None:
+            raise ConfigError("Nothing is open; start a new network or open a run.")
+        return self.subject.thetas()
 
     def runs(self) -> list[str]:
         """The runs and models in the folder and in its ``runs``."""
         places = [self.folder, *self.folder.glob("*/"), *self.folder.glob("runs/*/")][:500]
         found = {p for p in places if (p / "config.toml").is_file() or (p / "model.safetensors").is_file()}
         found |= set(list(self.folder.glob("*.safetensors"))[:100])
-        return sorted(self._shown_path(path) for path in found)
+        return sorted(str(self._shown_path(path)) for path in found)
 
     # within
 

@@ -13,6 +13,7 @@ import numpy as np
 from engram.errors import ConfigError
 from engram.model import Model
 from engram.networks import DiehlCook
+from engram.neurons.base import firing_threshold
 from engram.reading import DigitReading, read_digit, tutorial_reader
 from engram.receptive_fields import fields_of
 from engram.simulation import simulate
@@ -114,23 +115,25 @@ def membranes_of(model: Model, reading: DigitReading) -> Membranes:
         at_rest=True,
     )
     v = shown.recording["v"]
-    threshold = np.broadcast_to(model.network.excitatory.v_thresh + model.theta[order], v.shape)  # they stand still
+    network = model.network
+    fixed = firing_threshold(network.excitatory, network.dt, network.integrator, network.dtype) or 0.0
+    threshold = np.broadcast_to(fixed + model.theta[order], v.shape)  # they stand still
     return Membranes(order, shown.recorded_steps * model.network.dt, v, threshold, "mV")
 
 
 def scores_of(model: Model, reading: DigitReading) -> np.ndarray:
     """Each class's share of the votes, in order of the readout's classes; of a regression its probability."""
     if reading.network == "tutorial" or model.scheme != "logistic":
-        scores = model.readout.scores(reading.counts[np.newaxis], "proportion")[0]
+        scores = model.fitted_readout.scores(reading.counts[np.newaxis], "proportion")[0]
     else:
-        scores = model.readout.scores(reading.counts[np.newaxis], "logistic")[0]
+        scores = model.fitted_readout.scores(reading.counts[np.newaxis], "logistic")[0]
         scores = np.exp(scores - scores.max())
     return scores / (scores.sum() or 1.0)
 
 
 def as_json(model: Model, reading: DigitReading, membranes: Membranes) -> dict:
     """A reading as a page draws it."""
-    shares, classes, fields = scores_of(model, reading), model.readout.classes, fields_of(model)
+    shares, classes, fields = scores_of(model, reading), model.fitted_readout.classes, fields_of(model)
     firsts = {int(n): int(step) for n, step in reversed(reading.exc_spikes)}
     return {
         "network": reading.network,
@@ -172,10 +175,11 @@ def _leader(model: Model, reading: DigitReading, n: int, first: int, fields: np.
     weights = fields[:, n]
     signed = bool((fields < 0).any())
     field = in_bytes(weights, float(np.abs(weights).max()) or 1.0, signed=signed)
-    label = model.readout.assigned[n]
+    readout = model.fitted_readout
+    label = readout.assigned[n]
     return {
         "neuron": n,
-        "label": None if label < 0 else model.class_name(model.readout.classes[label]),
+        "label": None if label < 0 else model.class_name(readout.classes[label]),
         "spikes": int(reading.counts[n]),
         "first": first * reading.dt,
         "field": base64.b64encode(field.tobytes()).decode(),

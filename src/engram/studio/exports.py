@@ -166,7 +166,7 @@ def _neuron_table(desk: Desk, asked: dict):
     moment = desk.moment(fresh=True)
     layer = moment.layer(asked.get("layer", ""))
     is_told = layer.is_read and moment.is_labelled
-    profile = moment.model.readout.profile if is_told else np.zeros((0, len(layer.theta)))
+    profile = moment.model.fitted_readout.profile if is_told else np.zeros((0, len(layer.theta)))
     header = ["neuron", "label", "l1_norm", "theta_mV", *(f"mean_spikes_{name}" for name in moment.classes if is_told)]
     labels = ["" if k < 0 else moment.classes[k] for k in layer.assigned]
     norms = np.abs(layer.fields).sum(axis=0)
@@ -174,7 +174,7 @@ def _neuron_table(desk: Desk, asked: dict):
 
 
 def _theta_table(desk: Desk, asked: dict):
-    examples, thetas = desk.subject.thetas()
+    examples, thetas = desk.thetas()
     header = ["examples", *(f"theta_mV_{j}" for j in range(thetas.shape[1]))]
     return header, ([n, *theta] for n, theta in zip(examples, thetas, strict=True))
 

@@ -22,7 +22,7 @@ def encode(header: dict, arrays: dict[str, np.ndarray] | None = None) -> bytes:
     """The bytes of a frame."""
     arrays = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
     listed = [{"name": n, "dtype": str(a.dtype), "shape": list(a.shape)} for n, a in arrays.items()]
-    if unknown := {one["dtype"] for one in listed} - set(DTYPES):
+    if unknown := {str(a.dtype) for a in arrays.values()} - set(DTYPES):
         raise TypeError(f"a page reads {', '.join(DTYPES)}, not {', '.join(unknown)}")
     text = json.dumps(plain({**header, "arrays": listed}), allow_nan=False).encode()
     text += b" " * (-len(text) % 4)

@@ -243,17 +243,17 @@ class Learner(Callback):
             self._waiting = True
             self._keep()
         self._answer()
-        self.folder.release()
+        self._held.release()
         self.phase, self.message = phase, message
         self.on_change()
 
     def _to_the_end(self) -> tuple[str, str]:
         """Do the run; return the phase that it ended in, and a sentence."""
-        saved = f"Saved in {self.folder.path}."
+        saved = f"Saved in {self._held.path}."
         if self._ahead is not None:
             self._ahead.join()
         try:
-            self._model, summary = run_training(self.folder, self.training, self.options, [self])
+            self._model, summary = run_training(self._held, self.training, self.options, [self])
         except Interrupted:
             return "stopped", saved
         except EngramError as error:
@@ -274,6 +274,13 @@ class Learner(Callback):
                 self._begin()
             self._turn.notify_all()
         self.on_change()
+
+    @property
+    def _held(self) -> RunFolder:
+        """The run folder, which is there once the network began to learn."""
+        if self.folder is None:
+            raise ConfigError("The network has not learned from any image yet; start it first.")
+        return self.folder
 
     def _begin(self) -> None:
         """Take a run folder and start the thread."""
@@ -300,7 +307,7 @@ class Learner(Callback):
                 self._waiting = True
                 if not (self._go or self._steps) and not paused:
                     self._keep()
-                    save_checkpoint(self.folder, training)
+                    save_checkpoint(self._held, training)
                     self.phase, paused = "paused", True
                     self.on_change()
                 self._turn.wait(min(left, _WAIT) if self._go or self._steps else None)
@@ -384,9 +391,10 @@ class Learner(Callback):
 
     def _keep_changes(self) -> None:
         """A checkpoint with the new constants before the configuration that says them: a kill between leaves both."""
-        save_checkpoint(self.folder, self.training)
-        self.folder.write_config(self.training.config)
-        self.folder.write_changes(self.changes)
+        folder = self._held
+        save_checkpoint(folder, self.training)
+        folder.write_config(self.training.config)
+        folder.write_changes(self.changes)
 
 
 def _about(training: Training) -> dict:

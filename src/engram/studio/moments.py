@@ -8,7 +8,8 @@ import numpy as np
 
 from engram.model import Model
 from engram.networks import DiehlCook
-from engram.readout import UNASSIGNED
+from engram.neurons.base import firing_threshold
+from engram.readout import UNASSIGNED, RunningAccuracy
 from engram.receptive_fields import fields_of, filters_of
 from engram.studio.sheets import MOST_FIELDS, Sheet, sheet_of
 from engram.training import Training
@@ -102,12 +103,14 @@ class Moment:
         return self._kept[name]
 
     def threshold_of(self, layer: Layer, j: int) -> float | None:
-        """Where a neuron fires, in the unit of its membrane; None where all places of a map share it."""
+        """Where a neuron fires, in the unit of its membrane; None where all places of a map share it,
+        or where the neuron has another rule than a threshold."""
         network = self.model.network
         if layer.kind == "filters":
             return None
         neuron = network.excitatory if isinstance(network, DiehlCook) else network.populations[layer.name].neuron
-        return float(neuron.v_thresh + layer.theta[j])
+        threshold = firing_threshold(neuron, network.dt, network.integrator, network.dtype)
+        return None if threshold is None else float(threshold + layer.theta[j])
 
     def sheet(self, layer: str = "", *, by_label: bool = False) -> Sheet:
         """A layer's fields in bytes."""
@@ -174,15 +177,15 @@ def glimpse_of(training: Training) -> Glimpse | None:
     state = training.simulator.state
     if not isinstance(training.simulator.network, DiehlCook):
         return None
-    is_labelled = _is_labelled(training)
-    assigned = training.running.assigned if is_labelled else np.full(state.theta.shape, UNASSIGNED)
+    labels = _labels_so_far(training)
+    assigned = np.full(state.theta.shape, UNASSIGNED) if labels is None else labels.assigned
     shape = training.dataset.image_shape or (1, training.dataset.n_inputs)
     drawn = sheet_of(state.weights, shape, assigned, state.theta, _last_counts(training), most=MOST_FIELDS)
-    return Glimpse(training.examples, *_last_image(training), is_labelled, drawn)
+    return Glimpse(training.examples, *_last_image(training), labels is not None, drawn)
 
 
-def _is_labelled(training: Training) -> bool:
-    return training.running is not None and training.examples > 0
+def _labels_so_far(training: Training) -> RunningAccuracy | None:
+    return training.running if training.examples > 0 else None
 
 
 def _last_image(training: Training) -> tuple[np.ndarray | None, int | None]:
@@ -197,13 +200,13 @@ def _last_counts(training: Training) -> np.ndarray:
 
 
 def _model_so_far(training: Training) -> Model:
-    model = training.model()
+    model, labels = training.model(), _labels_so_far(training)
     return replace(
         model,
         weights=_copied(model.weights),
         theta=_copied(model.theta),
         rule_state={},
-        readout=training.running.readout() if _is_labelled(training) else None,
+        readout=None if labels is None else labels.readout(),
     )
 
 

@@ -71,8 +71,9 @@ class Studio:
             lifespan="off",
         )
         self._server = uvicorn.Server(config)
-        run = {"target": self._server.run, "kwargs": {"sockets": [self._socket]}, "daemon": True}
-        self._thread = threading.Thread(name="engram-studio", **run)
+        self._thread = threading.Thread(
+            name="engram-studio", target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
+        )
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.01)
@@ -88,7 +89,7 @@ class Studio:
     def close(self) -> None:
         """Save what learns, and answer no more."""
         self.desk.close()
-        if self._server is not None:
+        if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join(5)
         self._socket.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Still:
 
     kind, phase, message = "model", "finished", ""
 
-    def __init__(self, model: Model, path, metrics=(), evaluation: Evaluation | None = None):
+    def __init__(self, model: Model, path, metrics: Sequence[dict] = (), evaluation: Evaluation | None = None):
         self.model, self.path, self.metrics, self.evaluation = model, path, list(metrics), evaluation
         self._kept = Moment(model=model, examples=model.examples)
 
@@ -103,10 +104,12 @@ class Watched:
 
     def moment(self, *, fresh: bool = False) -> Moment:
         """The network as last read."""
-        return self._kept
+        return self.glimpse()
 
     def glimpse(self) -> Moment:
         """The network as last read."""
+        if self._kept is None:
+            raise EngramError(f"{self.path} has nothing to show yet: its first images are being learned from.")
         return self._kept
 
     def thetas(self) -> tuple[list[int], np.ndarray]:
@@ -124,8 +127,7 @@ class Watched:
             return True
         if exists(self.folder.model_file) and self.folder.is_finished:
             return self._end()
-        if self._kept is None:
-            raise EngramError(f"{self.path} has nothing to show yet: its first images are being learned from.")
+        self.glimpse()  # raises where there is none
         return self.phase != before
 
     def close(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engram.kernels.parts import I4, I8, REAL, part, pointer, record
+from engram.kernels.parts import I4, I8, PLACEHOLDER, REAL, part, pointer, record
 from engram.kernels.projections.spikes import arrivals, over, row_to_add_to
 from engram.kernels.records import POPULATION, PROJECTION
 from engram.kernels.sleeping import wake
 
-_arrive_one = None
+_arrive_one = PLACEHOLDER
 """Placeholder: the receiving neuron's own, see :mod:`engram.kernels.neuron_code`."""
 
 
