@@ -14,6 +14,7 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print it as JSON."
     from dataclasses import asdict
 
     from engram.models import shipped_models
+    from engram.readout import HEADLINE
 
     listed = shipped_models()
     if json:
@@ -21,22 +22,23 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print it as JSON."
         return
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    schemes = list(listed[0].accuracy)
-    for column in ("name", "neurons", *schemes, "trained on", "size"):
-        table.add_column(column, justify="right" if column in ("neurons", "size") else "left", no_wrap=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    schemes = sorted(listed[0].accuracy, key=lambda scheme: scheme != HEADLINE)
+    for column in ("name", "neurons", *schemes, "images", "of", "kB"):
+        table.add_column(column, justify="left" if column in ("name", "of") else "right", no_wrap=True)
     for model in listed:
         table.add_row(
             plain(model.name),
             f"{model.neurons:,}",
             *(f"{100 * model.accuracy[scheme]:.1f} %" for scheme in schemes),
-            plain(f"{model.examples:,} of {model.dataset}"),
-            f"{model.size / 1000:,.0f} kB",
+            f"{model.examples:,}",
+            plain(model.dataset),
+            f"{model.size / 1000:,.0f}",
         )
     out.print(table)
     rules = "; ".join(
         f"{rule}: {', '.join(model.name for model in listed if model.rule == rule)}"
         for rule in dict.fromkeys(model.rule for model in listed)
     )
-    out.print("Accuracy on all test images, by readout scheme; trained on so many images of a data set.")
+    out.print("Accuracy on all test images, by readout scheme; learned from so many images of a data set.")
     out.print(f"Learned by {plain(rules)}.")

@@ -53,7 +53,10 @@ def _some_of(folder: Path) -> list[os.DirEntry]:
 
 def what_else(source: str, path: Path) -> str:
     """What to say where a data set is wanted and a path is something else that engram knows; else nothing."""
-    return next(filter(None, (tell(source, path) for tell in _KINDS)), "")
+    try:
+        return next(filter(None, (tell(source, path) for tell in _KINDS)), "")
+    except (OSError, ValueError):  # where nothing can lie, or be looked at
+        return ""
 
 
 def _picture(source: str, path: Path) -> str:
