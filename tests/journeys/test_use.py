@@ -67,7 +67,7 @@ def test_evaluate_refuses_images_of_another_size(engram, trained_run, tmp_path):
     np.savez(tmp_path / "small.npz", images=np.full((10, 4, 4), 9), labels=np.arange(10) % 2)
     code, _, err = engram("evaluate", trained_run, "--dataset", tmp_path / "small.npz")
     assert code == 2
-    assert "The model reads images of 784 pixels, those of small.npz have 16" in err.replace(
+    assert "The model reads images of 784 inputs, those of small.npz have 16" in err.replace(
         "small have", "small.npz have"
     )
 
@@ -137,7 +137,7 @@ def test_info_tells_the_network_its_rule_and_its_labels(engram, trained_run):
         "784 inputs, 16 neurons",
         "self_normalizing",
         "150 images of digits",
-        "neurons by class, from 200 images",
+        "neurons by class, from 200 training images",
     ):
         assert part in out
     facts = json.loads(engram("info", trained_run, "--json")[1])
