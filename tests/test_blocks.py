@@ -395,3 +395,11 @@ def test_importing_the_blocks_does_not_import_matplotlib():
 
     code = "import sys, engram.blocks; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("encoder", [PoissonEncoder(), RegularEncoder(), FirstSpikeEncoder()])
+def test_one_image_is_not_taken_for_an_input_over_time(encoder):
+    with pytest.raises(ConfigError, match=r"values in a single row need a duration in ms"):
+        encoder.run([0, 64])
+    assert encoder.run([[0], [64]]).spikes.shape == (2, 1)
+    assert encoder.run([0, 64], duration=5.0).spikes.shape[1] == 2

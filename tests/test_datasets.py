@@ -75,7 +75,7 @@ def test_classes_are_the_sorted_labels_of_both_parts_as_plain_ints():
 
 
 def test_repr_tells_sizes_and_not_pixels():
-    assert repr(small_set()) == "Dataset('small': 4 training and 2 test images of 2×3, 2 classes)"
+    assert repr(small_set()) == "Dataset('small': 4 training and 2 test images of 2×3 (height × width), 2 classes)"
 
 
 def test_a_data_set_without_test_images_is_allowed():

@@ -30,6 +30,7 @@ from engram import (
     estimator,
     load_model,
 )
+from engram import readout as readouts
 from engram.callbacks import Callback, EarlyStopping, Metrics, ProgressBar, Snapshot
 from engram.datasets import load
 from engram.errors import ConfigError, DataError, DataWarning, ModelFileError
@@ -572,7 +573,7 @@ def test_notebooks_show_a_bar_of_html(digits, monkeypatch):
 
 
 def test_illness_is_warned_of_and_kept():
-    with pytest.warns(HealthWarning, match="silence: 25 images in a row drew fewer than 5 spikes"):
+    with pytest.warns(HealthWarning, match="silence: 25 (images|rows) in a row drew fewer than 5 spikes"):
         features = STDPFeatures(4, preset="paper", epochs=1, protocol=QUICK).fit(np.zeros((30, 9)))
     assert [finding["kind"] for finding in features.health_] == ["silence"]
 
@@ -927,3 +928,22 @@ def test_weights_of_images_go_with_those_that_label(digits, monkeypatch):
     assert usual.n_label == weighted.n_label == 20
     np.testing.assert_array_equal(weighted.profile, usual.profile)
     assert not np.array_equal(none.assigned, usual.assigned) or not np.array_equal(none.profile, usual.profile)
+
+
+@pytest.mark.parametrize(("scheme", "fits"), [("mean", 0), ("proportion", 0), ("logistic", 3)])
+def test_after_partial_fit_only_what_the_scheme_needs_is_learned(digits, monkeypatch, scheme, fits):
+    learned, logistic = [], readouts._logistic
+    monkeypatch.setattr(readouts, "_logistic", lambda *given: learned.append(given) or logistic(*given))
+    one, whole = (STDPClassifier(10, scheme=scheme) for _ in range(2))
+    for start in (0, 20, 40):
+        part = slice(start, start + 20)
+        for classifier in (one, whole):
+            classifier.partial_fit(digits.train_images[part], digits.train_labels[part], classes=range(10))
+        assert whole.model_.readout is not None  # the whole one
+        answers, score = one.predict(digits.test_images), one.score(digits.test_images, digits.test_labels)
+        np.testing.assert_array_equal(answers, whole.predict(digits.test_images))
+        np.testing.assert_array_equal(one.predict_proba(digits.test_images), whole.predict_proba(digits.test_images))
+        assert score == whole.score(digits.test_images, digits.test_labels)
+    assert len(learned) - 3 == fits
+    np.testing.assert_array_equal(one.model_.fitted_readout.coefficients, whole.model_.fitted_readout.coefficients)
+    assert one.model_.fitted_readout.coefficients.any()

@@ -179,7 +179,7 @@ def test_progress_is_told(simulator, digits):
 
 def test_images_of_another_size_are_told(training):
     small = Dataset("small", np.eye(4), np.arange(4) % 2, np.eye(4), np.arange(4) % 2)
-    with pytest.raises(ConfigError, match="The model reads images of 784 pixels, those of small have 4"):
+    with pytest.raises(ConfigError, match="The model reads images of 784 inputs, those of small have 4"):
         evaluate(training.model(), small)
 
 

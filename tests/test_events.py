@@ -155,7 +155,7 @@ class Tonic:
 
 def test_a_data_set_of_tonic_is_taken_and_tells_its_sensor():
     dataset = from_recordings(Tonic(), name="bars")
-    assert repr(dataset) == "Dataset('bars': 10 training and 2 test recordings of 8×10, 2 classes)"
+    assert repr(dataset) == "Dataset('bars': 10 training and 2 test recordings of 8×10 (height × width), 2 classes)"
     assert dataset.image_shape == (8, 20)
     assert "tonic" not in sys.modules
 
@@ -237,7 +237,7 @@ def test_times_of_a_clock_that_began_long_before_count_from_the_first_event():
 
 
 def test_events_beyond_the_sensor_are_told():
-    with pytest.raises(DataError, match=r"reach from .* to \(.*7\), the sensor has 4×4 pixels; give the right"):
+    with pytest.raises(DataError, match=r"reach from .* to .*7, the sensor has 4×4 pixels; give the right"):
         from_recordings(pairs(), sensor_shape=(4, 4))
 
 

@@ -458,6 +458,14 @@ def test_raster_of_a_silent_network_is_drawn(none):
     assert parts_inside(figure)
 
 
+def test_inputs_are_pixels_where_there_is_a_picture_alone():
+    spikes = [[0, 4]]
+    drawn = {"pixel": np.zeros((2, 2)), "input": None}
+    for word, image in drawn.items():
+        figure = figures.raster(spikes, spikes, spikes, dt=0.5, shown_ms=350.0, image=image)
+        assert figure.axes[0].get_ylabel() == word
+
+
 def test_a_runaway_raster_stays_small_as_svg(tmp_path):
     spikes = np.stack(np.divmod(np.arange(200_000), 500), axis=1)
     figure = figures.raster(spikes, spikes, spikes, dt=0.5, shown_ms=350.0)
@@ -802,7 +810,7 @@ def logarithmic():
     yield reading, next(axes.yaxis for axes in reading.axes if axes.get_yscale() == "log")
 
 
-@pytest.mark.parametrize("figure, axis", logarithmic(), ids=["window", "curves", "sweep", "reading"])
+@pytest.mark.parametrize("figure, axis", list(logarithmic()), ids=["window", "curves", "sweep", "reading"])
 def test_ticks_of_logarithmic_axes_are_numbers_to_be_read(figure, axis):
     drawn_size(figure)
     low, high = axis.get_view_interval()

@@ -324,3 +324,11 @@ def test_fewer_spikes_are_advised_only_where_more_than_one_is_asked_for(network,
     assert finding.what.startswith("images had to be shown 11 times")
     assert ("protocol.min_spikes" in finding.advice) is told
     assert "{" not in finding.advice
+
+
+def test_rows_of_a_table_are_not_called_images():
+    health = Health(DiehlCook(n_neurons=10).describe(Triplet()), Protocol(), pictures=False)
+    health.note_labels(60, 5, 10)
+    told = str(health.findings[0])
+    assert told.startswith("5 of 10 neurons never fired for a labelled row, and have no label; learn from more rows")
+    assert all("image" not in finding.advice for finding in health.findings)

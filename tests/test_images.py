@@ -62,7 +62,7 @@ def test_dark_ink_on_paper_becomes_white_ink_in_mnists_frame(save):
     assert ink_box(prepared.pixels)[0] == 20
     assert np.allclose(centre_of_mass(prepared.pixels), 14, atol=0.51)
     assert prepared.steps[0] == "inverted: dark ink on light paper"
-    assert prepared.steps[1].startswith("cropped 200×300 to the ink's ")
+    assert prepared.steps[1].startswith("cropped 300×200 to the ink's ")
     assert prepared.steps[2].startswith("scaled ")
     assert prepared.steps[3:] == ("centred by mass",)
 
@@ -191,7 +191,7 @@ def test_paper_grain_and_shadow_do_not_count_as_ink(save):
 def test_a_large_picture_is_averaged_down_first(save):
     reference = read_image(save(stroke(), "small.png"))
     large = read_image(save(stroke((3000, 4500)), "large.png"))
-    assert large.steps[0] == "averaged down from 3000×4500 pixels"
+    assert large.steps[0] == "averaged down from 4500×3000 pixels (height × width)"
     assert np.abs(large.pixels.astype(int) - reference.pixels).mean() < 4
 
 

@@ -11,7 +11,7 @@ from engram import DiehlCook, LearningRule, Protocol, STDPClassifier, Training, 
 from engram.callbacks import EarlyStopping
 from engram.datasets.options import Options
 from engram.errors import ConfigError
-from engram.networks import Network, Population
+from engram.networks import Input, Network, Population
 from engram.networks.tutorial import TutorialNetwork
 from engram.neurons import AdEx
 from engram.projections import Convolution, Dense, Uniform
@@ -50,12 +50,33 @@ def test_parameters_that_need_their_names_are_told():
         Training(1, 2, 3)
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Input(), r"Input needs shape; write Input\(shape=\.\.\.\)\."),
+        (lambda: Population(), r"Population needs shape and neuron; write Population\(shape=\.\.\., neuron=\.\.\.\)\."),
+        (lambda: Population(20), r"Population needs neuron; write Population\(neuron=\.\.\.\)\."),
+        (lambda: Population(neuron=AdEx()), r"Population needs shape; write Population\(shape=\.\.\.\)\."),
+        (lambda: Network(inputs={}), r"Network needs populations; write Network\(populations=\.\.\.\)\."),
+        (lambda: Dense(after="exc"), r"Dense needs before; write Dense\(before=\.\.\.\)\."),
+        (lambda: Training(), r"Training needs config and dataset; write Training\("),
+        (lambda: Simulator(), r"Simulator needs network; write Simulator\("),
+    ],
+)
+def test_a_parameter_that_is_missing_is_told(make, message):
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        make()
+
+
 def test_a_changed_copy_is_told_alike():
     with pytest.raises(ConfigError, match=r"Triplet has no parameter 'eta'"):
         replace(Triplet(), eta=0.1)
 
 
-@pytest.mark.parametrize("part", [Triplet(eta_post=0.02), Mine(eta=0.2), Protocol(shown=9.0), TrainingConfig()])
+@pytest.mark.parametrize(
+    "part",
+    [Triplet(eta_post=0.02), Mine(eta=0.2), Protocol(shown=9.0), TrainingConfig(), Input(9), Population(2, AdEx())],
+)
 def test_copies_and_pickles_are_made_as_ever(part):
     for same in (copy.deepcopy(part), pickle.loads(pickle.dumps(part)), replace(part)):
         assert same == part

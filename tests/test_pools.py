@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engram import pieces
+from engram.cli.pools import hired
 from engram.comparison import compare, comparison_runs
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, Interrupted, RunFolderError
@@ -247,6 +248,18 @@ def test_pieces_that_are_asked_to_stop_are_saved_and_gone_on_with(tmp_path, alon
     thread.join()
     assert digests(compare(tmp_path, [config], threads=1, pool=Here())).items() <= alone.items()
     assert not list(tmp_path.glob("*/.progress.json"))
+
+
+def test_a_dask_scheduler_that_does_not_answer_is_waited_for_aloud(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("engram.pools.dask.DASK_SECONDS", 0.2)
+    with pytest.raises(ConfigError, match=r"No Dask scheduler answers at tcp://127.0.0.1:9 within 0.2 s"):
+        hired(tmp_path, None, "tcp://127.0.0.1:9", False, None)
+    told = " ".join(capsys.readouterr().err.split())
+    assert told == "connecting to the Dask scheduler at tcp://127.0.0.1:9, for 0.2 s at most …"
+    with pytest.raises(ConfigError):
+        hired(tmp_path, None, "tcp://127.0.0.1:9", False, None, quiet=True)
+    assert capsys.readouterr().err == ""
 
 
 def test_impossible_pools_are_told(tmp_path):

@@ -13,7 +13,9 @@ from sklearn.base import clone
 
 from engram import STDPClassifier, load_model, widgets
 from engram.errors import ConfigError
+from engram.studio import sorting
 from engram.studio.frames import decode
+from engram.studio.moments import Moment, moment_of
 from engram.widgets import LearningView
 from tiny import so_small, tiny_dataset, tiny_training
 
@@ -76,8 +78,32 @@ def test_order_sorts_anew():
         pass
     view = LearningView(training)
     view.order = "label"
-    labels = decode(view.frame)[1]["labels"]
-    assert np.all(np.diff(labels) >= 0)
+    assert np.all(np.diff(drawn(view)["labels"]) >= 0)
+
+
+def drawn(view):
+    """What a notebook shows, in the order of the places."""
+    arrays = decode(view.frame)[1]
+    places = arrays.pop("places", slice(None))
+    return {name: values[..., places] for name, values in arrays.items()}
+
+
+def test_neurons_that_learn_are_sorted_now_and_then_and_at_the_end(monkeypatch):
+    monkeypatch.setattr(widgets, "FRAME_SECONDS", 0.0)
+    monkeypatch.setattr(sorting, "SORT_SECONDS", 1e9)
+    sort, sorted_at = Moment.places, []
+    monkeypatch.setattr(Moment, "places", lambda moment: sorted_at.append(moment.examples) or sort(moment))
+    training = tiny_training()
+    view = LearningView(training, order="label")
+    steps = view.follow()
+    for examples in (25, 50):
+        next(steps)
+        assert decode(view.frame)[0]["examples"] == examples
+    assert set(sorted_at) == {0}
+    steps.close()  # as an interrupted cell does
+    assert set(sorted_at) == {0, 50}
+    for name, values in moment_of(training).sheet(by_label=True).arrays.items():
+        np.testing.assert_allclose(drawn(view)[name], values, rtol=1e-6, err_msg=name)
 
 
 def test_modules_are_one_that_imports_nothing():

@@ -29,7 +29,7 @@ ONCE = {"min_spikes": 0}
 
 def so_small():
     """Where a network is so small that it is told that it is ill."""
-    return pytest.warns(HealthWarning, match=r"never fired for a labelled image|had to be shown \d+ times")
+    return pytest.warns(HealthWarning, match=r"never fired for a labelled (image|row)|had to be shown \d+ times")
 
 
 def tiny_dataset() -> Dataset:

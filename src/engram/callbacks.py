@@ -269,7 +269,7 @@ class ProgressBar(Callback):
 
 def describe(progress: Progress, training: Training) -> str:
     """Where training stands, in one line: speed, accuracy, weights, and what ails it."""
-    parts = [f"{training.examples / max(training.seconds, 1e-9):,.0f} images/s"]
+    parts = [f"{training.examples / max(training.seconds, 1e-9):,.0f} {training.dataset.noun}s/s"]
     if progress.accuracy is not None:
         parts.append(f"accuracy {100 * progress.accuracy:.1f} %")
     parts.append(f"L1 norm {progress.l1_norm_mean:.1f} ± {progress.l1_norm_sd:.1f}")

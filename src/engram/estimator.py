@@ -143,7 +143,7 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return "model_" in vars(self)
 
     def __getstate__(self):
-        state = {name: value for name, value in super().__getstate__().items() if name != "_live"}
+        state = {name: value for name, value in super().__getstate__().items() if name not in ("_live", "_counted")}
         return {**state, "model_": self._model} if self.__sklearn_is_fitted__() else state
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -793,6 +793,7 @@ class STDPClassifier(ClassifierMixin, _Network):
     classes_: np.ndarray
     _gathered: _Gathered
     _labels_balanced: bool
+    _counted: tuple[_Gathered, Readout] | None = None
 
     def __init__(
         self,
@@ -1012,7 +1013,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         ndarray of shape (n_images,), bool
         """
         check_is_fitted(self)
-        return self.model_.fitted_readout.answered(self._counts(X))
+        return self._read_by().answered(self._counts(X))
 
     def score(self, X, y, sample_weight=None) -> float:
         """The share of images that are answered, and rightly.
@@ -1029,7 +1030,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         """
         check_is_fitted(self)
         counts = self._counts(X)
-        right = (self._classes_of(counts) == column_or_1d(y)) & self.model_.fitted_readout.answered(counts)
+        right = (self._classes_of(counts) == column_or_1d(y)) & self._read_by().answered(counts)
         return float(np.average(right, weights=sample_weight))
 
     def predict_proba(self, X) -> np.ndarray:
@@ -1071,7 +1072,20 @@ class STDPClassifier(ClassifierMixin, _Network):
         return tags
 
     def _classes_of(self, counts: np.ndarray) -> np.ndarray:
-        return self.classes_[np.argmax(self.model_.fitted_readout.scores(counts, self._scheme()), axis=1)]
+        return self.classes_[np.argmax(self._read_by().scores(counts, self._scheme()), axis=1)]
+
+    def _read_by(self) -> Readout:
+        """What spikes mean, as far as the scheme needs it: the regression is learned for its own scheme alone."""
+        model, gathered = vars(self)["model_"], vars(self).get("_gathered", _Gathered())
+        evidence = gathered.evidence()
+        if self._scheme() == "logistic" or evidence is None or (model is not None and model.readout is not None):
+            return self.model_.fitted_readout
+        counted = self._counted
+        if counted is None or counted[0] is not gathered:
+            codes = _codes(self.classes_)
+            readout = evidence.readout(codes, balanced=self._labels_balanced, regression=False)
+            counted = self._counted = gathered, readout
+        return counted[1]
 
     def _scheme(self) -> str:
         """The way to read spike counts: by default what suits the preset."""
@@ -1083,7 +1097,7 @@ class STDPClassifier(ClassifierMixin, _Network):
         """Scores by the scheme; those that count spikes as shares, all zero where no neuron fired."""
         check_is_fitted(self)
         scheme = self._scheme()
-        scores = self.model_.fitted_readout.scores(self._counts(X), scheme)
+        scores = self._read_by().scores(self._counts(X), scheme)
         if scheme == "logistic":
             return scores
         total = scores.sum(axis=1, keepdims=True)
@@ -1309,9 +1323,9 @@ class _Evidence:
         kept = np.sort(np.concatenate(kept))
         return _Evidence(self.counts[kept], self.labels[kept])
 
-    def readout(self, codes: np.ndarray, *, balanced: bool) -> Readout:
+    def readout(self, codes: np.ndarray, *, balanced: bool, regression: bool = True) -> Readout:
         """What the spikes mean."""
-        return fit_readout(self.counts.toarray(), self.labels, codes, balanced=balanced)
+        return fit_readout(self.counts.toarray(), self.labels, codes, balanced=balanced, regression=regression)
 
     def to_tensors(self) -> dict[str, np.ndarray]:
         """As a model file holds it."""

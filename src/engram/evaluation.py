@@ -257,8 +257,8 @@ def check_fits(model: Model, dataset: Dataset) -> None:
     """Raise ConfigError where a dataset's images are not of the model's size."""
     if dataset.n_inputs != model.network.n_inputs:
         raise ConfigError(
-            f"The model reads images of {model.network.n_inputs} pixels, those of {dataset.name} have"
-            f" {dataset.n_inputs}; give a dataset of the same size."
+            f"The model reads {model.noun}s of {model.network.n_inputs:,} inputs, those of {dataset.name} have"
+            f" {dataset.n_inputs:,}; give a dataset of the same size."
         )
 
 

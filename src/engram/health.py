@@ -82,6 +82,10 @@ _ELSEWHERE = {
 """What other networks than Diehl and Cook's have in place of its options."""
 
 
+_OF_TABLES = {"an image": "a row", "image": "row", "pixels": "values", "brighter": "more strongly"}
+"""What is said of tables in place of the words for pictures."""
+
+
 class HealthWarning(UserWarning):
     """A network that learned something, but not as it should have."""
 
@@ -130,6 +134,8 @@ class Health:
     protocol : Protocol
     usual : bool, optional
         Whether it is Diehl and Cook's, whose options are then named where they help.
+    pictures : bool, optional
+        Whether it is shown pictures or recordings, and not rows of a table.
 
     Attributes
     ----------
@@ -137,9 +143,9 @@ class Health:
         Kinds of what was wrong in the last block.
     """
 
-    def __init__(self, network: Network, protocol: Protocol, *, usual: bool = True):
+    def __init__(self, network: Network, protocol: Protocol, *, usual: bool = True, pictures: bool = True):
         self._network, self._shown, self._usual = network, protocol.shown, usual
-        self._min_spikes = protocol.min_spikes
+        self._min_spikes, self._words = protocol.min_spikes, {} if pictures else _OF_TABLES
         self._plastic = network.plastic
         self._found: dict[str, Finding] = {}
         self._silent = 0
@@ -218,7 +224,7 @@ class Health:
         self.active += (kind,)
         known = self._found.get(kind)
         first, what = (known.first, known.what) if known else (examples, what)
-        self._found[kind] = Finding(kind, first, examples, what, self._advice(kind))
+        self._found[kind] = Finding(kind, first, examples, self._worded(what), self._worded(self._advice(kind)))
         return None if known else self._found[kind]
 
     def _advice(self, kind: str) -> str:
@@ -226,6 +232,11 @@ class Health:
         for ours, theirs in ({} if self._usual else _ELSEWHERE).items():
             advice = advice.replace(ours, theirs)
         return advice
+
+    def _worded(self, text: str) -> str:
+        for of_pictures, ours in self._words.items():
+            text = text.replace(of_pictures, ours)
+        return text
 
     def _runaway(self, layer: str) -> float:
         """The spikes an image above which a population has run away."""

@@ -18,6 +18,7 @@ from engram.datasets.pictures import (
 from engram.datasets.scale import PIXELS, ValueRange, describe_range, range_for, to_pixels
 from engram.errors import ConfigError, DataError
 from engram.sources import Source
+from engram.wording import in_sizes
 
 FILL = 20 / 28
 """Share of the frame's sides that the ink is fitted into: MNIST's digits fill 20 of 28 pixels."""
@@ -158,11 +159,11 @@ def read_image(
             grey = 255 - grey
         return _prepared(frame_whole(grey, image_shape, steps), steps)
     if grey.shape == image_shape and not dark_ink and background <= DARK:
-        steps.append(f"left as it is: {_size(grey)} on a dark background already")
+        steps.append(in_sizes("left as it is: {} on a dark background already", grey.shape))
         return _prepared(grey, steps)
     ink = _ink(grey, background, dark_ink, steps)
     if grey.shape == image_shape and dark_ink and background >= 255 - DARK and _is_framed(ink, fill):
-        steps.append(f"otherwise left as it is: its ink spans as much of {_size(grey)} as in training images")
+        steps.append(in_sizes("otherwise left as it is: its ink spans as much of {} as in training images", grey.shape))
         return _prepared(255 - grey, steps)
     ink = _crop(ink, steps)
     ink = _fit(ink, image_shape, fill, steps)
@@ -273,7 +274,7 @@ def _box(ink):
 def _crop(ink, steps):
     cropped = _box(ink)
     if cropped.shape != ink.shape:
-        steps.append(f"cropped {_size(ink)} to the ink's {_size(cropped)}")
+        steps.append(in_sizes("cropped {} to the ink's {}", ink.shape, cropped.shape))
     return cropped
 
 
@@ -285,7 +286,7 @@ def _fit(ink, image_shape, fill, steps):
     factor = min(room / side for room, side in zip(box, ink.shape, strict=True))
     height, width = (min(room, max(1, round(side * factor))) for room, side in zip(box, ink.shape, strict=True))
     if (height, width) != ink.shape:
-        steps.append(f"scaled {_size(ink)} to {width}×{height}")
+        steps.append(in_sizes("scaled {} to {}", ink.shape, (height, width)))
         ink = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BILINEAR))
     return ink / ink.max()
 
@@ -307,8 +308,3 @@ def _centre(ink, image_shape, steps):
 
 def _to_uint8(pixels):
     return np.rint(pixels).clip(0, 255).astype(np.uint8)
-
-
-def _size(array):
-    """Width × height, as pictures are spoken of."""
-    return f"{array.shape[1]}×{array.shape[0]}"

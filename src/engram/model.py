@@ -20,6 +20,7 @@ from engram.simulator import Simulator
 from engram.sources import Poisson, Source
 from engram.sources.records import POISSON
 from engram.typing import Arrays
+from engram.wording import example_noun
 
 if TYPE_CHECKING:
     from engram.estimator import STDPClassifier, STDPFeatures
@@ -127,6 +128,11 @@ class Model(Generic[Arrays]):
     def class_name(self, label: int | None) -> str:
         """What a class is called: its name, or its number where it has none; "none" for no class."""
         return "none" if label is None else self.class_names.get(int(label), str(int(label)))
+
+    @property
+    def noun(self) -> str:
+        """What it learned from is called, one of it: an image, a recording, or a row of a table."""
+        return example_noun(self.image_shape, self.event_layout is not None)
 
     @property
     def fitted_readout(self) -> Readout:

@@ -19,6 +19,7 @@ from engram.datasets.scale import find_ground, n_columns, plain_range, range_for
 from engram.errors import DataError
 from engram.images import PreparedImage, read_image
 from engram.model import Model
+from engram.wording import in_sizes
 
 _ARRAYS = (".npy", ".npz")
 
@@ -154,7 +155,7 @@ def _from_recording(model, path):
     recordings = Recordings.of(layout, [read_events(path)])
     if len(recordings.events(0)[0]) == 0:
         raise DataError(f"{path} holds no events in what is shown of it; give another window when training.")
-    step = f"{len(recordings.time):,} events of {layout.sensor_shape[1]}×{layout.sensor_shape[0]} pixels"
+    step = in_sizes(f"{len(recordings.time):,} events of {{}} pixels", layout.sensor_shape)
     frame = recordings.frames(model.value_range[1])[0]
     return PreparedImage(frame, model.image_shape, (step,), recordings.samples[0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import CodeType
 from typing import Any, Self
 
 from engram.errors import ConfigError
@@ -22,7 +23,7 @@ class _Signature:
 class NamedParameters:
     """Base of what users make from parameters, ours and their own classes alike.
 
-    It adds no field and no method; it looks at the names before ``__init__`` does, which is Python's to write.
+    It adds no field; it looks at the names before ``__init__`` does, which is Python's to write.
     """
 
     __signature__ = _Signature()
@@ -33,11 +34,15 @@ class NamedParameters:
         Raises
         ------
         ConfigError
-            If it has no parameter of that name, or is given more without names than it takes.
+            If it has no parameter of that name, is given more without names than it takes, or lacks one.
         """
-        if args or options:  # none where one is read from a file or copied
+        if not (len(args) == 1 and args[0] is ...):
             _check_names(cls, args, options)
         return super().__new__(cls)
+
+    def __getnewargs__(self) -> tuple:
+        """What copies and pickles make a part with, to which they then give the parameters of another."""
+        return (...,)
 
 
 def _check_names(kind: type, args: tuple, options: dict[str, Any]) -> None:
@@ -56,3 +61,18 @@ def _check_names(kind: type, args: tuple, options: dict[str, Any]) -> None:
             f"{kind.__name__} takes {some} of its parameters without their names, got {len(args)}; write"
             f" {kind.__name__}({example}=...)."
         )
+    lacking = [name for name in _needed(kind, code) if name not in (*names[: len(args)], *options)]
+    if lacking:
+        raise ConfigError(f"{kind.__name__} needs {' and '.join(lacking)}; write {_written(kind, lacking)}.")
+
+
+def _needed(kind: type, code: CodeType) -> tuple[str, ...]:
+    """The parameters without a default."""
+    with_default = len(kind.__init__.__defaults__ or ())
+    by_place = code.co_varnames[1 : code.co_argcount - with_default]
+    by_name = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    return (*by_place, *(name for name in by_name if name not in (kind.__init__.__kwdefaults__ or {})))
+
+
+def _written(kind: type, names: list[str]) -> str:
+    return f"{kind.__name__}({', '.join(f'{name}=...' for name in names)})"

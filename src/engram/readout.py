@@ -9,6 +9,7 @@ import numpy as np
 
 from engram.errors import DataError
 from engram.validation import check_choice
+from engram.wording import plural
 
 SCHEMES = ("mean", "proportion", "logistic")
 """The ways to read a class from spike counts, see :class:`Readout`."""
@@ -32,6 +33,12 @@ UNITS = {
 """What a score counts, by scheme."""
 
 UNASSIGNED = -1
+
+
+def origin_of_labels(n_label: int, noun: str = "image") -> str:
+    """What neurons' labels are from, in words, by :attr:`Readout.n_label`."""
+    return f"from {plural(n_label, f'training {noun}')}" if n_label else "that were imported with it"
+
 
 _ROWS = 1024
 """Images whose scores are computed together, to bound memory."""
@@ -63,7 +70,7 @@ class Readout:
     intercepts : ndarray of shape (n_classes,), float64
         The logistic regression.
     n_label : int
-        How many images the labels come from.
+        How many images the labels come from; 0 where they came with an imported network.
     balanced : bool
         Whether rare classes count as much as frequent ones: ``"mean"`` then divides the mean count of a class's neurons
         by what images of that class draw from them, so that the few neurons of a rare class do not shout down the
@@ -146,7 +153,9 @@ def _weighted_sums(counts, weights) -> np.ndarray:
     return np.stack([(counts * row).sum(axis=1) for row in weights], axis=1)
 
 
-def fit_readout(counts, labels, classes=None, *, sample_weight=None, balanced: bool = False) -> Readout:
+def fit_readout(
+    counts, labels, classes=None, *, sample_weight=None, balanced: bool = False, regression: bool = True
+) -> Readout:
     """Learn what spikes mean.
 
     Parameters
@@ -160,6 +169,8 @@ def fit_readout(counts, labels, classes=None, *, sample_weight=None, balanced: b
         How much each image counts; all alike by default.
     balanced : bool
         Whether rare classes count as much as frequent ones, see :class:`Readout`.
+    regression : bool
+        Whether ``"logistic"`` is learned, which takes nearly all of the time; without it, its scores are all zero.
 
     Raises
     ------
@@ -181,7 +192,10 @@ def fit_readout(counts, labels, classes=None, *, sample_weight=None, balanced: b
         elif weights is not None and weights[of_class].sum() > 0:
             row[:] = np.average(counts[of_class], axis=0, weights=weights[of_class])
     assigned = np.where(profile.max(axis=0) > 0, np.argmax(profile, axis=0), UNASSIGNED)
-    coefficients, intercepts = _logistic(counts, labels, classes, weights, balanced)
+    if regression:
+        coefficients, intercepts = _logistic(counts, labels, classes, weights, balanced)
+    else:
+        coefficients, intercepts = np.zeros_like(profile), np.zeros(len(classes))
     return Readout(classes, profile, assigned, coefficients, intercepts, len(labels), bool(balanced))
 
 

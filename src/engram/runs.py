@@ -329,7 +329,7 @@ def _run(folder: RunFolder, training: Training, options: RunOptions, callbacks: 
         raise Interrupted from None
     with deferred_interrupt() as interrupted:
         callbacks.on_start(training)
-        callbacks.on_wait("taking the digest of the images")
+        callbacks.on_wait(f"taking the digest of the {training.dataset.noun}s")
         _ = training.dataset_hash  # kept for the checkpoints
         if training.examples:
             folder.write_metrics(training.metrics)  # a kill may have come between the checkpoint's and this

@@ -41,6 +41,7 @@ from engram.simulator import Simulator, named_rule_state
 from engram.sources import Source
 from engram.sources.records import recorded_name, source_record
 from engram.validation import check_known, check_presentation, warn_of_rounded_times
+from engram.wording import example_noun
 
 BLOCK = 25
 """Images between two looks at the clock, the keyboard and the learning curve."""
@@ -117,6 +118,11 @@ class TrainingSet(NamedParameters):
             )
         if labels is not None and np.shape(labels) != (len(images),):
             raise DataError(f"Give one label for each of {len(images):,} images, got {np.shape(labels)}.")
+
+    @property
+    def noun(self) -> str:
+        """What one of its examples is called: an image, a recording, or a row of a table."""
+        return example_noun(self.image_shape, self.train_recordings is not None)
 
     @property
     def n_inputs(self) -> int:
@@ -300,7 +306,12 @@ class Training(NamedParameters):
         labelled = dataset.train_labels is not None
         n_neurons = self.simulator.network.n_neurons
         self.running = RunningAccuracy(np.array(dataset.classes), n_neurons) if labelled else None
-        self.health = Health(described, self.simulator.protocol, usual=isinstance(self.simulator.network, DiehlCook))
+        self.health = Health(
+            described,
+            self.simulator.protocol,
+            usual=isinstance(self.simulator.network, DiehlCook),
+            pictures=dataset.image_shape is not None,
+        )
         self.stop_reason = ""
         self.spikes_since = 0
         self.images_since = 0

@@ -18,6 +18,7 @@ from engram.callbacks import Callback
 from engram.errors import ConfigError
 from engram.studio.frames import encode
 from engram.studio.moments import Moment, moment_of
+from engram.studio.sorting import Sorting
 
 try:
     import anywidget
@@ -28,6 +29,9 @@ except ImportError as error:
     ) from None
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from engram.studio.sheets import Sheet
     from engram.training import Progress, Training
 
 STATIC = Path(__file__).parent / "studio" / "static"
@@ -84,7 +88,7 @@ class LearningView(anywidget.AnyWidget, Callback):
         super().__init__(_esm=module(), _css=styles(), order=order)
         self._training, self._moment, self._metrics, self._sent = None, None, [], 0.0
         self._display_id = f"engram-{id(self):x}"
-        self._is_shown = False
+        self._is_shown, self._sorting = False, Sorting()
         if training is not None:
             self._take(training)
 
@@ -117,7 +121,7 @@ class LearningView(anywidget.AnyWidget, Callback):
     def on_progress(self, progress: Progress, training: Training) -> None:
         """Show where it stands, not too often."""
         if time.monotonic() - self._sent >= FRAME_SECONDS or training.done:
-            self._take(training)
+            self._take(training, in_passing=not training.done)
 
     def on_end(self, training: Training) -> None:
         """Show the last state, and leave its picture for exports."""
@@ -142,13 +146,13 @@ class LearningView(anywidget.AnyWidget, Callback):
             how = {}
         return figures.receptive_fields(layer.fields, layer.shape, **how)._repr_png_()
 
-    def _take(self, training: Training) -> None:
+    def _take(self, training: Training, *, in_passing: bool = False) -> None:
         self._training = training
-        self._show(moment_of(training), training.metrics, training.total)
+        self._show(moment_of(training), training.metrics, training.total, in_passing=in_passing)
 
-    def _show(self, moment: Moment, metrics: list[dict], total: int = 0) -> None:
+    def _show(self, moment: Moment, metrics: list[dict], total: int = 0, *, in_passing: bool = False) -> None:
         self._moment, self._metrics, self._sent = moment, metrics, time.monotonic()
-        sheet = moment.sheet(by_label=self.order == "label")
+        sheet, places = self._sheet(moment, in_passing)
         header = {
             "fields": sheet.scale,
             "classes": moment.classes,
@@ -156,7 +160,18 @@ class LearningView(anywidget.AnyWidget, Callback):
             "total": total,
             "points": [_brief(point) for point in metrics],
         }
-        self.frame = encode(header, sheet.arrays)
+        self.frame = encode(header, sheet.arrays if places is None else {**sheet.arrays, "places": places})
+
+    def _sheet(self, moment: Moment, in_passing: bool) -> tuple[Sheet, np.ndarray | None]:
+        """The fields, and in which order to draw them where it is another than theirs; in passing sorted seldom."""
+        training = self._training
+        if training is None or self.order == "index":
+            return moment.sheet(by_label=self.order == "label"), None
+        if not in_passing or self._sorting.is_due(training):
+            self._sorting.begin(moment, training)
+            self._sorting.finish(moment)
+        sheet = moment.sheet()
+        return sheet, self._sorting.places(training, len(sheet.neurons))
 
     @traitlets.observe("order")
     def _sort(self, change) -> None:

@@ -17,6 +17,7 @@ from engram.exchange import export_model, import_model
 from engram.exchange.bindsnet_file import read_bindsnet_file
 from engram.exchange.diehl_cook_files import read_diehl_cook_files
 from engram.exchange.torch_archive import read_torch_archive
+from engram.readout import origin_of_labels
 from exchange import torch_files
 from exchange.small import small_images, small_model
 from exchange.torch_files import Global, made
@@ -240,6 +241,8 @@ def test_an_exported_tutorial_folder_comes_back_with_its_labels(tmp_path):
     model = import_model(tmp_path)
     np.testing.assert_array_equal(model.weights, small_model().weights)
     np.testing.assert_array_equal(model.readout.labels, small_model().readout.labels)
+    assert origin_of_labels(model.readout.n_label) == "that were imported with it"
+    assert origin_of_labels(1) == "from 1 training image"
 
 
 def test_the_command_writes_a_model_and_says_what_is_lost(tmp_path, capsys):

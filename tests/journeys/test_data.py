@@ -55,8 +55,11 @@ def iris(tmp_path_factory):
 
 def test_irises_train_and_predict_and_are_not_drawn_as_pictures(engram, iris, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, _, err = engram("train", "--dataset", iris, "--neurons", 40, "--epochs", 10, "--out", "run")
+    code, out, err = engram("train", "--dataset", iris, "--neurons", 40, "--epochs", 10, "--out", "run")
     assert code == 0, err
+    assert "trained on 1,250 rows in " in out
+    assert "on 25 held-out rows: " in out
+    assert "image" not in out + err
     assert "each column is scaled from its own smallest and largest value" in err
     assert json.loads((tmp_path / "run/summary.json").read_text())["accuracy"]["proportion"] >= 0.85
     drawn = {path.stem for path in (tmp_path / "run/figures").iterdir()}
@@ -77,6 +80,8 @@ def test_irises_train_and_predict_and_are_not_drawn_as_pictures(engram, iris, tm
     assert "trained on data that are no pictures" in err
     code, out, _ = engram("info", "run")
     assert "setosa: " in out
+    assert "labels     neurons by class, from 125 training rows: " in out
+    assert "image" not in out
 
 
 def test_a_table_of_another_width_is_told(engram, iris, tmp_path, monkeypatch):
@@ -192,7 +197,7 @@ def test_check_says_what_data_are_read_as_and_draws_them(engram, tmp_path, monke
         Image.fromarray(random.integers(0, 256, (9, 12, 3)).astype(np.uint8)).save(folder / f"{number}.png")
     code, out, err = engram("data", "check", "pictures")
     assert code == 0
-    assert "read as    pictures, 9×12, 7 + 1 images" in out
+    assert "read as    pictures, 9×12 (height × width), 7 + 1 images" in out
     assert "training   a: " in out
     assert "all turned grey" in err
     assert Path("figures/data-pictures.png").exists()

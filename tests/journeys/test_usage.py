@@ -67,6 +67,11 @@ def test_without_a_command_the_help_is_shown(engram, capsys):
         (("rules", "show", "triplet", "--neurons", 0), "neurons must be a whole number of at least 1, got 0."),
         (("compare", "--neurons", 0), "neurons must be a whole number of at least 1, got 0."),
         (("sweep", "--vary", "neurons=0,4"), "neurons must be a whole number of at least 1, got 0."),
+        (
+            ("train", "--layers", "inturn"),
+            "--layers must be one of together, in-turn, got 'inturn' (did you mean in-turn?)",
+        ),
+        (("compare", "--layers", "in turn"), "--layers must be one of together, in-turn, got 'in turn'"),
         (("evaluate", "mnist-100", "--threads", 0), "threads must be a whole number of at least 1, got 0."),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_evaluate_refuses_images_of_another_size(engram, trained_run, tmp_path):
     np.savez(tmp_path / "small.npz", images=np.full((10, 4, 4), 9), labels=np.arange(10) % 2)
     code, _, err = engram("evaluate", trained_run, "--dataset", tmp_path / "small.npz")
     assert code == 2
-    assert "The model reads images of 784 pixels, those of small.npz have 16" in err.replace(
+    assert "The model reads images of 784 inputs, those of small.npz have 16" in err.replace(
         "small have", "small.npz have"
     )
 
@@ -136,7 +137,7 @@ def test_info_tells_the_network_its_rule_and_its_labels(engram, trained_run):
         "784 inputs, 16 neurons",
         "self_normalizing",
         "150 images of digits",
-        "neurons by class, from 200 images",
+        "neurons by class, from 200 training images",
     ):
         assert part in out
     facts = json.loads(engram("info", trained_run, "--json")[1])
@@ -272,3 +273,35 @@ def test_another_network_s_or_picture_s_figure_is_not_replaced(trained_run, tmp_
     elsewhere = replace(answer, path=draw_one(tmp_path / "b" / "one.png", ink=255, paper=0))
     assert draw_answer(model, elsewhere, tmp_path / "drawn")[0].name == "prediction-one-3.png"
     assert draw_answer(other, answer, tmp_path / "drawn") == second
+
+
+@pytest.mark.parametrize("command", [("evaluate",), ("info",), ("predict", "picture.png")])
+@pytest.mark.parametrize(
+    ("model", "named", "message"),
+    [
+        (
+            "mnist-100",
+            ("--rule", "wrong.py:Wrong"),
+            "This model was made with the rule self_normalizing, not with wrong.py",
+        ),
+        ("mnist-100", ("--rule", "triplet"), "This model was made with the rule self_normalizing, not with triplet"),
+        (
+            "mnist-conv",
+            ("--rule", "wrong.py:Wrong"),
+            "mnist-conv was made with the rule self_normalizing, not with wrong",
+        ),
+        (
+            "mnist-100",
+            ("--network", "wrong.py:describe"),
+            "mnist-100 is Diehl and Cook's network, which no file describes",
+        ),
+    ],
+)
+def test_a_rule_or_network_that_is_not_the_model_s_is_refused(
+    engram, tmp_path, monkeypatch, command, model, named, message
+):
+    monkeypatch.chdir(tmp_path)
+    Path("wrong.py").write_text("from engram import Triplet\n\n\nclass Wrong(Triplet):\n    pass\n")
+    code, _, err = engram(command[0], model, *command[1:], *named)
+    assert code == 2
+    assert message in " ".join(err.split())

@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+import threading
 
 import numpy as np
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from engram.studio import live
+from engram.studio import live, sorting
 from engram.studio.desk import Desk
 from engram.studio.frames import decode
 from engram.studio.live import Page
-from engram.studio.moments import moment_of
+from engram.studio.moments import Moment, moment_of
+from engram.studio.sorting import Sorting
 from studio.conftest import HOST, OPTIONS, TOKEN, wait_for
 
 
@@ -83,6 +85,7 @@ def served(folder, act, monkeypatch):
     """Let a page be served while `act` is done with its socket and desk."""
     for name in ("FRAME_SECONDS", "NUMBERS_SECONDS"):
         monkeypatch.setattr(live, name, 0.0)
+    monkeypatch.setattr(sorting, "SORT_SECONDS", 1e9)
 
     async def run():
         desk, socket = Desk(folder), Socket()
@@ -189,6 +192,43 @@ def test_page_is_told_of_the_state_what_has_changed(folder, monkeypatch):
     served(folder, act, monkeypatch)
 
 
+def shown(socket):
+    """What a page draws, in the order of the places."""
+    arrays = dict(socket.arrays)
+    places = arrays.pop("places", slice(None))
+    return {name: values[..., places] for name, values in arrays.items() if name != "image"}
+
+
+def pass_by(desk):
+    """Learn from some images and let pages catch the network in passing, as they want it."""
+    desk.subject.phase = "learning"
+    desk.subject.training.learn_block()
+    desk.subject._catch(desk.wanted())
+    desk.changed()
+
+
+def sorting_is_due(monkeypatch):
+    """Have the page's neurons be sorted anew at the next look."""
+    monkeypatch.setattr(Sorting, "is_due", lambda kept, subject: kept._next < np.inf)
+
+
+def test_neurons_by_label_stand_as_the_network_sorts_them(folder, monkeypatch):
+    async def act(socket, desk):
+        training = desk.subject.training
+        for n in (1, 2):
+            training.learn_block()
+            desk.subject.between(desk.subject._keep)
+            desk.changed()
+            socket.say(order="label", drawn=n)
+            await until_sent(socket, n + 1)
+            seen = shown(socket)
+            assert np.all(np.diff(seen["labels"]) >= 0)
+            for name, values in moment_of(training).sheet(by_label=True).arrays.items():
+                np.testing.assert_allclose(seen[name], values, rtol=1e-6, err_msg=name)
+
+    served(folder, act, monkeypatch)
+
+
 def test_neurons_by_label_keep_their_places_for_a_while(folder, monkeypatch):
     async def act(socket, desk):
         training = desk.subject.training
@@ -196,18 +236,55 @@ def test_neurons_by_label_keep_their_places_for_a_while(folder, monkeypatch):
         desk.subject.between(desk.subject._keep)
         socket.say(order="label", drawn=1)
         await until_sent(socket, 2)
-        places = socket.arrays["neurons"]
-        np.testing.assert_array_equal(places, moment_of(training).sheet(by_label=True).neurons)
-        assert np.all(np.diff(socket.arrays["labels"]) >= 0)
-        training.learn_block()
-        desk.subject._catch("glimpse")
-        desk.changed()
+        neurons = shown(socket)["neurons"]
         socket.say(drawn=2)
+        await settle()
+        pass_by(desk)
         await until_sent(socket, 3)
         now = moment_of(training).sheet()
-        np.testing.assert_array_equal(socket.arrays["neurons"], places)
         for name, values in now.arrays.items():
-            np.testing.assert_array_equal(socket.arrays[name], values[..., places], name)
+            np.testing.assert_array_equal(shown(socket)[name], values[..., neurons], name)
+
+    served(folder, act, monkeypatch)
+
+
+def test_frames_do_not_wait_for_a_network_that_learns_to_be_sorted(folder, monkeypatch):
+    async def act(socket, desk):
+        go_on = threading.Event()
+        socket.say(order="label", drawn=1)
+        await until_sent(socket, 2)
+        before = shown(socket)["neurons"]
+        monkeypatch.setattr(Moment, "places", lambda moment: (go_on.wait(20), before[::-1].copy())[1])
+        sorting_is_due(monkeypatch)
+        socket.say(drawn=2)
+        await settle()
+        pass_by(desk)
+        await until_sent(socket, 3)
+        np.testing.assert_array_equal(shown(socket)["neurons"], before)
+        assert desk.wanted() == ""
+        socket.say(drawn=3)
+        await settle()
+        assert desk.wanted() == "glimpse"  # it is being sorted
+        assert len(socket.sent) == 3
+        go_on.set()
+        await until_sent(socket, 4)
+        np.testing.assert_array_equal(shown(socket)["neurons"], before[::-1])
+
+    served(folder, act, monkeypatch)
+
+
+def test_of_more_neurons_than_are_drawn_the_same_ones_stay(folder, monkeypatch):
+    async def act(socket, desk):
+        desk.new({**OPTIONS, "neurons": 450})
+        socket.say(order="label", drawn=1)
+        await until_sent(socket, 2)
+        before = shown(socket)["neurons"]
+        assert len(set(before)) == 400
+        socket.say(drawn=2)
+        await settle()
+        pass_by(desk)
+        await until_sent(socket, 3)
+        np.testing.assert_array_equal(shown(socket)["neurons"], before)
 
     served(folder, act, monkeypatch)
 
@@ -222,7 +299,7 @@ def test_page_wants_no_more_of_a_network_than_it_draws(folder, monkeypatch):
         socket.say(drawn=socket.sent[-1]["number"])
         await settle()
         assert desk.wanted() == "glimpse"  # it was sorted just now
-        monkeypatch.setattr(live, "SORT_SECONDS", 0.0)
+        sorting_is_due(monkeypatch)
         assert desk.wanted() == "moment"
         socket.say(fields=False)
         await settle()

@@ -168,6 +168,30 @@ def test_fields_change_while_it_learns_and_a_paused_run_is_the_same_after_a_relo
     studio.close()
 
 
+def test_fields_by_label_are_drawn_as_if_sent_in_that_order(page, studio):
+    go(page, studio, "learn?order=label")
+    page.wait_for_selector("canvas.fields[width]")
+    until(page, "'columnOf' in window.studio.view.grid.data")
+    sheet = studio.desk.moment().sheet(by_label=True)
+    sent = {name: values.ravel().tolist() for name, values in sheet.arrays.items()}
+    drawn = page.evaluate(
+        """sent => {
+            const grid = window.studio.view.grid;
+            const lists = () => ["neurons", "labels", "counts"].map((name) => [...grid.data[name]]);
+            const seen = () => [...lists(), grid.raw.toDataURL(), grid.describe(7)];
+            const here = seen();
+            grid.set(grid.data); // as another theme has it
+            const again = seen();
+            const { columnOf, ...data } = grid.data;
+            grid.set({ ...data, ...sent });
+            return [here, again, seen()];
+        }""",
+        sent,
+    )
+    assert drawn[0] == drawn[1] == drawn[2]
+    assert drawn[0][0] == sheet.neurons.tolist() != sorted(sheet.neurons)
+
+
 def test_network_of_filters_shows_where_they_answered(page, studio):
     go(page, studio, "draw?of=mnist-conv")
     page.set_input_files("input[type=file]", {"name": "1.png", "mimeType": "image/png", "buffer": picture_of(280, 24)})

@@ -47,14 +47,25 @@ class Encoder(Block):
         Parameters
         ----------
         values : array-like
-            With a duration, the values to hold; without, one row per time step.
+            With a duration, the values to hold; without, one row per time step, such as ``[[0, 64]]`` for a step of two
+            inputs.
         duration : float, optional
             How long to hold the values, ms.
 
         Returns
         -------
         SpikeTrains
+
+        Raises
+        ------
+        ConfigError
+            If values in a single row have no duration: they could be an image, or one input at several times.
         """
+        if duration is None and np.ndim(values) == 1:
+            raise ConfigError(
+                "values in a single row need a duration in ms, for which they are held; values that change have a row"
+                " for each time step, [[0], [64]] for one input."
+            )
         values = over_time("values", values, duration, self.dt)
         spikes = np.array([self.step(row) for row in values])
         return SpikeTrains(step_ends(len(values), self.dt), spikes)

@@ -38,6 +38,7 @@ def compare(
 ) -> None:  # fmt: skip
     """Train and test several rules alike: accuracy by scheme, time, norm and silent neurons in one table."""
     from engram.cli.pools import hired, shown, threads_for
+    from engram.cli.train import layers_option
     from engram.comparison import compare as compare_runs
     from engram.comparison import comparison_runs, markdown_table, table_cells
     from engram.config import TrainingConfig
@@ -45,7 +46,7 @@ def compare(
     from engram.plans import grid, read_plan
     from engram.pools import Here
 
-    named = {"source": source, "network": network, "layers": layers and layers.replace("-", "_")}
+    named = {"source": source, "network": network, "layers": layers_option(layers)}
     named = {name: value for name, value in named.items() if value is not None}
     if plan is not None:
         blocks = [with_options(block, named, set_ or []) for block in read_plan(plan, [*words(rules), network, source])]
@@ -58,7 +59,7 @@ def compare(
         base = TrainingConfig(**with_options(options, named, set_ or []))
         configs = comparison_runs(base, words(rules), numbers("neurons", neurons), numbers("seeds", seeds))
     silent = quiet or json
-    pool = hired(out_, workers, scheduler, slurm, slurm_set)
+    pool = hired(out_, workers, scheduler, slurm, slurm_set, quiet=silent)
     try:
         with pool or Here(displayed(len(configs), silent)) as chosen, shown(pool, len(configs), quiet=silent) as view:
             n_threads = threads_for(threads, workers, scheduler, slurm)

@@ -31,7 +31,7 @@ def evaluate(
     from engram.evaluation import all_as_test
     from engram.evaluation import evaluate as evaluate_model
     from engram.model_input import load_for
-    from engram.readout import MEANINGS
+    from engram.readout import MEANINGS, origin_of_labels
     from engram.validation import check_count
 
     for name, value in (
@@ -69,8 +69,8 @@ def evaluate(
         )
         out.print(f"by class ({headline})  {plain(classes)}")
         out.print(
-            f"{plural(result.n_test, 'test image')}, labels from {plural(result.n_label, 'training image')};"
-            f" {plural(result.unanswered_images, 'image')} without an answer, counted as wrong,"
+            f"{plural(result.n_test, f'test {data.noun}')}, labels {origin_of_labels(result.n_label, data.noun)};"
+            f" {plural(result.unanswered_images, data.noun)} without an answer, counted as wrong,"
             f" {result.silent_images} with too few spikes, {plural(result.unassigned_neurons, 'unassigned neuron')};"
             f" {result.seconds:.1f} s"
         )

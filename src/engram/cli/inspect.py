@@ -9,7 +9,7 @@ import typer
 
 from engram.cli.console import accuracies, out, plain, print_json, told_counts
 from engram.cli.opening import open_model
-from engram.wording import plural
+from engram.wording import in_sizes, plural
 
 
 def figures(
@@ -65,6 +65,7 @@ def info(
     from engram.model_file import model_content
     from engram.models import shipped_model
     from engram.plasticity.fixed_point import described
+    from engram.readout import origin_of_labels
     from engram.run_folder import RunFolder
     from engram.training import norm_and_theta
 
@@ -102,7 +103,7 @@ def info(
             out.print(f"numbers    {plain(where)}{held}")
     out.print(f"spikes     {plain(_told_source(trained))}")
     in_turn = ", layers in turn," if trained.config.get("layers") == "in_turn" else ""
-    out.print(f"trained on {plural(trained.examples, 'image')} of {plain(trained.dataset)}{in_turn} in {plural(trained.presentations, 'presentation')},"
+    out.print(f"trained on {plural(trained.examples, trained.noun)} of {plain(trained.dataset)}{in_turn} in {plural(trained.presentations, 'presentation')},"
               f" seed {trained.seed}, input gain {trained.input_gain:.3f}")  # fmt: skip
     with_threshold = {layer.projection for layer in trained.layers if trained.has_threshold(layer.population)}
     for projection, layer in layers.items():
@@ -114,11 +115,11 @@ def info(
         out.print("labels     none yet")
     else:
         shares = "  ".join(f"{trained.class_name(label)}: {count}" for label, count in counts.items())
-        out.print(f"labels     neurons by class, from {plural(trained.readout.n_label, 'image')}: {plain(shares)}"
+        out.print(f"labels     neurons by class, {origin_of_labels(trained.readout.n_label, trained.noun)}: {plain(shares)}"
                   f"  unassigned: {trained.readout.unassigned_neurons}")  # fmt: skip
     if accuracy := summary.get("accuracy"):
         n_test = summary.get("evaluation", {}).get("n_test")
-        tested = "all test images" if n_test is None else plural(n_test, "test image")
+        tested = f"all test {trained.noun}s" if n_test is None else plural(n_test, f"test {trained.noun}")
         out.print(f"accuracy   [bold]{accuracies(accuracy, trained.scheme)}, on {tested}")
 
 
@@ -155,4 +156,5 @@ def _told_source(model) -> str:
     if layout is None:
         return told
     window = "all" if layout.window is None else f"{layout.window[0]:g} to {layout.window[1]:g} ms"
-    return f"{told}, of recordings by {layout.sensor_shape[1]}×{layout.sensor_shape[0]} pixels, {window} of each"
+    sensor = in_sizes("{} pixels", layout.sensor_shape)
+    return f"{told}, of recordings by {sensor}, {window} of each"

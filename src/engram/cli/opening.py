@@ -18,15 +18,39 @@ def open_model(
     """The model at a path; of a run that was interrupted, that of its last checkpoint, which is said.
 
     A source of spikes, a rule, or a file with parts of the network, that is the user's own is run only if its name is given.
+
+    Raises
+    ------
+    RuleError
+        If the rule that is named is not the model's.
+    ConfigError
+        If a file is named for a network that none describes.
     """
     from engram.model_file import load_model
     from engram.user_code import own_names
 
     parts = own_names(network, rule)
-    model = load_model(path, source=source, parts=parts)
+    model = load_model(path, source=source, parts=parts, rule=rule)
+    _check_named(model, path, network, rule)
     if not quiet:
         _tell_unfinished(path, parts)
     return model
+
+
+def _check_named(model, path: Path, network: str | None, rule: str | None) -> None:
+    """Refuse what was named in vain: reading would go on without it, and look as if it had been used."""
+    from engram.errors import ConfigError, RuleError
+    from engram.networks import DiehlCook
+    from engram.plasticity.records import rule_record
+    from engram.user_code import is_own, kind_of
+
+    if isinstance(model.network, DiehlCook):  # whose rule was compared when it was read
+        if network is not None and is_own(network):
+            raise ConfigError(f"{path} is Diehl and Cook's network, which no file describes; leave out {network}.")
+        return
+    made_with = sorted({rule_record(p.rule)["rule"] for p in model.network.plastic})
+    if rule is not None and kind_of(rule) not in map(kind_of, made_with):
+        raise RuleError(f"{path} was made with the rule {', '.join(made_with)}, not with {rule}; give that one.")
 
 
 def open_diehl_cook(path: Path, *, source: str | None = None, quiet: bool = False):
@@ -65,7 +89,9 @@ def labelled(model, path: Path, *, quiet: bool = False):
     n_wanted = model.config.get("label_examples") or label_images(model.network.n_neurons)
     n_images = min(n_wanted, len(dataset.train_images))
     if not quiet:
-        err.print(f"{plain(path)} has no labels yet; labelling its neurons from {n_images:,} training images first.")
+        err.print(
+            f"{plain(path)} has no labels yet; labelling its neurons from {n_images:,} training {model.noun}s first."
+        )
     with told_counts(quiet=quiet) as tell:
         readout = label_neurons(model.simulator(), dataset, n_images, on_progress=tell)
     return replace(model, readout=readout)

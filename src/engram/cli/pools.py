@@ -50,16 +50,21 @@ ThreadsOption = Annotated[
 ]
 
 
-def hired(folder: Path, workers: int | None, scheduler: str | None, slurm: bool, settings: list[str] | None):
+def hired(
+    folder: Path, workers: int | None, scheduler: str | None, slurm: bool, settings: list[str] | None, *, quiet=False
+):
     """The pool that was asked for; None for this process alone."""
     from engram.errors import ConfigError
     from engram.pools import DaskPool, Processes, SlurmPool
+    from engram.pools.dask import DASK_SECONDS
 
     if scheduler is not None and (workers is not None or slurm):
         raise ConfigError("Give --scheduler ADDRESS, or --workers N, or --slurm; a Dask cluster has its own workers.")
     if settings and not slurm:
         raise ConfigError("--slurm-set is for Slurm jobs; give --slurm with it.")
     if scheduler is not None:
+        if not quiet:
+            err.print(f"connecting to the Dask scheduler at {plain(scheduler)}, for {DASK_SECONDS} s at most …")
         return DaskPool(scheduler)
     if slurm:
         return SlurmPool(folder / "jobs", workers or 50, _parameters(settings or []))

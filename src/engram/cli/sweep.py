@@ -20,7 +20,7 @@ def sweep(
     plan: Annotated[Optional[Path], typer.Argument(metavar="PLAN", help="TOML file of runs, in which a list stands for each of its values and {low, high, log} for all numbers between.")] = None,
     vary_: Annotated[Optional[list[str]], typer.Option("--vary", metavar="NAME=VALUES", help="An option or constant and what it may be: A,B,C, or LOW:HIGH, or LOW:HIGH:log in a search; repeatable.", rich_help_panel=_Search)] = None,
     search: Annotated[str, typer.Option(help="grid: every combination; random or tpe: draws by Optuna.", rich_help_panel=_Search)] = "grid",
-    trials: Annotated[int, typer.Option(help="How many are drawn.", rich_help_panel=_Search)] = 30,
+    trials: Annotated[Optional[int], typer.Option(help="How many a search of random or tpe draws.", rich_help_panel=_Search, show_default="30")] = None,
     seeds: Annotated[str, typer.Option(help="Seeds with which each trial is trained: a list such as 0,1,2.", rich_help_panel=_Search)] = "0",
     scheme: Annotated[str, typer.Option(help="Whose accuracy counts: mean, proportion or logistic.", rich_help_panel=_Search)] = "proportion",
     dataset: Annotated[Optional[str], typer.Option(help="Images to train on.", rich_help_panel=_Runs, show_default="digits")] = None,
@@ -48,26 +48,31 @@ def sweep(
     Test images take no part; train with the best of them in the end: engram train --config OUT/best.toml
     """
     from engram.cli.pools import hired, shown, threads_for
+    from engram.cli.train import layers_option
     from engram.config import own_options, read_options
-    from engram.errors import Interrupted
+    from engram.errors import ConfigError, Interrupted
     from engram.pools import Here
     from engram.sweep import SweepOptions, sweep_cells, sweep_table
     from engram.sweep import sweep as sweep_over
 
+    if trials is not None and search == "grid":
+        raise ConfigError(
+            "A grid tries every combination, so that --trials is for --search random or tpe; name one, or leave it out."
+        )
     given = {
         "dataset": dataset, "rule": rule, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples,
         "validation_examples": validation_examples, "source": source, "network": network,
-        "layers": layers and layers.replace("-", "_"),
+        "layers": layers_option(layers),
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     blocks = _blocks(plan, given, set_ or [], vary_ or [])
     silent = quiet or json
     options = SweepOptions(
-        search=search, trials=trials, seeds=tuple(numbers("seeds", seeds)), scheme=scheme,
+        search=search, trials=30 if trials is None else trials, seeds=tuple(numbers("seeds", seeds)), scheme=scheme,
         threads=threads_for(threads, workers, scheduler, slurm),
     )  # fmt: skip
-    n_runs = trials * len(options.seeds) if search != "grid" else None
-    pool = hired(out_, workers, scheduler, slurm, slurm_set)
+    n_runs = options.trials * len(options.seeds) if search != "grid" else None
+    pool = hired(out_, workers, scheduler, slurm, slurm_set, quiet=silent)
     try:
         with pool or Here(displayed(n_runs, silent)) as chosen, shown(pool, n_runs, quiet=silent) as view:
             records = sweep_over(out_, blocks, options, pool=chosen, watcher=view)
@@ -102,10 +107,12 @@ def _blocks(plan: Path | None, given: dict, settings: list[str], varied: list[st
 
 def _varied(name: str, text: str):
     """The values that an option may have: a list or a range."""
-    from engram.cli.train import option_value
+    from engram.cli.train import layers_option, option_value
     from engram.errors import ConfigError
     from engram.plans import Range
 
+    if name == "layers":
+        return [layers_option(word) for word in words(text)]
     low, colon, rest = text.partition(":")
     if not colon or name in ("rule", "network", "network.kind", "source", "source.kind"):
         return [option_value(word) for word in words(text)]

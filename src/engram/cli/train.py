@@ -60,7 +60,7 @@ def train(
     """Train a network, label its neurons, test it, and draw what it learned."""
     given = {
         "dataset": dataset, "rule": rule, "source": source, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples, "order": order,
-        "dt": dt, "integrator": integrator, "dtype": dtype, "label_examples": label_examples, "network": network, "layers": layers and layers.replace("-", "_"),
+        "dt": dt, "integrator": integrator, "dtype": dtype, "label_examples": label_examples, "network": network, "layers": layers_option(layers),
         "test_examples": test_examples, "validation_examples": validation_examples, "seed": seed,
         "input_gain": _gain(input_gain),
     }  # fmt: skip
@@ -256,7 +256,7 @@ def _tell_finished(folder, *, quiet: bool, as_json: bool) -> None:
     elif not quiet:
         own = own_options(read_options(folder.path / "config.toml"), "path/to/")
         out.print(
-            f"{plain(folder.path)} is finished: {summary.get('examples', 0):,} images learned from; nothing was changed."
+            f"{plain(folder.path)} is finished: {summary.get('examples', 0):,} examples learned from; nothing was changed."
             f" To go on learning from it:\n  engram train --from {plain(folder.path)}{plain(own)}"
         )
 
@@ -283,7 +283,7 @@ def _classes_without_labels(training) -> str:
     if not lacking:
         return ""
     return (
-        f"the {len(chosen):,} training images that label the neurons have none of class {plain(', '.join(lacking))},"
+        f"the {len(chosen):,} training {training.dataset.noun}s that label the neurons have none of class {plain(', '.join(lacking))},"
         " which will never be answered; give more with --label-examples."
     )
 
@@ -304,14 +304,16 @@ class Display(ProgressBar):
         super().__init__(err, quiet=quiet)
         self.silent, self.evaluate = quiet, evaluate
         self.figures: list[Path] = []
+        self.noun = "image"
 
     def on_start(self, training) -> None:
         """Say what is trained, and open the bar."""
         network, rule = training.simulator.network, training.rule
+        self.noun = training.dataset.noun
         if not self.silent:
             done = f", {training.examples:,} of them done" if training.examples else ""
             err.print(
-                f"Training {_what_learns(training)} on {plural(training.total, 'image')} of"
+                f"Training {_what_learns(training)} on {plural(training.total, training.dataset.noun)} of"
                 f" {plain(training.dataset.name)}{_passes(training)}{done}, rule {plain(rule.name)}{_held(rule)},"
                 f" dt {network.dt:g} ms"
             )
@@ -334,25 +336,28 @@ def _held(rule) -> str:
 
 def _print_summary(folder, summary: dict, display: Display) -> None:
     from engram.presets import scheme_of
+    from engram.readout import origin_of_labels
 
     norm = summary["l1_norm"]
     out.print(
-        f"trained on {plural(summary['examples'], 'image')} in {summary['seconds']:.1f} s"
+        f"trained on {plural(summary['examples'], display.noun)} in {summary['seconds']:.1f} s"
         f" ({summary['ms_per_example']:.2f} ms each), L1 norm {norm['mean']:.1f} ± {norm['sd']:.1f},"
         f" {summary['silent_images']} silent"
     )
     if "evaluation" in summary:
         evaluation = summary["evaluation"]
         out.print(
-            f"[bold]test accuracy[/] on {evaluation['n_test']:,} held-out images:"
+            f"[bold]test accuracy[/] on {evaluation['n_test']:,} held-out {display.noun}s:"
             f" [bold]{accuracies(summary['accuracy'], scheme_of(folder.read_options()))}"
         )
         out.print(
-            f"labels from {evaluation['n_label']:,} training images,"
+            f"labels {origin_of_labels(evaluation['n_label'], display.noun)},"
             f" {plural(evaluation['unassigned_neurons'], 'neuron')} without one"
         )
         if evaluation["unanswered_images"]:
-            out.print(f"{plural(evaluation['unanswered_images'], 'test image')} drew no answer, counted as wrong")
+            out.print(
+                f"{plural(evaluation['unanswered_images'], f'test {display.noun}')} drew no answer, counted as wrong"
+            )
     if summary["euler_overshot"]:
         err.print(
             "[yellow]Warning:[/] forward Euler passed the bound beyond which it overshoots; use --integrator"
@@ -360,7 +365,7 @@ def _print_summary(folder, summary: dict, display: Display) -> None:
         )
     for finding in summary["health"]:
         err.print(
-            f"[yellow]Warning:[/] {plain(finding['what'])} (first after {plural(finding['first'], 'image')});"
+            f"[yellow]Warning:[/] {plain(finding['what'])} (first after {plural(finding['first'], display.noun)});"
             f" {plain(finding['advice'])}."
         )
     for path in display.figures:
@@ -418,6 +423,15 @@ def with_settings(options: dict, settings: list[str]) -> dict:
         before = options.get(table, {})
         options[table] = merged({"kind": before} if isinstance(before, str) else before, value)
     return options
+
+
+def layers_option(text: str | None) -> str | None:
+    """What ``--layers`` says, as a configuration has it; the command line spells it with a hyphen, as all its words."""
+    from engram.validation import check_choice
+
+    if text is not None:
+        check_choice("--layers", text.replace("_", "-"), ("together", "in-turn"))
+    return text and text.replace("-", "_")
 
 
 def option_value(text: str) -> int | float | str:

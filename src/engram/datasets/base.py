@@ -11,6 +11,7 @@ from engram.datasets.scale import PIXELS, ValueRange, check_value_range, n_colum
 from engram.datasets.splits import stratified_split
 from engram.errors import DataError
 from engram.named import NamedParameters
+from engram.wording import example_noun, in_sizes
 
 FRAMINGS = ("ink", "whole", "photo")
 """How a picture is brought to the size of the images, see `Dataset`."""
@@ -132,17 +133,20 @@ class Dataset(NamedParameters):
         return f"{self.name}, {self._size}, {len(self.train_images):,} + {len(self.test_images):,} {self._kind}"
 
     @property
+    def noun(self) -> str:
+        """What one of its examples is called: an image, a recording, or a row of a table."""
+        return example_noun(self.image_shape, self.train_recordings is not None)
+
+    @property
     def _kind(self) -> str:
-        if self.train_recordings is not None:
-            return "recordings"
-        return "images" if self.image_shape else "rows"
+        return f"{self.noun}s"
 
     @property
     def _size(self) -> str:
         shape = self.image_shape if self.train_recordings is None else self.train_recordings.layout.sensor_shape
         if isinstance(self.value_range[0], tuple):
             return f"{n_columns(self.value_range, self.n_inputs)} columns"
-        return f"{shape[0]}×{shape[1]}" if shape else f"{self.n_inputs} inputs"
+        return in_sizes("{}", shape) if shape else f"{self.n_inputs} inputs"
 
     def class_name(self, label: int) -> str:
         """What a class is called: its name, or its number where it has none."""

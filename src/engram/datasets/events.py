@@ -24,6 +24,7 @@ from engram.datasets.recordings import Events, Layout, Recordings, from_start
 from engram.datasets.registry import PathSource
 from engram.datasets.splits import stratified_split
 from engram.errors import DataError, DataWarning
+from engram.wording import in_sizes
 
 TEST_FRACTION = 1 / 6
 """Share of the recordings that is held out where there is no test part."""
@@ -123,8 +124,8 @@ def from_recordings(
     shown = "all" if window is None else f"{window[0]:g} to {window[1]:g} ms"
     sentence = [
         description.rstrip("."),
-        f"events of a sensor of {layout.sensor_shape[1]}×{layout.sensor_shape[0]} pixels,"
-        f" {'off and on side by side' if channels == 'both' else 'off and on together'}",
+        in_sizes("events of a sensor of {} pixels", layout.sensor_shape)
+        + (", off and on side by side" if channels == "both" else ", off and on together"),
         f"{shown} of each recording is shown, at speed {speed:g}",
         "times count from the first event" if any(from_start(one.t) is not one.t for one in train) else "",
         told,

@@ -13,7 +13,7 @@ from engram.datasets.options import DEFAULTS, Options, Progress
 from engram.datasets.pictures import DEEP, frame_whole, is_picture, read_grey
 from engram.datasets.registry import PathSource
 from engram.errors import DataError
-from engram.wording import plural
+from engram.wording import in_sizes, plural
 
 LARGEST_KEPT = 64 * 64
 """Pixels of pictures that keep their size, if they all have the same; larger ones cost a network too much."""
@@ -145,7 +145,7 @@ def _description(n_files, image_shape, counts, left_out):
         _TOLD.get(step, "{} " + step).format(f"{count:,}" if count < n_files else "all")
         for step, count in sorted(counts.items())
     ]
-    return "; ".join([f"{n_files:,} pictures of {image_shape[0]}×{image_shape[1]} pixels", *told, *left_out])
+    return "; ".join([in_sizes(f"{n_files:,} pictures of {{}} pixels", image_shape), *told, *left_out])
 
 
 def _recognises(path):

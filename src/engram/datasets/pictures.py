@@ -9,6 +9,7 @@ import numpy as np
 from engram.datasets.files import open_regular
 from engram.datasets.shapes import GREY
 from engram.errors import DataError
+from engram.wording import in_sizes
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """What is read, whatever a file is called. Others that Pillow knows may start programs (EPS starts Ghostscript)."""
@@ -119,7 +120,7 @@ def frame_whole(grey: np.ndarray, image_shape: tuple[int, int], steps: list[str]
     small = Image.fromarray(np.ascontiguousarray(grey, np.float32)).resize((width, height), Image.Resampling.BILINEAR)
     frame[top : top + height, left : left + width] = np.asarray(small)
     if steps is not None:
-        steps.append(f"scaled {grey.shape[1]}×{grey.shape[0]} to {image_shape[1]}×{image_shape[0]} as a whole")
+        steps.append(in_sizes("scaled {} to {} as a whole", grey.shape, image_shape))
     return frame
 
 
@@ -149,7 +150,7 @@ def _grey_from_picture(picture, steps):
     picture = picture.convert("RGBA" if transparent else "RGB" if colour else "L")
     factor = -(-max(picture.size) // MAX_WORKING_SIDE)
     if factor > 1:
-        steps.append(f"averaged down from {picture.width}×{picture.height} pixels")
+        steps.append(in_sizes("averaged down from {} pixels", (picture.height, picture.width)))
         picture = picture.reduce(factor)
     array = np.asarray(picture, np.float32)
     if array.ndim == 2:

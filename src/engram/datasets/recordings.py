@@ -14,6 +14,7 @@ from engram.datasets.options import CHANNELS
 from engram.errors import DataError
 from engram.sources.events import events_in_steps
 from engram.validation import check_choice, check_count, check_positive
+from engram.wording import in_sizes
 
 US_PER_MS = 1000
 
@@ -91,9 +92,10 @@ class Layout:
         height, width = self.sensor_shape
         x, y = np.asarray(x, np.int64), np.asarray(y, np.int64)
         if len(x) and (x.min() < 0 or y.min() < 0 or x.max() >= width or y.max() >= height):
+            sensor = in_sizes("{} pixels", self.sensor_shape)
             raise DataError(
-                f"events reach from ({x.min()}, {y.min()}) to ({x.max()}, {y.max()}), the sensor has {width}×{height}"
-                " pixels; give the right sensor_shape (height, width)."
+                f"events reach from x, y = {x.min()}, {y.min()} to {x.max()}, {y.max()}, the sensor has"
+                f" {sensor}; give the right sensor_shape (height, width)."
             )
         on = np.asarray(polarity) > 0 if self.channels == "both" else np.zeros(len(x), bool)
         return (y * self.image_shape[1] + x + on * width).astype(np.int32)

@@ -291,7 +291,8 @@ def _draw_panels(
             axes.set_yticks([])
         won = f", neuron {winner:,} in orange" if wins.any() else ""
         axes.set_title(f"{name}: {plural(len(pairs), 'spike')}{won}", fontsize=SMALL)
-        axes.set_ylabel("pixel" if row == 0 else "neuron, by label" if by_label is not None and row == 1 else "neuron")
+        first = "input" if image is None else "pixel"
+        axes.set_ylabel(first if row == 0 else "neuron, by label" if by_label is not None and row == 1 else "neuron")
     if membranes:
         axes = figure.add_subplot(grid[len(panels), 0], sharex=axes)
         _draw_membranes(axes, membranes, dt)

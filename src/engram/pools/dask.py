@@ -8,6 +8,9 @@ from engram.errors import ConfigError
 from engram.pieces import Piece, work
 from engram.pools.base import Pool
 
+DASK_SECONDS = 10
+"""A scheduler that does not answer within so many seconds is given up."""
+
 
 class DaskPool(Pool):
     """The workers of a Dask cluster, wherever they run; they must see the folder of the runs and the images.
@@ -34,9 +37,11 @@ class DaskPool(Pool):
                 f"There is no scheduler file {cluster}; start 'dask scheduler --scheduler-file {cluster}'."
             )
         try:
-            self.client = Client(scheduler_file=cluster, timeout=10) if file else Client(cluster, timeout=10)
+            self.client = Client(**{"scheduler_file" if file else "address": cluster}, timeout=DASK_SECONDS)
         except (OSError, ValueError) as error:
-            raise ConfigError(f"No Dask scheduler answers at {cluster}: {error}; check its address.") from None
+            raise ConfigError(
+                f"No Dask scheduler answers at {cluster} within {DASK_SECONDS} s: {error}; check its address."
+            ) from None
 
     @property
     def size(self) -> int:

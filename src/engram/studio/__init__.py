@@ -5,6 +5,7 @@ The server says how things are; the page draws them. Whatever is computed goes t
 
 =============  =============================================================================
 ``moments``    a network as it stands, in arrays of its own
+``sorting``    the places by label of neurons that learn
 ``sheets``     the fields of a layer in bytes, as they are drawn
 ``learner``    a training that a person steers: start, pause, single images, speed, constants
 ``watching``   a run that another process is doing, and a network that is done

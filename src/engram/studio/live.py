@@ -13,8 +13,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from engram.studio import frames
 from engram.studio.desk import Desk
+from engram.studio.learner import LEARNING, Learner
 from engram.studio.moments import Glimpse, Moment
 from engram.studio.sheets import Sheet
+from engram.studio.sorting import Sorting, timed
 from engram.studio.watching import Watched
 
 MOST_PAGES = 12
@@ -24,16 +26,12 @@ FRAME_SECONDS, NUMBERS_SECONDS = 1 / 20, 1 / 4
 """Between two frames to one page, at least: to one that draws fields, and to one that shows numbers alone."""
 
 SHARE = 0.1
-"""Of the time, no more is spent on making one page's frames: sorting many fields takes long."""
+"""Of a processor, one page's frames take no more."""
 
 WATCH_SECONDS = 0.5
 """Between two looks into the folder of a run of another process."""
 
 TOO_MANY = 1013
-
-SORT_SECONDS = 4.0
-"""So long neurons that learn keep their places among those of a label: sorting takes long, and nobody reads fields that
-jump."""
 
 _GONE = (WebSocketDisconnect, OSError)
 """What tells that the page is not there any more."""
@@ -52,6 +50,7 @@ class Page:
         self.bell = asyncio.Event()
         self.looks, self.free, self.order, self.layer, self.fields, self.n_points = True, True, "index", "", True, 0
         self.number, self.sent, self.told = 0, -1, {}
+        self.spent = 0.0  # on the frame that is being made, s of processors
         self.sorting = Sorting()
 
     async def serve(self) -> None:
@@ -59,9 +58,9 @@ class Page:
         stop = self.desk.listen(self._ring, self.wants)
         self.bell.set()
         try:
-            async with anyio.create_task_group() as group:
+            async with anyio.create_task_group() as self.group:
                 for work in (self._hear, self._send, self._watch):
-                    group.start_soon(self._until_gone, work, group.cancel_scope)
+                    self.group.start_soon(self._until_gone, work, self.group.cancel_scope)
         finally:
             stop()
 
@@ -100,19 +99,41 @@ class Page:
         header, seen = self._header(), self.desk.glimpse()
         if seen is None or not self.fields:
             return frames.encode(header)
-        sheet = await self._sheet(seen)
-        arrays = sheet.arrays
+        sheet, places = await self._sheet(seen)
+        arrays = sheet.arrays if places is None else {**sheet.arrays, "places": places}
         if seen.image is not None:
             arrays["image"] = seen.image.astype("uint8")
         return frames.encode({**header, "fields": sheet.scale}, arrays)
 
-    async def _sheet(self, seen: Glimpse | Moment) -> Sheet:
+    async def _sheet(self, seen: Glimpse | Moment) -> tuple[Sheet, np.ndarray | None]:
+        """The fields, and in which order the page is to draw them where it is another than theirs."""
         by_label, subject = self.order == "label", self.desk.subject
+        if not (by_label and not self.layer and isinstance(subject, Learner)):
+            return await self._drawn(seen, by_label=by_label), None
+        if isinstance(seen, Moment):
+            await self._sort(seen, subject)
+        sheet = await self._drawn(seen)
+        return sheet, self.sorting.places(subject, len(sheet.neurons))
+
+    async def _sort(self, moment: Moment, subject: Learner) -> None:
+        """Before the frame is sent where the network stands still, or else beside the frames."""
+        if subject.phase not in LEARNING or not self.sorting.knows(subject):
+            self.sorting.begin(moment, subject)
+            await asyncio.to_thread(self.sorting.finish, moment)
+        elif self.sorting.is_due(subject):
+            self.sorting.begin(moment, subject)
+            self.group.start_soon(self._finish_sorting, moment)
+
+    async def _finish_sorting(self, moment: Moment) -> None:
+        await asyncio.to_thread(self.sorting.finish, moment)
+        self.sent = -1
+        self.bell.set()
+
+    async def _drawn(self, seen: Glimpse | Moment, *, by_label: bool = False) -> Sheet:
         if isinstance(seen, Glimpse):
-            return self.sorting.kept(seen.drawn, subject) if by_label else seen.drawn
-        sheet = await asyncio.to_thread(seen.sheet, self.layer, by_label=by_label)
-        if by_label and not self.layer:
-            self.sorting.keep(sheet, subject)
+            return seen.drawn
+        sheet, seconds = await asyncio.to_thread(timed, lambda: seen.sheet(self.layer, by_label=by_label))
+        self.spent += seconds
         return sheet
 
     def _header(self) -> dict:
@@ -150,9 +171,10 @@ class Page:
                 self.sent = self.desk.version
                 self.number += 1
                 self.free = False
-                begin = time.monotonic()
+                begin, self.spent = time.thread_time(), 0.0
                 content = await self.frame()
-                pause = max(FRAME_SECONDS if self.fields else NUMBERS_SECONDS, (time.monotonic() - begin) / SHARE)
+                self.spent += time.thread_time() - begin
+                pause = max(FRAME_SECONDS if self.fields else NUMBERS_SECONDS, self.spent / SHARE)
                 await self.socket.send_bytes(content)
                 await asyncio.sleep(pause)
                 self.bell.set()
@@ -164,26 +186,6 @@ class Page:
             subject = self.desk.subject
             if self.looks and isinstance(subject, Watched) and await asyncio.to_thread(subject.refresh):
                 self.desk.changed()
-
-
-class Sorting:
-    """The places of neurons by label, kept for a while."""
-
-    def __init__(self):
-        self._neurons, self._subject, self._then = np.zeros(0, np.int32), None, -np.inf
-
-    def is_due(self, subject) -> bool:
-        """Whether they are to be sorted anew."""
-        return subject is not self._subject or time.monotonic() - self._then > SORT_SECONDS
-
-    def keep(self, sheet: Sheet, subject) -> None:
-        """Go by the places of a sheet that is sorted."""
-        self._neurons, self._subject, self._then = sheet.neurons, subject, time.monotonic()
-
-    def kept(self, sheet: Sheet, subject) -> Sheet:
-        """Another sheet of these neurons in their places; as it is where it has others."""
-        known = subject is self._subject and np.array_equal(np.sort(self._neurons), np.sort(sheet.neurons))
-        return sheet.in_order(self._neurons) if known else sheet
 
 
 async def live(socket: WebSocket) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from engram.figures.fields import drawing_order
 from engram.model import Model
 from engram.networks import DiehlCook
 from engram.neurons.base import firing_threshold
@@ -119,6 +120,18 @@ class Moment:
         if key not in self._kept:
             parts = (found.fields, found.shape, found.assigned, found.theta, found.counts)
             self._kept[key] = sheet_of(*parts, kind=found.kind, by_label=key[1])
+        return self._kept[key]
+
+    def places(self) -> np.ndarray | None:
+        """In which order, by label, to draw what is drawn of the last layer, shape (n_drawn,); None where its neurons
+        have no labels."""
+        found = self.layer()
+        if not found.is_read:
+            return None
+        key = (found.name, "places")
+        if key not in self._kept:
+            drawn = self.sheet().neurons
+            self._kept[key] = drawing_order(found.fields[:, drawn], found.assigned[drawn]).astype(np.int32)
         return self._kept[key]
 
 

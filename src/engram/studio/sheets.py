@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -45,13 +45,6 @@ class Sheet:
     theta: np.ndarray
     norms: np.ndarray
     kind: str = "weights"
-
-    def in_order(self, neurons: np.ndarray) -> Sheet:
-        """The same fields in another order, that of an earlier sheet of the same neurons."""
-        place = np.empty(len(self.neurons), np.int64)
-        place[np.argsort(neurons)] = np.argsort(self.neurons)
-        names = ("neurons", "labels", "counts", "theta", "norms")
-        return replace(self, fields=self.fields[:, place], **{name: getattr(self, name)[place] for name in names})
 
     @property
     def scale(self) -> dict:

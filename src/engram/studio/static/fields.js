@@ -51,9 +51,12 @@ export class FieldGrid {
     this.observer.observe(this.canvas);
   }
 
-  /** Show other fields: `fields`, `neurons`, `labels`, `norms`, `theta`, `counts`, `shape`, `signed`, `classes`. */
+  /**
+   * Show other fields: `fields`, `neurons`, `labels`, `norms`, `theta`, `counts`, `shape`, `signed`, `classes`, and
+   * `places` where they are to be in another order.
+   */
   set(data) {
-    this.data = data;
+    this.data = inPlaces(data);
     this.paint();
     this.draw();
   }
@@ -79,11 +82,11 @@ export class FieldGrid {
     const colours = palette(this.data.signed ? "signed" : "amount", dark);
     const target = this.pixels(across, down);
     target.fill(dark ? 0xff37302c : 0xffe4e4e4);
-    const fields = this.data.fields;
+    const { fields, columnOf } = this.data;
     for (let k = 0; k < n; k++) {
       const top = Math.floor(k / columns) * (height + 1) + 1;
       const left = (k % columns) * (width + 1) + 1;
-      let from = k;
+      let from = columnOf ? columnOf[k] : k;
       for (let row = 0; row < height; row++) {
         let to = (top + row) * across + left;
         for (const end = to + width; to < end; from += n) target[to++] = colours[fields[from]];
@@ -197,4 +200,11 @@ export class FieldGrid {
       (this.framesFired && this.data.counts[place] ? ` · ${this.data.counts[place]} spikes for the last image` : "")
     );
   }
+}
+
+/** What is known of each neuron, in the order of the places; the fields, which are large, stay where they lie. */
+function inPlaces({ places, ...data }) {
+  if (!places) return data;
+  for (const name of ["neurons", "labels", "norms", "theta", "counts"]) data[name] = data[name].map((_, k, values) => values[places[k]]);
+  return { ...data, columnOf: places };
 }
