@@ -89,7 +89,7 @@ def test_finished_run_says_so_and_changes_nothing(engram, trained_run):
     before = content(trained_run)
     code, out, err = engram("train", "--resume", trained_run)
     assert (code, err) == (0, "")
-    assert "is finished: 150 images learned from; nothing was changed." in out
+    assert "is finished: 150 examples learned from; nothing was changed." in out
     assert f"engram train --from {trained_run}" in out
     assert content(trained_run) == before
 
