@@ -93,11 +93,16 @@ class Page:
         self.socket.send(json.dumps({"id": self.asked, "method": "Runtime.evaluate", "params": asked}))
         while (answer := json.loads(self.socket.recv())).get("id") != self.asked:
             pass
+        if "error" in answer:
+            raise RuntimeError(answer["error"]["message"])
         return answer["result"]["result"].get("value")
 
     def wait_for(self, expression: str) -> None:
         """Until an expression is true."""
-        while not self.evaluate(expression):
+        while True:
+            with contextlib.suppress(RuntimeError):  # the page is being opened
+                if self.evaluate(expression):
+                    return
             time.sleep(0.05)
 
     def close(self) -> None:
