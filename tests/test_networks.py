@@ -444,22 +444,25 @@ def test_run_after_training_learns_by_the_parameters_of_the_description(kernel):
 # Weights by place.
 
 
-def test_convolution_sees_what_scipy_correlates():
+@pytest.mark.parametrize(
+    ("size", "stride", "padding"),
+    [(3, 1, 0), (3, 1, 1), (3, 1, 2), (3, 2, 0), (3, 2, 1), (1, 1, 0), (1, 1, 1), (1, 2, 0)],
+)
+def test_convolution_sees_what_scipy_correlates(size, stride, padding):
     random = np.random.default_rng(4)
-    filters, image = random.random((3, 2, 3, 3)), random.random((2, 6, 5)) < 0.5
-    for stride, padding, shape in ((1, 0, (3, 4, 3)), (1, 1, (3, 6, 5)), (1, 2, (3, 8, 7))):
-        c = Convolution(before="in", after="a", size=3, stride=stride, padding=padding, weights=filters.ravel())
-        network = Network(
-            inputs={"in": (2, 6, 5)}, populations={"a": Population(shape, AdEx())}, projections=[c], dtype="float64"
-        )
-        result = simulate(
-            network, spikes=(np.flatnonzero(image), np.zeros(image.sum(), int)), n_steps=1, record={"a": ["g_exc"]}
-        )
-        padded = np.pad(image.astype(float), ((0, 0), (padding, padding), (padding, padding)))
-        expected = [
-            sum(signal.correlate2d(m, f, "valid") for m, f in zip(padded, kernel, strict=True)) for kernel in filters
-        ]
-        np.testing.assert_allclose(result.recording["a.g_exc"].reshape(shape), expected, rtol=1e-12)
+    filters, image = random.random((3, 2, size, size)), random.random((2, 7, 5)) < 0.5
+    c = Convolution(before="in", after="a", size=size, stride=stride, padding=padding, weights=filters.ravel())
+    shape = c.output_shape(image.shape, 3)
+    network = Network(
+        inputs={"in": image.shape}, populations={"a": Population(shape, AdEx())}, projections=[c], dtype="float64"
+    )
+    result = simulate(
+        network, spikes=(np.flatnonzero(image), np.zeros(image.sum(), int)), n_steps=1, record={"a": ["g_exc"]}
+    )
+    padded = np.pad(image.astype(float), ((0, 0), (padding, padding), (padding, padding)))
+    seen = [sum(signal.correlate2d(m, f, "valid") for m, f in zip(padded, kernel, strict=True)) for kernel in filters]
+    expected = np.array(seen)[:, ::stride, ::stride]
+    np.testing.assert_allclose(result.recording["a.g_exc"].reshape(shape), expected, rtol=1e-12)
 
 
 def test_a_convolution_that_no_memory_holds_is_told_where_it_is_described():

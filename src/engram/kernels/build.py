@@ -559,6 +559,7 @@ class CompiledNetwork:
             given |= state.listing._asdict() | {"n_columns": state.listing.n_columns}
         if type(p) is Convolution:
             given["geometry"] = np.array(p.geometry(network.shape_of(p.before), network.shape_of(p.after)), np.int64)
+            given["reach"] = np.zeros((n_before, 4), np.int32)
         _fill(share, record, given)
         self._fill_routines(record, projection_routines(network, p, state))
         if p.rule is not None:
