@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from dataclasses import dataclass
-from signal import SIGINT
+from signal import SIGINT, raise_signal
 from typing import ClassVar
 
 import numpy as np
@@ -644,11 +643,14 @@ def test_what_a_source_raises_reaches_the_user_and_ends_nothing_else(kernel):
 
 @dataclass(frozen=True, kw_only=True)
 class Interrupting(Source):
-    """One spike for each image; at the fifth, Ctrl-C is pressed, and heard before that image is shown."""
+    """One spike for each image; at the fifth, Ctrl-C is pressed, and heard before that image is shown.
+
+    The signal wakes nobody: as one that comes while the thread that hears it is about to fall asleep.
+    """
 
     def encode(self, sample, n_steps, dt, intensity, random):
         if sample[0] == 5:
-            os.kill(os.getpid(), SIGINT)
+            raise_signal(SIGINT)
             until(lambda: self.stop[0])
         return [int(sample[0]) % 4], [1]
 
