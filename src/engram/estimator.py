@@ -563,7 +563,7 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         live = self._live_for(self._given()) if online and goes_on else None
         in_place = live is not None and not self._is_copied
         if in_place:
-            live.before = live.training.remember()
+            live.before = live.training.remember(undisturbed=not _as_list(self.callbacks))
         elif self.__sklearn_is_fitted__():
             self.model_, self._live = self._model, None  # what was learned is copied from what is let go
         try:

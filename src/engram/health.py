@@ -273,16 +273,15 @@ class Health:
 
     def _stuck(self, state: NetworkState) -> str | None:
         for p in self._plastic:
-            weights, where = state.projections[p.name].weights, f" of {p.name}" if len(self._plastic) > 1 else ""
-            for bound, name, limit in (
-                (p.learning_rule.w_max, "upper", SATURATED_SHARE),
-                (p.learning_rule.w_min, "lower", EMPTY_SHARE),
+            synapses, where = state.projections[p.name], f" of {p.name}" if len(self._plastic) > 1 else ""
+            w_min, w_max = p.learning_rule.w_min, p.learning_rule.w_max
+            at_lower, at_upper = synapses.n_at_bounds(w_min, w_max)
+            for there, bound, name, limit in (
+                (at_upper, w_max, "upper", SATURATED_SHARE),
+                (at_lower, w_min, "lower", EMPTY_SHARE),
             ):
-                if not np.isfinite(bound):
-                    continue
-                there = np.count_nonzero(weights >= bound if name == "upper" else weights <= bound)
-                share = there / max(1, weights.size)
-                if share > limit:
+                share = there / max(1, synapses.weights.size)
+                if share > limit and math.isfinite(bound):
                     return f"saturated weights{where}: {100 * share:.0f} % of them are at their {name} bound {bound:g}"
         return None
 

@@ -184,6 +184,7 @@ class Simulator(NamedParameters):
 
     def take(self, weights, theta) -> None:
         """Go on by other weights and thresholds, of the same shapes."""
+        self.state.follow_columns(self.described, False)
         if isinstance(self.network, DiehlCook):
             weights, theta = {"input_exc": weights}, {"exc": theta}
         for name, values in weights.items():
@@ -291,8 +292,10 @@ class Simulator(NamedParameters):
         self.overshot |= bool(network.overshot)
         self.presentations += int(shown.attempts[:done].sum())
         for p in self.described.plastic:
-            stored = self.state.projections[p.name].stored
-            if not (np.isfinite(stored.sum()) or np.isfinite(stored).all()):  # a sum takes less, and may overflow
+            state = self.state.projections[p.name]
+            if state.sums is not None:
+                state.sums.renew()
+            if not state.is_finite:
                 raise RuleError(
                     f"The rule {type(p.rule).__name__} made weights that are not finite; lower its learning rate or"
                     " bound its weights."

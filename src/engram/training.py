@@ -25,6 +25,7 @@ from engram.datasets.scale import PIXELS, ValueRange
 from engram.encoders import auto_input_gain
 from engram.errors import ConfigError, DataError, RuleError
 from engram.health import Health
+from engram.kernels.state import ProjectionState
 from engram.model import Model
 from engram.named import NamedParameters
 from engram.networks import DiehlCook, Network
@@ -241,7 +242,7 @@ class Training(NamedParameters):
         self.network_record = None if usual else network_record(described, self.simulator.state)
         self.learning_rate_at = learning_rate_at
         self.threads = threads or default_threads()
-        self._room: tuple[dict, list[tuple[np.ndarray, np.ndarray]]] | None = None
+        self._room: tuple[dict, list[tuple[np.ndarray, np.ndarray, ProjectionState | None]]] | None = None
         self._begin(start)
 
     def begin_again(self, dataset: Dataset | TrainingSet, start: Model) -> None:
@@ -260,15 +261,28 @@ class Training(NamedParameters):
         self.simulator.begin_again(start.weights, start.theta)
         self._begin(start)
 
-    def remember(self) -> Learned:
-        """A copy of what is learned as it stands, in the room of the last one."""
+    def remember(self, *, undisturbed: bool) -> Learned:
+        """A copy of what is learned as it stands, in the room of the last one.
+
+        Parameters
+        ----------
+        undisturbed : bool
+            Whether nobody else is given this training, so that from here on weights are changed by their rules alone:
+            then only columns that they change are copied, and looked at.
+        """
+        state = self.simulator.state
+        state.follow_columns(self.simulator.described, undisturbed)
         if self._room is None:
-            learned = self.learned()
+            learned, by_weights = self.learned(), {id(p.weights): p for p in state.projections.values()}
             room = copied(learned)
-            self._room = room, list(zip(_arrays(room), _arrays(learned), strict=True))
-        room, pairs = self._room
-        for kept, values in pairs:
-            kept[...] = values
+            pairs = zip(_arrays(room), _arrays(learned), strict=True)
+            self._room = room, [(kept, values, by_weights.get(id(values))) for kept, values in pairs]
+        room, copies = self._room
+        for kept, values, projection in copies:
+            if projection is not None and projection.sums is not None:
+                projection.sums.copy_to(kept)
+            else:
+                kept[...] = values
         return Learned(room, self._examples_before + self.examples, self.simulator.presentations)
 
     def go_on(self, dataset: Dataset | TrainingSet) -> None:

@@ -583,7 +583,7 @@ class CompiledNetwork:
             "n_synapse": len(memory.synapse), "n_state": len(memory.neuron), "x_pre": x_pre, "pre_step": pre_step,
             "x_post": memory.x_post, "post_step": memory.post_step, "state": memory.neuron, "synapse": memory.synapse,
             "synapse_step": memory.synapse_step, "n_synapses": memory.synapse.shape[1], "changed": memory.changed,
-            "parameters": rule_parameters(rule, longest, dtype), **trace_constants(rule, network.dt, dtype),
+            "touched": memory.touched, "parameters": rule_parameters(rule, longest, dtype), **trace_constants(rule, network.dt, dtype),
             "w_min": rule.w_min, "w_max": rule.w_max, "norm_kind": KINDS[rule.normalization],
             "norm_target": target_norm(rule.normalization, longest),
             "norm_targets": _norm_targets(rule, state.listing), "n_asked": n_asked,
