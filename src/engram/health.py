@@ -248,18 +248,18 @@ class Health:
         return max(RUNAWAY_SPIKES, RUNAWAY_SHARE * most)
 
     def _too_many(self, spikes: np.ndarray, layer: str) -> str | None:
-        mean, most = float(spikes.mean()), self._runaway(layer or self._network.readout)
-        if mean <= most:
+        mean = float(np.add.reduce(spikes) / len(spikes))
+        if mean <= RUNAWAY_SPIKES or mean <= (most := self._runaway(layer or self._network.readout)):
             return None
         return f"runaway spiking{f' of {layer}' if layer else ''}: {mean:,.0f} spikes an image, more than {most:,.0f}"
 
     def _too_few(self, spikes: np.ndarray) -> str | None:
         if self._min_spikes == 0:
             return None
-        heard = np.flatnonzero(spikes >= self._min_spikes)
-        edges = np.concatenate(([-1 - self._silent], heard, [len(spikes)]))
-        longest = int(np.diff(edges).max()) - 1
-        self._silent = int(edges[-1] - edges[-2]) - 1
+        longest = self._silent
+        for is_heard in (spikes >= self._min_spikes).tolist():
+            self._silent = 0 if is_heard else self._silent + 1
+            longest = max(longest, self._silent)
         if longest < SILENT_IMAGES:
             return None
         return (

@@ -66,11 +66,11 @@ class ColumnSums:
             self.norms = column_norms(self._weights, self._listing)
             self._count(self._weights, slice(None) if self._is_dense else 0)
         elif len(columns):
-            # Two columns at least: a single one would be added up in another order, to other bits.
-            some = np.ascontiguousarray(self._weights[:, np.resize(columns, max(2, len(columns)))])
+            some = self._weights[:, columns]
             self.norms = self.norms.copy()  # those that were handed out stay as they are
-            self.norms[columns] = column_norms(some, None)[: len(columns)]
-            self._count(some[:, : len(columns)], columns)
+            # One after another, as whole rows are added, to the same bits; the sum of a single column is not.
+            self.norms[columns] = np.cumsum(np.abs(some), axis=0, dtype=np.float64)[-1]
+            self._count(some, columns)
 
     def copy_to(self, weights: np.ndarray) -> None:
         """Bring an earlier copy of the weights, always the same, up to date."""
@@ -82,7 +82,7 @@ class ColumnSums:
 
     def _take(self, who: np.uint8) -> np.ndarray | None:
         """The columns that were touched since somebody looked, who looks now; None if that is best done for all."""
-        columns = np.flatnonzero(self._touched & who)
+        columns = (self._touched & who).nonzero()[0]
         self._touched[columns] &= ~who
         few = self._is_dense and _MANY * len(columns) <= len(self._touched)
         return columns if few or not len(columns) else None
@@ -90,5 +90,5 @@ class ColumnSums:
     def _count(self, weights: np.ndarray, columns) -> None:
         """Count the weights at bounds of some columns; of listed synapses, all in the first place."""
         axis = 0 if self._is_dense else None
-        self._at_bounds[0, columns] = np.count_nonzero(weights >= self._w_max, axis)
-        self._at_bounds[1, columns] = np.count_nonzero(weights <= self._w_min, axis)
+        self._at_bounds[0, columns] = (weights >= self._w_max).sum(axis)
+        self._at_bounds[1, columns] = (weights <= self._w_min).sum(axis)
