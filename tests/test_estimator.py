@@ -789,6 +789,14 @@ def test_model_predicts_and_becomes_an_estimator(digits):
         unlabelled.predict(images)
 
 
+def test_model_answers_by_the_scheme_that_suits_it(digits):
+    model, images = load_model("mnist-conv"), digits.test_images[:20]
+    answers = model.predict(images)
+    np.testing.assert_array_equal(answers, model.predict(images, scheme="logistic"))
+    np.testing.assert_array_equal(answers, model.to_estimator().predict(images))
+    assert np.any(answers != model.predict(images, scheme="proportion"))
+
+
 # One image at a time
 
 

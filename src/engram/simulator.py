@@ -22,7 +22,7 @@ from engram.processors import default_threads
 from engram.randomness import Stream, content_counter, stream_key
 from engram.recall import Below, can_recall
 from engram.sources import Poisson, Source
-from engram.threads import CountedThreads
+from engram.threads import CountedThreads, result_of
 from engram.validation import check_choice, check_count
 
 KERNELS = ("compiled", "reference")
@@ -464,9 +464,9 @@ class Simulator(NamedParameters):
             return network.present(shown)
         done, helpers = [], CountedThreads(network.n_threads) if network.n_threads > 1 else None
         with CountedThreads(1) as runner, helpers or contextlib.nullcontext():
-            runner.submit(int).result()  # the thread runs: whenever Ctrl-C comes now, it can be waited for
+            result_of(runner.submit(int))  # the thread runs: whenever Ctrl-C comes now, it can be waited for
             try:
-                runner.submit(lambda: done.append(network.present(shown, helpers))).result()
+                result_of(runner.submit(lambda: done.append(network.present(shown, helpers))))
             except KeyboardInterrupt:
                 network.stop[0] = 1
                 runner.shutdown()
