@@ -184,6 +184,7 @@ class Simulator(NamedParameters):
 
     def take(self, weights, theta) -> None:
         """Go on by other weights and thresholds, of the same shapes."""
+        self.state.follow_columns(self.described, False)
         if isinstance(self.network, DiehlCook):
             weights, theta = {"input_exc": weights}, {"exc": theta}
         for name, values in weights.items():
@@ -291,8 +292,10 @@ class Simulator(NamedParameters):
         self.overshot |= bool(network.overshot)
         self.presentations += int(shown.attempts[:done].sum())
         for p in self.described.plastic:
-            stored = self.state.projections[p.name].stored
-            if not (np.isfinite(stored.sum()) or np.isfinite(stored).all()):  # a sum takes less, and may overflow
+            state = self.state.projections[p.name]
+            if state.sums is not None:
+                state.sums.renew()
+            if not state.is_finite:
                 raise RuleError(
                     f"The rule {type(p.rule).__name__} made weights that are not finite; lower its learning rate or"
                     " bound its weights."
@@ -301,10 +304,10 @@ class Simulator(NamedParameters):
 
     def training_threads(self, threads: int, layer: str = "") -> int:
         """How many of so many threads training uses, of all layers or one."""
+        if self.kernel == "reference" or threads == 1:
+            return 1
         network = self._stage(layer) if layer else self.described
         largest = max(p.n for p in network.populations.values())
-        if self.kernel == "reference":
-            return 1
         return max(1, min(threads, default_threads(), largest // NEURONS_PER_THREAD))
 
     def prepare(self, threads: int = 1, layer: str = "") -> None:
@@ -599,7 +602,7 @@ def _pixels(images, n_inputs: int) -> np.ndarray:
             f"Images must have {n_inputs} pixels for this network, got an array of shape"
             f" {np.shape(images)}; bring them to that size."
         )
-    if not np.isfinite(pixels).all() or np.any(pixels < 0):
+    if pixels.size and not (pixels.min() >= 0 and pixels.max() < np.inf):  # nor if one is NaN
         raise DataError("Images must have finite pixels of at least 0; look for NaN and negative values in them.")
     return pixels
 

@@ -201,6 +201,7 @@ LEARNING = _record(
     synapse_step=_whole,  # (n_synapses,) int32 (w)
     n_synapses=_whole,
     changed=_whole,  # (n_columns,) uint8: whose weights may have changed since they were normalised (w)
+    touched=_whole,  # (n_columns,) uint8: whose weights may have changed since somebody looked: a bit for each (w)
     parameters=_whole,  # (n_parameters,) real
     pre_rate=_whole,  # (n_pre,) real: exponent of two a step
     post_rate=_whole,
