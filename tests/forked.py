@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -28,26 +29,22 @@ class Forked:
     ----------
     *arguments
         Of ``engram``.
+    killed_after : int, optional
+        It is killed as it calls so many functions, or returns from them, since it began to learn: the same place
+        however busy the machine is.
     """
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, killed_after: int = 0):
         self._folder = tempfile.TemporaryDirectory(prefix="forked-")
         self._files = [str(Path(self._folder.name) / name) for name in ("out", "err")]
-        self._process = _PROCESSES.Process(target=_engram, args=([str(a) for a in arguments], *self._files))
+        what = ([str(a) for a in arguments], killed_after, *self._files)
+        self._process = _PROCESSES.Process(target=_engram, args=what)
         self._process.start()
 
     @property
     def returncode(self) -> int | None:
         """What it ended with, or the negative number of the signal that ended it; None while it runs."""
         return self._process.exitcode
-
-    def poll(self) -> int | None:
-        """As :attr:`returncode`."""
-        return self._process.exitcode
-
-    def kill(self) -> None:
-        """Kill it."""
-        self._process.kill()
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """Wait for its end; return what it printed."""
@@ -63,7 +60,7 @@ def finished(*arguments, timeout: float = 300) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def _engram(arguments: list[str], *files: str) -> None:
+def _engram(arguments: list[str], killed_after: int, *files: str) -> None:
     for number, file in enumerate(files, start=1):
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT)
         os.dup2(descriptor, number)
@@ -72,4 +69,22 @@ def _engram(arguments: list[str], *files: str) -> None:
 
     from engram.cli import main
 
+    if killed_after:
+        _die_after(killed_after)
     main(arguments)
+
+
+def _die_after(n_calls: int) -> None:
+    from engram.training import Training
+
+    def count(*_):
+        nonlocal n_calls
+        n_calls -= 1
+        if n_calls == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def learn_block(training):
+        sys.setprofile(count)
+        return learn(training)
+
+    learn, Training.learn_block = Training.learn_block, learn_block

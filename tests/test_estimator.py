@@ -789,6 +789,14 @@ def test_model_predicts_and_becomes_an_estimator(digits):
         unlabelled.predict(images)
 
 
+def test_model_answers_by_the_scheme_that_suits_it(digits):
+    model, images = load_model("mnist-conv"), digits.test_images[:20]
+    answers = model.predict(images)
+    np.testing.assert_array_equal(answers, model.predict(images, scheme="logistic"))
+    np.testing.assert_array_equal(answers, model.to_estimator().predict(images))
+    assert np.any(answers != model.predict(images, scheme="proportion"))
+
+
 # One image at a time
 
 
@@ -893,6 +901,35 @@ def test_call_that_is_cut_short_changes_nothing(digits):
     assert disturbed.partial_fit(digits.train_images[3:4], digits.train_labels[3:4])._live is not None
     plain.partial_fit(digits.train_images[3:4], digits.train_labels[3:4])
     same_estimator(disturbed, plain)
+
+
+@pytest.mark.parametrize(("name", "error"), [("sharp", KeyboardInterrupt), ("triplet", DataError)])
+def test_call_that_fails_after_it_learned_leaves_what_was(digits, monkeypatch, name, error):
+    """Where nobody looks on, only what an image may have changed is kept to go back to."""
+
+    def fail(*_):
+        raise error
+
+    classifier = shown_one_by_one(STDPClassifier(6, **ONLINE[name]), digits, 6)
+    expected = clone_of(classifier)
+    with monkeypatch.context() as patch, pytest.raises(error):
+        patch.setattr(estimator, "count_images", fail)
+        classifier.partial_fit(digits.train_images[6:12], digits.train_labels[6:12])
+    assert not np.array_equal(classifier.model_.weights, shown_one_by_one(clone_of(expected), digits, 9).model_.weights)
+    same_estimator(classifier, expected)
+    same_estimator(shown_one_by_one(classifier, digits, 2), shown_one_by_one(expected, digits, 2))
+
+
+def test_weights_that_a_callback_changes_are_seen(digits):
+    def lesion(progress, training):
+        training.simulator.state.weights[:, 2] = 0.0
+
+    classifier = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 3)
+    shown_one_by_one(classifier.set_params(callbacks=lesion), digits, 1)
+    shown_one_by_one(classifier.set_params(callbacks=None), digits, 1)
+    norms = np.abs(classifier.model_.weights).sum(axis=0, dtype=np.float64)
+    assert norms[2] < norms.mean() / 2
+    assert classifier.history_[-1]["l1_norm"]["mean"] == norms.mean()
 
 
 def test_labels_of_many_calls_come_from_the_latest_images_of_each_class(digits, monkeypatch):

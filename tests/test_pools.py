@@ -1,9 +1,5 @@
 """Runs worked on by several processes: the same bits as in one, and a killed worker costs nothing but time."""
 
-import os
-import signal
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -13,11 +9,13 @@ from engram.cli.pools import hired
 from engram.comparison import compare, comparison_runs
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, Interrupted, RunFolderError
-from engram.pieces import STOP, Piece, Standing
+from engram.pieces import STOP, Piece, Standing, Told
 from engram.pools import DaskPool, Here, Pool, Processes, SlurmPool, work_through
 from engram.pools.base import MAX_LOSSES, Watcher
 from engram.run_folder import RunFolder
 from engram.runs import start_run
+from engram.training import BLOCK
+from killed import MARK, work_killed_once
 from own_source import BLINK
 from tiny import CONFIG, tiny_dataset
 
@@ -54,19 +52,14 @@ def cluster():
         yield cluster
 
 
-class KillOnce(Watcher):
-    """Kills the worker of the first run that has a checkpoint and is not done."""
+class Witness(Watcher):
+    """Notes how far a run was whose worker died."""
 
     def __init__(self):
-        self.killed, self.at = None, None
+        self.seen = []
 
-    def on_wait(self, running):
-        for piece in running:
-            checkpoints = piece.run.checkpoint_files()
-            standing = Standing.of(piece)
-            if self.killed is None and checkpoints and standing is not None and standing.stage == "training":
-                self.killed, self.at = piece, int(checkpoints[-1].stem)
-                os.kill(int(standing.worker.rpartition(":")[2]), signal.SIGKILL)
+    def on_loss(self, piece):
+        self.seen.append((Path(piece.folder).name, Standing.of(piece).stage))
 
 
 def test_a_run_with_parts_of_one_s_own_is_gone_on_with_by_their_names(tmp_path, monkeypatch):
@@ -83,32 +76,32 @@ def test_a_run_with_parts_of_one_s_own_is_gone_on_with_by_their_names(tmp_path, 
     assert (type(training.simulator.source).__name__, training.simulator.network.n_neurons) == ("Blink", 4)
 
 
+@pytest.fixture
 def often_kept(monkeypatch):
-    """Let pieces write checkpoints all the time, and tell how far they are as often."""
+    """Let pieces write checkpoints all the time."""
     made = Piece.__init__.__defaults__
     monkeypatch.setattr(Piece.__init__, "__defaults__", (*made[:-1], 0.0))
 
 
 def test_a_killed_dask_worker_costs_its_run_a_restart_from_its_checkpoint_and_nothing_else(
-    cluster, alone, tmp_path, monkeypatch
+    cluster, alone, often_kept, tmp_path, monkeypatch
 ):
-    often_kept(monkeypatch)
-    watcher = KillOnce()
+    monkeypatch.setattr("engram.pools.dask.work", work_killed_once)
     with DaskPool(cluster) as pool:
         assert pool.size == 2
-        records = compare(tmp_path, CONFIGS, threads=1, pool=pool, watcher=watcher)
-    assert watcher.killed is not None
-    assert 0 < watcher.at < EXAMPLES
+        records = compare(tmp_path, CONFIGS, threads=1, pool=pool)
+    assert (tmp_path / (tmp_path / MARK).read_text() / "summary.json").exists()
     assert digests(records) == alone
 
 
-def test_a_killed_process_costs_its_run_a_restart_from_its_checkpoint_and_nothing_else(alone, tmp_path, monkeypatch):
-    often_kept(monkeypatch)
-    watcher, lost = KillOnce(), []
-    watcher.on_loss = lost.append
+def test_a_killed_process_costs_its_run_a_restart_from_its_checkpoint_and_nothing_else(
+    alone, often_kept, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("engram.pools.processes.work", work_killed_once)
+    witness = Witness()
     with Processes(1) as pool:
-        records = compare(tmp_path, CONFIGS[:1], threads=1, pool=pool, watcher=watcher)
-    assert lost == [watcher.killed]
+        records = compare(tmp_path, CONFIGS[:1], threads=1, pool=pool, watcher=witness)
+    assert witness.seen == [((tmp_path / MARK).read_text(), "training")]
     assert digests(records).items() <= alone.items()
 
 
@@ -231,22 +224,18 @@ def test_ctrl_c_asks_all_pieces_to_stop_and_waits_until_they_are_saved(tmp_path)
 
 
 def test_pieces_that_are_asked_to_stop_are_saved_and_gone_on_with(tmp_path, alone):
-    config = CONFIGS[0]
-    stopping = tmp_path / STOP
+    done = []
 
-    def stop_soon():
-        while not list(tmp_path.glob("*/config.toml")):
-            time.sleep(0.01)
-        stopping.touch()
+    def ask_to_stop(progress, training):
+        done.append(progress.examples)
+        (tmp_path / STOP).touch()
 
-    from engram.pieces import Told
-
-    thread = threading.Thread(target=stop_soon, daemon=True)
-    thread.start()
     with pytest.raises(Interrupted):
-        compare(tmp_path, [config], threads=1, pool=Here(lambda piece: [Told(piece.folder)]))
-    thread.join()
-    assert digests(compare(tmp_path, [config], threads=1, pool=Here())).items() <= alone.items()
+        compare(tmp_path, CONFIGS[:1], threads=1, pool=Here(lambda piece: [ask_to_stop, Told(piece.folder)]))
+    assert done == [BLOCK]
+    (run,) = tmp_path.glob("*/config.toml")
+    assert [int(file.stem) for file in RunFolder(run.parent).checkpoint_files()] == done
+    assert digests(compare(tmp_path, CONFIGS[:1], threads=1, pool=Here())).items() <= alone.items()
     assert not list(tmp_path.glob("*/.progress.json"))
 
 

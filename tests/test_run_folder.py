@@ -7,11 +7,12 @@ import shutil
 import stat
 import subprocess
 import sys
-import threading
+import time
 
 import pytest
 from filelock import FileLock
 
+from engram import run_folder
 from engram.errors import ModelFileError, RunFolderError
 from engram.files import read_regular
 from engram.model_file import load_model
@@ -153,18 +154,13 @@ def test_names_that_are_too_long_are_told(tmp_path, length):
         load_model(folder.path)
 
 
-def test_who_only_looks_whether_a_folder_is_held_keeps_nobody_from_it(tmp_path):
-    looking, looked = threading.Event(), threading.Event()
-
-    def look():
-        with FileLock(tmp_path / ".lock"):
-            looking.set()
-            looked.wait(0.05)
-
-    threading.Thread(target=look).start()
-    looking.wait()
-    folder = RunFolder(tmp_path)
+def test_who_only_looks_whether_a_folder_is_held_keeps_nobody_from_it(tmp_path, monkeypatch):
+    looking, folder, waited = FileLock(tmp_path / ".lock"), RunFolder(tmp_path), []
+    looking.acquire()
+    monkeypatch.setattr(run_folder, "_GLANCE", 60.0)
+    monkeypatch.setattr(time, "sleep", lambda seconds: (waited.append(seconds), looking.release()))
     folder.acquire()
+    assert len(waited) == 1
     assert folder.is_held
     folder.release()
 

@@ -123,6 +123,7 @@ def test_constants_that_a_rule_cannot_work_with_are_a_result(tmp_path):
     ("block", "options", "message"),
     [
         ({"constants": {"eta": [0.1]}}, {"search": "tpe", "trials": 0}, "trials must be"),
+        ({"constants": {"eta": [0.1]}}, {"trials": 5}, "A grid tries every combination"),
         ({"constants": {"eta": [0.1]}}, {"search": "guess"}, "search must be one of grid, random, tpe"),
         ({}, {"search": "random"}, "A search needs something to vary"),
         ({"constants": {"eta": [0.1]}}, {"seeds": ()}, "at least one seed"),

@@ -560,18 +560,21 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             framing=self._framing,
             class_names=names or {},
         )
-        live = self._live_for(self._given()) if online and goes_on else None
+        given = self._given()
+        live = self._live_for(given) if online and goes_on else None
         in_place = live is not None and not self._is_copied
         if in_place:
-            live.before = live.training.remember()
+            live.before = live.training.remember(undisturbed=self.callbacks is None)
         elif self.__sklearn_is_fitted__():
             self.model_, self._live = self._model, None  # what was learned is copied from what is let go
         try:
-            self._show(data, live, goes_on=goes_on, online=online, label=label)
+            training = self._show(data, live, goes_on=goes_on, online=online, label=label)
         except BaseException:
             if in_place:
                 self.model_, self._live = live.model(), None
             raise
+        if online:
+            self._live, vars(self)["model_"] = _Live(training, given), None
 
     def _live_for(self, given: dict[str, Any]) -> _Live | None:
         """The training that learned what is known so far, if it can go on with these parameters."""
@@ -580,27 +583,30 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             return None
         return live if not self._is_copied or live.is_of(self._model) else None
 
-    def _show(self, data: TrainingSet, live: _Live | None, *, goes_on: bool, online: bool, label) -> None:
+    def _show(self, data: TrainingSet, live: _Live | None, *, goes_on: bool, online: bool, label) -> Training:
         """Learn from images in a training that is live, or a new one."""
         rate_at = None if not online else self._progress if goes_on else 0.0
+        running = getattr(self, "_running", None) if online and goes_on and data.train_labels is not None else None
+        running = running and running.copy()  # a call that is cut short leaves what was
         if live is None:
             start = self._model if goes_on else None
             training = self._new_training(data, start, online=online, learning_rate_at=rate_at)
         elif live.before is not None:
-            (training := live.training).go_on(data)
+            (training := live.training).go_on(data, running)
         else:
             (training := live.training).begin_again(data, self._model)
         training.learning_rate_at = rate_at
-        running: RunningAccuracy | None = getattr(self, "_running", None)
-        if online and goes_on and data.train_labels is not None and running is not None:
-            training.running = running.copy()  # a call that is cut short leaves what was
+        if running is not None:
+            training.running = running
         if label is not None and not online:
             check_label_images(training)
         if not online and self.epochs is None:
             n_images = len(data.train_images)
             passes = training.config.total_examples(n_images) // n_images
             _LOG.info("fit makes %d passes over %s images; epochs=... for more or fewer", passes, f"{n_images:,}")
-        callbacks = Callbacks([*_as_list(self.callbacks), *([ProgressBar()] if self.verbose else [])])
+        callbacks = Callbacks(self.callbacks)
+        if self.verbose:
+            callbacks.callbacks.append(ProgressBar())
         try:
             with shown_if(bool(self.verbose)):
                 training.prepare()
@@ -615,13 +621,14 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self._progress = rate_at if online else min(1.0, training.examples / training.total)
         self._running = training.running
         if online:
-            self._live, vars(self)["model_"] = _Live(training, self._given()), None
-            self.history_ = [*(self.history_ if goes_on else ()), *training.metrics[-1:]]
+            self.history_ = self.history_ if goes_on else []
+            self.history_ += training.metrics[-1:]
         else:
             self.model_, self.history_ = replace(training.model(), readout=readout), training.metrics
         self.health_ = [finding.to_dict() for finding in training.health.findings]
         for finding in training.health.findings:
             warnings.warn(f"{finding}.", HealthWarning, stacklevel=3)
+        return training
 
     def _new_training(self, data: TrainingSet, start: Model | None, *, online: bool, learning_rate_at) -> Training:
         rule, source = self._make_rule(), self._make_source()
@@ -1290,8 +1297,7 @@ class _Live:
 
 
 def _is_same(one, other) -> bool:
-    plain = type(one) is type(other) and isinstance(one, (str, int, float, dict))
-    return one is other or (plain and one == other)
+    return one is other or (type(one) is type(other) and isinstance(one, (str, int, float, dict)) and one == other)
 
 
 @dataclass(frozen=True, eq=False)

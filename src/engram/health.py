@@ -248,18 +248,18 @@ class Health:
         return max(RUNAWAY_SPIKES, RUNAWAY_SHARE * most)
 
     def _too_many(self, spikes: np.ndarray, layer: str) -> str | None:
-        mean, most = float(spikes.mean()), self._runaway(layer or self._network.readout)
-        if mean <= most:
+        mean = float(np.add.reduce(spikes) / len(spikes))
+        if mean <= RUNAWAY_SPIKES or mean <= (most := self._runaway(layer or self._network.readout)):
             return None
         return f"runaway spiking{f' of {layer}' if layer else ''}: {mean:,.0f} spikes an image, more than {most:,.0f}"
 
     def _too_few(self, spikes: np.ndarray) -> str | None:
         if self._min_spikes == 0:
             return None
-        heard = np.flatnonzero(spikes >= self._min_spikes)
-        edges = np.concatenate(([-1 - self._silent], heard, [len(spikes)]))
-        longest = int(np.diff(edges).max()) - 1
-        self._silent = int(edges[-1] - edges[-2]) - 1
+        longest = self._silent
+        for is_heard in (spikes >= self._min_spikes).tolist():
+            self._silent = 0 if is_heard else self._silent + 1
+            longest = max(longest, self._silent)
         if longest < SILENT_IMAGES:
             return None
         return (
@@ -273,16 +273,15 @@ class Health:
 
     def _stuck(self, state: NetworkState) -> str | None:
         for p in self._plastic:
-            weights, where = state.projections[p.name].weights, f" of {p.name}" if len(self._plastic) > 1 else ""
-            for bound, name, limit in (
-                (p.learning_rule.w_max, "upper", SATURATED_SHARE),
-                (p.learning_rule.w_min, "lower", EMPTY_SHARE),
+            synapses, where = state.projections[p.name], f" of {p.name}" if len(self._plastic) > 1 else ""
+            w_min, w_max = p.learning_rule.w_min, p.learning_rule.w_max
+            at_lower, at_upper = synapses.n_at_bounds(w_min, w_max)
+            for there, bound, name, limit in (
+                (at_upper, w_max, "upper", SATURATED_SHARE),
+                (at_lower, w_min, "lower", EMPTY_SHARE),
             ):
-                if not np.isfinite(bound):
-                    continue
-                there = np.count_nonzero(weights >= bound if name == "upper" else weights <= bound)
-                share = there / max(1, weights.size)
-                if share > limit:
+                share = there / max(1, synapses.weights.size)
+                if share > limit and math.isfinite(bound):
                     return f"saturated weights{where}: {100 * share:.0f} % of them are at their {name} bound {bound:g}"
         return None
 

@@ -165,14 +165,15 @@ class Model(Generic[Arrays]):
 
         return STDPFeatures.from_model(self) if self.readout is None else STDPClassifier.from_model(self)
 
-    def predict(self, images, scheme: str = "proportion") -> np.ndarray:
+    def predict(self, images, scheme: str | None = None) -> np.ndarray:
         """The class of each image, as :meth:`engram.STDPClassifier.predict` tells it.
 
         Parameters
         ----------
         images : array-like of shape (n_images, n_inputs) or (n_images, height, width)
             On the scale of the training images; or a single image, of shape (n_inputs,) or (height, width).
-        scheme : {"proportion", "mean", "logistic"}
+        scheme : {"proportion", "mean", "logistic"}, optional
+            By default what suits the model, as everywhere else.
 
         Returns
         -------
@@ -195,7 +196,9 @@ class Model(Generic[Arrays]):
         _ = self.fitted_readout
         images = np.asarray(images)
         single = images.shape in (self.image_shape, (self.network.n_inputs,))
-        classifier = STDPClassifier.from_model(self).set_params(scheme=scheme)
+        classifier = STDPClassifier.from_model(self)
+        if scheme is not None:
+            classifier.set_params(scheme=scheme)
         return classifier.predict(images[np.newaxis] if single else images)
 
     def has_threshold(self, population: str = "") -> bool:

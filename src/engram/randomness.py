@@ -6,6 +6,7 @@ numbers. The functions are plain arithmetic on 64-bit words; the compiled kernel
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from enum import IntEnum
 
@@ -82,18 +83,21 @@ def philox_in_place(words, first, last, k0, k1):
         w0[b], w1[b], w2[b], w3[b] = np.uint32(c0), np.uint32(c1), np.uint32(c2), np.uint32(c3)
 
 
+@functools.lru_cache(maxsize=256)
 def stream_key(seed: int, stream: Stream, number: int = 0) -> np.ndarray:
     """The Philox key of one stream of a seed; of several of a kind, by their number.
 
     Returns
     -------
     ndarray of shape (2,), uint64
-        Two 32-bit words.
+        Two 32-bit words, which are not to be changed.
     """
     digest = hashlib.blake2b(
         int(seed).to_bytes(16, "little", signed=True), digest_size=8, key=bytes([stream, *([number] if number else [])])
     )
-    return np.frombuffer(digest.digest(), dtype="<u4").astype(np.uint64)
+    key = np.frombuffer(digest.digest(), dtype="<u4").astype(np.uint64)
+    key.flags.writeable = False
+    return key
 
 
 def content_counter(image: np.ndarray) -> np.uint64:

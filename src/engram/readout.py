@@ -275,9 +275,10 @@ class RunningAccuracy:
 
     def update(self, counts, labels) -> None:
         """Judge and then learn from images presented together."""
-        member = self.assigned == np.arange(len(self.classes))[:, np.newaxis]
-        weights = member / np.maximum(member.sum(axis=1, keepdims=True), 1)
-        scores = counts @ weights.T
+        assigned, n_classes = self.assigned, len(self.classes)
+        n_members = np.bincount(assigned - UNASSIGNED, minlength=n_classes + 1)[1:]
+        member = assigned == np.arange(n_classes)[:, np.newaxis]
+        scores = counts @ (member * (1.0 / np.maximum(n_members, 1))[:, np.newaxis]).T
         answers = self.classes[np.argmax(scores, axis=1)]
         hits = (answers == labels) & (scores.max(axis=1) > 0)  # no answer is wrong
         self.hits = np.concatenate((self.hits, hits))[-self.WINDOW :]
@@ -301,7 +302,7 @@ class RunningAccuracy:
     @property
     def assigned(self) -> np.ndarray:
         """Position in `classes` of each neuron's class so far, -1 for neurons that have not fired."""
-        return np.where(self.responses.max(axis=0) > 0, np.argmax(self.profile, axis=0), UNASSIGNED)
+        return np.where(self.responses.any(axis=0), np.argmax(self.profile, axis=0), UNASSIGNED)
 
     def readout(self) -> Readout:
         """What the spikes mean so far, for ``"mean"`` and ``"proportion"``; no regression is made on the way."""

@@ -22,7 +22,7 @@ from engram.processors import default_threads
 from engram.randomness import Stream, content_counter, stream_key
 from engram.recall import Below, can_recall
 from engram.sources import Poisson, Source
-from engram.threads import CountedThreads
+from engram.threads import CountedThreads, result_of
 from engram.validation import check_choice, check_count
 
 KERNELS = ("compiled", "reference")
@@ -184,6 +184,7 @@ class Simulator(NamedParameters):
 
     def take(self, weights, theta) -> None:
         """Go on by other weights and thresholds, of the same shapes."""
+        self.state.follow_columns(self.described, False)
         if isinstance(self.network, DiehlCook):
             weights, theta = {"input_exc": weights}, {"exc": theta}
         for name, values in weights.items():
@@ -291,8 +292,10 @@ class Simulator(NamedParameters):
         self.overshot |= bool(network.overshot)
         self.presentations += int(shown.attempts[:done].sum())
         for p in self.described.plastic:
-            stored = self.state.projections[p.name].stored
-            if not (np.isfinite(stored.sum()) or np.isfinite(stored).all()):  # a sum takes less, and may overflow
+            state = self.state.projections[p.name]
+            if state.sums is not None:
+                state.sums.renew()
+            if not state.is_finite:
                 raise RuleError(
                     f"The rule {type(p.rule).__name__} made weights that are not finite; lower its learning rate or"
                     " bound its weights."
@@ -301,10 +304,10 @@ class Simulator(NamedParameters):
 
     def training_threads(self, threads: int, layer: str = "") -> int:
         """How many of so many threads training uses, of all layers or one."""
+        if self.kernel == "reference" or threads == 1:
+            return 1
         network = self._stage(layer) if layer else self.described
         largest = max(p.n for p in network.populations.values())
-        if self.kernel == "reference":
-            return 1
         return max(1, min(threads, default_threads(), largest // NEURONS_PER_THREAD))
 
     def prepare(self, threads: int = 1, layer: str = "") -> None:
@@ -461,9 +464,9 @@ class Simulator(NamedParameters):
             return network.present(shown)
         done, helpers = [], CountedThreads(network.n_threads) if network.n_threads > 1 else None
         with CountedThreads(1) as runner, helpers or contextlib.nullcontext():
-            runner.submit(int).result()  # the thread runs: whenever Ctrl-C comes now, it can be waited for
+            result_of(runner.submit(int))  # the thread runs: whenever Ctrl-C comes now, it can be waited for
             try:
-                runner.submit(lambda: done.append(network.present(shown, helpers))).result()
+                result_of(runner.submit(lambda: done.append(network.present(shown, helpers))))
             except KeyboardInterrupt:
                 network.stop[0] = 1
                 runner.shutdown()
@@ -599,7 +602,7 @@ def _pixels(images, n_inputs: int) -> np.ndarray:
             f"Images must have {n_inputs} pixels for this network, got an array of shape"
             f" {np.shape(images)}; bring them to that size."
         )
-    if not np.isfinite(pixels).all() or np.any(pixels < 0):
+    if pixels.size and not (pixels.min() >= 0 and pixels.max() < np.inf):  # nor if one is NaN
         raise DataError("Images must have finite pixels of at least 0; look for NaN and negative values in them.")
     return pixels
 

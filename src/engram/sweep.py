@@ -45,8 +45,8 @@ class SweepOptions(NamedParameters):
     ----------
     search : {"grid", "random", "tpe"}
         Every combination of lists; or draws from lists and ranges, at random or near what was best, by Optuna.
-    trials : int
-        How many are drawn.
+    trials : int, optional
+        How many are drawn, 30 by default; a grid, which tries every combination, has none.
     seeds : tuple of int
         Each trial is trained with all of them; its accuracy is the mean.
     scheme : {"mean", "proportion", "logistic"}
@@ -56,7 +56,7 @@ class SweepOptions(NamedParameters):
     """
 
     search: str = "grid"
-    trials: int = 30
+    trials: int | None = None
     seeds: tuple[int, ...] = (0,)
     scheme: str = HEADLINE
     threads: int | None = None
@@ -64,9 +64,20 @@ class SweepOptions(NamedParameters):
     def __post_init__(self):
         check_choice("search", self.search, SEARCHES)
         check_choice("scheme", self.scheme, SCHEMES)
-        check_count("trials", self.trials)
+        if self.trials is not None:
+            check_count("trials", self.trials)
+            if self.search == "grid":
+                raise ConfigError(
+                    "A grid tries every combination, so that trials are for a search of random or tpe; name one, or"
+                    " leave them out."
+                )
         if not self.seeds:
             raise ConfigError("A sweep needs at least one seed.")
+
+    @property
+    def n_drawn(self) -> int:
+        """How many trials a search draws."""
+        return 30 if self.trials is None else self.trials
 
 
 class Trial:
@@ -232,13 +243,13 @@ class _Search(_Trials):
         self.sampler = Sampler(blocks[0], options.search, options.seeds[0])
         self._told: set[int] = set()
         for values in self._drawn_before():
-            if len(self.trials) < options.trials:
+            if len(self.trials) < options.n_drawn:
                 self.add(self.sampler.config(values), values)
         self._tell()
 
     def next_piece(self) -> Piece | None:
         """The next run, of a new trial if need be."""
-        while (piece := super().next_piece()) is None and len(self.trials) < self.options.trials:
+        while (piece := super().next_piece()) is None and len(self.trials) < self.options.n_drawn:
             self._tell()
             values = self.sampler.draw(len(self.trials))
             self.add(self.sampler.config(values), values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 
@@ -30,3 +30,16 @@ class CountedThreads(ThreadPoolExecutor):
             return function(*args, **named)
         finally:
             self._spent.append(time.thread_time() - begin)
+
+
+_SECONDS = 0.2
+
+
+def result_of(future: Future) -> Any:
+    """What a future returns or raises; Ctrl-C is heard meanwhile.
+
+    A signal that comes in the moment before a thread falls asleep does not wake it; so it looks up now and then.
+    """
+    while not wait((future,), _SECONDS).done:
+        pass
+    return future.result()

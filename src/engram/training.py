@@ -10,6 +10,7 @@ import bisect
 import functools
 import hashlib
 import itertools
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from engram.datasets.scale import PIXELS, ValueRange
 from engram.encoders import auto_input_gain
 from engram.errors import ConfigError, DataError, RuleError
 from engram.health import Health
+from engram.kernels.state import ProjectionState
 from engram.model import Model
 from engram.named import NamedParameters
 from engram.networks import DiehlCook, Network
@@ -241,7 +243,7 @@ class Training(NamedParameters):
         self.network_record = None if usual else network_record(described, self.simulator.state)
         self.learning_rate_at = learning_rate_at
         self.threads = threads or default_threads()
-        self._room: tuple[dict, list[tuple[np.ndarray, np.ndarray]]] | None = None
+        self._room: tuple[dict, list[tuple[np.ndarray, np.ndarray, ProjectionState | None]]] | None = None
         self._begin(start)
 
     def begin_again(self, dataset: Dataset | TrainingSet, start: Model) -> None:
@@ -260,34 +262,49 @@ class Training(NamedParameters):
         self.simulator.begin_again(start.weights, start.theta)
         self._begin(start)
 
-    def remember(self) -> Learned:
-        """A copy of what is learned as it stands, in the room of the last one."""
+    def remember(self, *, undisturbed: bool) -> Learned:
+        """A copy of what is learned as it stands, in the room of the last one.
+
+        Parameters
+        ----------
+        undisturbed : bool
+            Whether nobody else is given this training, so that from here on weights are changed by their rules alone:
+            then only columns that they change are copied, and looked at.
+        """
+        state = self.simulator.state
+        state.follow_columns(self.simulator.described, undisturbed)
         if self._room is None:
-            learned = self.learned()
+            learned, by_weights = self.learned(), {id(p.weights): p for p in state.projections.values()}
             room = copied(learned)
-            self._room = room, list(zip(_arrays(room), _arrays(learned), strict=True))
-        room, pairs = self._room
-        for kept, values in pairs:
-            kept[...] = values
+            pairs = zip(_arrays(room), _arrays(learned), strict=True)
+            self._room = room, [(kept, values, by_weights.get(id(values))) for kept, values in pairs]
+        room, copies = self._room
+        for kept, values, projection in copies:
+            if projection is not None and projection.sums is not None:
+                projection.sums.copy_to(kept)
+            else:
+                kept[...] = values
         return Learned(room, self._examples_before + self.examples, self.simulator.presentations)
 
-    def go_on(self, dataset: Dataset | TrainingSet) -> None:
+    def go_on(self, dataset: Dataset | TrainingSet, running: RunningAccuracy | None = None) -> None:
         """Be as after :meth:`begin_again` with the model of this very training, which is not copied for it.
 
         Parameters
         ----------
         dataset : Dataset or TrainingSet
             Images of the same shape.
+        running : RunningAccuracy, optional
+            Of the images before, to be gone on with; by default the neurons' answers are judged from the start.
         """
         examples, fill = self._examples_before + self.examples, self._known_ink_fill()
         self.dataset = dataset
         self.samples = samples_of(dataset, self.simulator.source)
         vars(self).pop("dataset_hash", None)
         self.simulator.come_to_rest()
-        self._begin(None)
+        self._begin(None, running)
         self._examples_before, self._ink_fill = examples, fill
 
-    def _begin(self, start: Model | None) -> None:
+    def _begin(self, start: Model | None, running: RunningAccuracy | None = None) -> None:
         """Stand before the first image."""
         config, dataset, described = self.config, self.dataset, self.simulator.described
         self._examples_before, self._ink_fill = 0, None
@@ -303,9 +320,9 @@ class Training(NamedParameters):
         self.seconds = 0.0
         self.processor_seconds: float | None = 0.0
         self.metrics: list[dict] = []
-        labelled = dataset.train_labels is not None
-        n_neurons = self.simulator.network.n_neurons
-        self.running = RunningAccuracy(np.array(dataset.classes), n_neurons) if labelled else None
+        if running is None and dataset.train_labels is not None:
+            running = RunningAccuracy(np.array(dataset.classes), self.simulator.network.n_neurons)
+        self.running = running
         self.health = Health(
             described,
             self.simulator.protocol,
@@ -368,7 +385,7 @@ class Training(NamedParameters):
         stop, chosen = self.examples + len(counts), chosen[: len(counts)]
         self.last_shown, self.last_counts = chosen, counts
         spikes = counts.sum(axis=1)
-        self.silent_images += int(np.sum(spikes < self.simulator.protocol.min_spikes))
+        self.silent_images += int(np.count_nonzero(spikes < self.simulator.protocol.min_spikes))
         labels = self.dataset.train_labels
         if self.running is not None and labels is not None and self._answers(layer):
             self.running.update(counts, labels[chosen])
@@ -380,7 +397,7 @@ class Training(NamedParameters):
         norms, theta = self.layer_state(layer)
         report = self._report(layer, norms)
         if self.examples % self._curve_step() == 0 or self.done:
-            self._record(report, norms, theta)
+            self._record(report, theta)
         self.seconds += time.perf_counter() - begin
         if self.processor_seconds is not None:
             self.processor_seconds += self._processor_time() - begin_processor
@@ -509,14 +526,15 @@ class Training(NamedParameters):
     def _curve_step(self) -> int:
         return max(1, self.total // (_CURVE_POINTS * BLOCK)) * BLOCK
 
-    def _report(self, layer: str, norm: np.ndarray) -> Progress:
+    def _report(self, layer: str, norms: np.ndarray) -> Progress:
+        mean, sd = _mean_and_sd(norms)
         return Progress(
             examples=self.examples,
             total=self.total,
             presentations=self.simulator.presentations,
             accuracy=self.running.value if self.running is not None and self._answers(layer) else None,
-            l1_norm_mean=float(norm.mean()),
-            l1_norm_sd=float(norm.std()),
+            l1_norm_mean=mean,
+            l1_norm_sd=sd,
             spikes_per_image=self.spikes_since / self.images_since,
             health=self.health.active,
             layer=layer,
@@ -534,13 +552,14 @@ class Training(NamedParameters):
         projection = next(p for p in described.plastic if p.after == layer)
         return state.projections[projection.name].norms, state.populations[projection.after].theta
 
-    def _record(self, report: Progress, norms: np.ndarray, theta: np.ndarray) -> None:
+    def _record(self, report: Progress, theta: np.ndarray) -> None:
         """Add a point to the learning curve."""
         record = {
             "examples": report.examples,
             "presentations": report.presentations,
             "accuracy": report.accuracy,
-            **norm_and_theta(norms, theta),
+            "l1_norm": _pair(report.l1_norm_mean, report.l1_norm_sd),
+            "theta": _pair(*_mean_and_sd(theta)),
             "spikes_per_image": report.spikes_per_image,
             "silent_images": self.silent_images,
         }
@@ -601,11 +620,18 @@ def _with_gain(source: Source, config: TrainingConfig, dataset, start: Model | N
 
 def norm_and_theta(norms: np.ndarray, theta: np.ndarray) -> dict[str, dict[str, float | None]]:
     """Mean and standard deviation of both, None for what is not finite: JSON has no such numbers."""
-    pairs = {
-        name: {"mean": float(values.mean()), "sd": float(values.std())}
-        for name, values in (("l1_norm", norms), ("theta", theta))
-    }
-    return {n: {k: v if np.isfinite(v) else None for k, v in pair.items()} for n, pair in pairs.items()}
+    return {"l1_norm": _pair(*_mean_and_sd(norms)), "theta": _pair(*_mean_and_sd(theta))}
+
+
+def _mean_and_sd(values: np.ndarray) -> tuple[float, float]:
+    """As NumPy's methods have them, whose calls take longer than their sums where images come one by one."""
+    mean = np.add.reduce(values) / len(values)
+    off = values - mean
+    return float(mean), float(np.sqrt(np.add.reduce(off * off) / len(values)))
+
+
+def _pair(mean: float, sd: float) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in (("mean", mean), ("sd", sd))}
 
 
 def _check_parts(config, dataset, rule, network) -> None:

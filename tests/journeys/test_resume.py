@@ -2,12 +2,10 @@
 
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -15,31 +13,35 @@ from engram.run_folder import RunFolder
 from forked import Forked, finished
 
 RUN = (
-    "--neurons", "30", "--examples", "1500", "--label-examples", "150", "--test-examples", "40",
+    "--neurons", "30", "--examples", "600", "--label-examples", "150", "--test-examples", "40",
     "--no-figures", "--quiet", "--checkpoint-seconds", "0.02",
 )  # fmt: skip
 QUIETLY = ("--no-figures", "--quiet")
 COMPARED = ("model.safetensors", "metrics.jsonl")
 
 
-def start(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "engram", "train", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+CALLS = 150_000
+"""Of functions, about so many while a run learns."""
+
+CTRL_C = """
+import os, signal, sys
+from engram.cli import main
+from engram.training import Training
+
+def learn_block(training):
+    progress = learn(training)
+    if progress.examples == 250:
+        os.kill(os.getpid(), signal.SIGINT)
+    return progress
+
+learn, Training.learn_block = Training.learn_block, learn_block
+main(["train", *sys.argv[1:]])
+"""
+"""A command that a person ends at that image, however fast it is."""
 
 
 def finish(*arguments):
     return finished("train", *arguments)
-
-
-def wait_for_checkpoint(process, folder, seconds=120):
-    deadline = time.monotonic() + seconds
-    while process.poll() is None and not RunFolder(folder).checkpoint_files():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.002)
 
 
 @pytest.fixture(scope="module")
@@ -56,37 +58,32 @@ def assert_same_run(folder, other):
 
 
 def test_killed_runs_end_like_uninterrupted_ones(uninterrupted, tmp_path):
-    """Twenty kills at random moments, some while a checkpoint is written, over as many runs as they take."""
+    """Kills at random moments, some while a checkpoint is written, over as many runs as they take."""
     moments = random.Random(0)
     kills = runs = 0
-    while kills < 20:
+    while kills < 10:
         folder = tmp_path / f"run-{runs}"
-        process = Forked("train", *RUN, "--out", folder)
-        for _ in range(8):
-            wait_for_checkpoint(process, folder)
-            time.sleep(moments.uniform(0, 0.6))
-            if process.poll() is not None:
-                break
-            process.kill()
-            process.communicate()
+        process = Forked("train", *RUN, "--out", folder, killed_after=moments.randrange(1, CALLS))
+        process.communicate()
+        while process.returncode == -signal.SIGKILL:
             kills += 1
-            process = Forked("train", "--resume", folder, *QUIETLY, "--checkpoint-seconds", "0.02")
-        _, err = process.communicate(timeout=300)
+            how = ("--resume", folder, *QUIETLY, "--checkpoint-seconds", "0.02")
+            process = Forked("train", *how, killed_after=moments.randrange(1, CALLS))
+            _, err = process.communicate()
         assert process.returncode == 0, err
         assert_same_run(folder, uninterrupted)
         shutil.rmtree(folder)
         runs += 1
+    assert runs > 1
 
 
 def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(uninterrupted, tmp_path):
     folder = tmp_path / "run"
-    process = start(*[a for a in RUN if a != "--quiet"], "--out", folder)
-    wait_for_checkpoint(process, folder)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert re.search(r"Stopped after [\d,]+ of 1,500 images; everything is saved", err)
-    assert f"engram train --resume {folder}" in err
+    arguments = [*[a for a in RUN if a != "--quiet"], "--out", str(folder)]
+    ended = subprocess.run([sys.executable, "-c", CTRL_C, *arguments], capture_output=True, text=True, check=False)
+    assert ended.returncode == 130
+    assert "Stopped after 250 of 600 images; everything is saved" in ended.stderr
+    assert f"engram train --resume {folder}" in ended.stderr
     assert finish("--resume", folder, *QUIETLY)[0] == 0
     assert_same_run(folder, uninterrupted)
 

@@ -158,10 +158,7 @@ def test_sweep_finds_constants_on_held_out_images_and_says_how_to_train_with_the
         (("--vary", "eta=0.1:0.2:cubic", "--search", "tpe"), "wants LOW:HIGH or LOW:HIGH:log"),
         (("--vary", "eta=0.1", "--workers", 0), "workers must be a whole number of at least 1"),
         (("--vary", "eta=0.1", "--workers", 2, "--scheduler", "tcp://a:1"), "Give --scheduler ADDRESS, or --workers N"),
-        (
-            ("--vary", "eta=0.1", "--trials", 5),
-            "A grid tries every combination, so that --trials is for --search random",
-        ),
+        (("--vary", "eta=0.1", "--trials", 5), "A grid tries every combination, so that trials are for a search of"),
         (
             ("--vary", "layers=together,inturn"),
             "--layers must be one of together, in-turn, got 'inturn' (did you mean in-turn?)",

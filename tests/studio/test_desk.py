@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engram.errors import ConfigError, EngramError
-from engram.run_folder import WATCHED_SECONDS, RunFolder
+from engram.run_folder import RunFolder
 from engram.runs import RunOptions, run_training, save_checkpoint, start_run
 from engram.studio.choices import choices
 from engram.studio.desk import Desk
@@ -77,6 +77,7 @@ def test_run_of_another_process_is_watched_until_its_end(client, folder, monkeyp
     start_run(held, CONFIG, overwrite=False)
     training = quick_training()
     monkeypatch.setattr("engram.studio.watching.FIRST_SECONDS", 0.0)
+    monkeypatch.setattr("engram.run_folder.WATCHED_SECONDS", 3600.0)
     with pytest.raises(EngramError, match="nothing to show yet"):
         client.desk.open("runs/a")
     training.learn_block()
@@ -114,6 +115,7 @@ def test_run_saves_its_state_often_only_while_it_is_watched(tmp_path, monkeypatc
 
     monkeypatch.setattr("engram.runs._WATCHED_EVERY", 0.0)
     monkeypatch.setattr("engram.runs._WATCHED_COST", 0.0)
+    monkeypatch.setattr("engram.run_folder.WATCHED_SECONDS", 3600.0)
     written = []
     monkeypatch.setattr("engram.runs.save_checkpoint", lambda folder, training: written.append(training.examples))
     for name, is_watched in (("plain", False), ("watched", True)):
@@ -124,7 +126,7 @@ def test_run_saves_its_state_often_only_while_it_is_watched(tmp_path, monkeypatc
         run_training(folder, quick_training(), RunOptions(figures=False, evaluate=False))
         folder.release()
     assert written == [75, 25, 50, 75]
-    old = time.time() - WATCHED_SECONDS - 1
+    old = time.time() - 3601.0
     os.utime(tmp_path / "watched" / ".watched", (old, old))
     assert not folder.is_watched
 

@@ -64,11 +64,27 @@ def last(stream, state, until):
     raise AssertionError("the wanted state never came")
 
 
+class Bell(asyncio.Event):
+    """A page's bell, of which one can see whether the page waits for it."""
+
+    rests = False
+
+    async def wait(self):
+        self.rests = not self.is_set()
+        await super().wait()
+        self.rests = False
+
+
 class Socket:
     """A socket that keeps what it is sent, and says what it is told to."""
 
     def __init__(self):
-        self.sent, self.heard = [], asyncio.Queue()
+        self.sent, self.heard, self.bell = [], asyncio.Queue(), Bell()
+
+    @property
+    def rests(self):
+        """Whether the page has heard all, and has nothing to send."""
+        return self.heard.empty() and self.bell.rests and not self.bell.is_set()
 
     async def send_bytes(self, content):
         header, self.arrays = decode(content)
@@ -90,8 +106,11 @@ def served(folder, act, monkeypatch):
     async def run():
         desk, socket = Desk(folder), Socket()
         desk.new(OPTIONS)
-        task = asyncio.create_task(Page(socket, desk).serve())
-        await settle()
+        desk.subject._ahead.join()  # nothing more is told of compiling
+        page = Page(socket, desk)
+        page.bell = socket.bell
+        task = asyncio.create_task(page.serve())
+        await settle(socket)
         await act(socket, desk)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -102,27 +121,28 @@ def served(folder, act, monkeypatch):
 
 async def until_sent(socket, n):
     """Wait for a frame that takes its time."""
-    for _ in range(1000):
-        if len(socket.sent) >= n:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"{len(socket.sent)} frames were sent, not {n}")
+    async with asyncio.timeout(60):
+        while len(socket.sent) < n:
+            await asyncio.sleep(0.01)
 
 
-async def settle():
-    for _ in range(5):
-        await asyncio.sleep(0.02)
+async def settle(socket):
+    """Wait until the page rests."""
+    async with asyncio.timeout(60):
+        await asyncio.sleep(0)  # what was called from other threads rings first
+        while not socket.rests:
+            await asyncio.sleep(0.001)
 
 
 def test_slow_page_misses_frames_and_never_queues_them(folder, monkeypatch):
     async def act(socket, desk):
         for _ in range(50):
             desk.changed()
-        await settle()
+        await settle(socket)
         assert len(socket.sent) == 1  # the first is still being drawn
         assert desk.wanted() == ""
         socket.say(drawn=1)
-        await settle()
+        await settle(socket)
         assert [header["number"] for header in socket.sent] == [1, 2]
         assert socket.sent[1]["state"]["version"] == desk.version
 
@@ -133,14 +153,14 @@ def test_page_that_is_not_on_a_screen_costs_nothing(folder, monkeypatch):
     async def act(socket, desk):
         socket.say(drawn=1)
         socket.say(looks=False)
-        await settle()
+        await settle(socket)
         sent = len(socket.sent)
         assert desk.wanted() == ""
         desk.changed()
-        await settle()
+        await settle(socket)
         assert len(socket.sent) == sent
         socket.say(looks=True, drawn=socket.sent[-1]["number"])
-        await settle()
+        await settle(socket)
         assert len(socket.sent) == sent + 1
 
     served(folder, act, monkeypatch)
@@ -150,7 +170,7 @@ def test_page_that_shows_no_fields_is_sent_none(folder, monkeypatch):
     async def act(socket, desk):
         assert socket.sent[0]["fields"]["shape"] == [3, 3]
         socket.say(fields=False, drawn=1)
-        await settle()
+        await settle(socket)
         assert "fields" not in socket.sent[-1]
 
     served(folder, act, monkeypatch)
@@ -162,11 +182,11 @@ def test_curve_is_sent_once(folder, monkeypatch):
         training.learn_block()
         desk.changed()
         socket.say(drawn=1)
-        await settle()
+        await settle(socket)
         training.learn_block()
         desk.changed()
         socket.say(drawn=2)
-        await settle()
+        await settle(socket)
         found = [(h["points_from"], [p["examples"] for p in h["points"]]) for h in socket.sent]
         assert found == [(0, []), (0, [25]), (1, [50])]
 
@@ -180,12 +200,12 @@ def test_page_is_told_of_the_state_what_has_changed(folder, monkeypatch):
         assert first["state"].keys() == desk.state().keys()
         desk.subject.set_speed(5.0)
         socket.say(drawn=1)
-        await settle()
+        await settle(socket)
         assert socket.sent[1]["state"] == {"version": desk.version, "speed": 5.0}
         assert not socket.sent[1]["is_whole"]
         desk.open("mnist-100")
         socket.say(drawn=2)
-        await settle()
+        await settle(socket)
         assert socket.sent[2]["is_whole"]  # a model has no speed
         assert "speed" not in socket.sent[2]["state"]
 
@@ -238,7 +258,7 @@ def test_neurons_by_label_keep_their_places_for_a_while(folder, monkeypatch):
         await until_sent(socket, 2)
         neurons = shown(socket)["neurons"]
         socket.say(drawn=2)
-        await settle()
+        await settle(socket)
         pass_by(desk)
         await until_sent(socket, 3)
         now = moment_of(training).sheet()
@@ -254,16 +274,16 @@ def test_frames_do_not_wait_for_a_network_that_learns_to_be_sorted(folder, monke
         socket.say(order="label", drawn=1)
         await until_sent(socket, 2)
         before = shown(socket)["neurons"]
-        monkeypatch.setattr(Moment, "places", lambda moment: (go_on.wait(20), before[::-1].copy())[1])
+        monkeypatch.setattr(Moment, "places", lambda moment: (go_on.wait(60), before[::-1].copy())[1])
         sorting_is_due(monkeypatch)
         socket.say(drawn=2)
-        await settle()
+        await settle(socket)
         pass_by(desk)
         await until_sent(socket, 3)
         np.testing.assert_array_equal(shown(socket)["neurons"], before)
         assert desk.wanted() == ""
         socket.say(drawn=3)
-        await settle()
+        await settle(socket)
         assert desk.wanted() == "glimpse"  # it is being sorted
         assert len(socket.sent) == 3
         go_on.set()
@@ -281,7 +301,7 @@ def test_of_more_neurons_than_are_drawn_the_same_ones_stay(folder, monkeypatch):
         before = shown(socket)["neurons"]
         assert len(set(before)) == 400
         socket.say(drawn=2)
-        await settle()
+        await settle(socket)
         pass_by(desk)
         await until_sent(socket, 3)
         np.testing.assert_array_equal(shown(socket)["neurons"], before)
@@ -292,19 +312,19 @@ def test_of_more_neurons_than_are_drawn_the_same_ones_stay(folder, monkeypatch):
 def test_page_wants_no_more_of_a_network_than_it_draws(folder, monkeypatch):
     async def act(socket, desk):
         socket.say(drawn=1)
-        await settle()
+        await settle(socket)
         assert desk.wanted() == "glimpse"
         socket.say(order="label", drawn=socket.sent[-1]["number"])
-        await settle()
+        await settle(socket)
         socket.say(drawn=socket.sent[-1]["number"])
-        await settle()
+        await settle(socket)
         assert desk.wanted() == "glimpse"  # it was sorted just now
         sorting_is_due(monkeypatch)
         assert desk.wanted() == "moment"
         socket.say(fields=False)
-        await settle()
+        await settle(socket)
         socket.say(drawn=socket.sent[-1]["number"])
-        await settle()
+        await settle(socket)
         assert desk.wanted() == "glimpse"
 
     served(folder, act, monkeypatch)

@@ -16,6 +16,7 @@ import pytest
 
 from engram.runs import RunOptions
 from engram.studio.desk import Desk
+from engram.studio.learner import LEARNING
 from engram.studio.server import Studio
 from studio.conftest import picture_of
 from tiny import tiny_training
@@ -52,10 +53,19 @@ def studio(tmp_path_factory):
     """A studio with a network that has learned from some digits and stands still."""
     studio = ready_studio(tmp_path_factory.mktemp("work"))
     learner = studio.desk.subject
+    learn = learner.training.learn_block
+
+    def learn_block():
+        progress = learn()
+        if progress.examples == 300:
+            learner.pause()
+        return progress
+
+    learner.training.learn_block = learn_block
     learner.start()
-    while learner.training.examples < 300:
+    while learner.phase != "paused":
+        assert learner.phase in LEARNING, learner.message
         time.sleep(0.01)
-    learner.pause()
     yield studio
     studio.close()
 
@@ -68,7 +78,7 @@ def page(browser, studio):
 def opened(browser, studio, **how):
     """A page whose errors are the test's."""
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **how})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     page, wrong = context.new_page(), []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text) if "Content Security" in message.text else None)
@@ -89,7 +99,7 @@ def fields(page):
 
 def until(page, expression, argument=None):
     """Wait for what an expression says; asked from here, since the page lets no text be run."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not page.evaluate(expression, argument):
         assert time.monotonic() < end, f"{expression}: {page.inner_text('main')[:500]}"
         page.wait_for_timeout(20)
@@ -206,7 +216,7 @@ def test_new_network_is_announced_while_it_is_made_and_nothing_can_be_started_be
     page, browser, tmp_path, monkeypatch
 ):
     studio, make, made = ready_studio(tmp_path), Desk.new, threading.Event()
-    monkeypatch.setattr(Desk, "new", lambda desk, options: (made.wait(20), make(desk, options)))
+    monkeypatch.setattr(Desk, "new", lambda desk, options: (made.wait(60), make(desk, options)))
     go(page, studio, "learn")
     says(page, "Ready.")
     studio.desk.subject._count_compiled(3, 38, "the engine")
@@ -323,7 +333,7 @@ def test_page_finds_a_studio_that_was_started_anew(browser, tmp_path):
         says(page, "does not answer")
         again = Studio(Desk(tmp_path), first.port, first.token).start()
         until(page, "document.querySelector('.banner').hidden")
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while again.desk.subject is None and time.monotonic() < end:
             page.wait_for_timeout(20)
         assert again.desk.state()["path"] == "mnist-100"
@@ -345,11 +355,17 @@ def test_widget_draws_in_a_page_by_itself(browser):
             const model = {get: (name) => values[name], set() {}, save_changes() {}, on() {}, off() {}};
             document.body.append(Object.assign(document.createElement("div"), {id: "cell"}));
             widget.render({model, el: document.querySelector("#cell")});
-            await new Promise((resolve) => setTimeout(resolve, 300));
-            const canvas = document.querySelector("canvas.fields");
-            const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-            const plots = document.querySelectorAll(".uplot").length;
-            return {colours: new Set(pixels).size, text: document.body.innerText, plots};
+            const seen = () => {
+                const canvas = document.querySelector("canvas.fields");
+                const [width, height] = [canvas?.width ?? 0, canvas?.height ?? 0];
+                const pixels = width * height ? canvas.getContext("2d").getImageData(0, 0, width, height).data : [];
+                const plots = document.querySelectorAll(".uplot").length;
+                return {colours: new Set(pixels).size, text: document.body.innerText, plots};
+            };
+            for (let n = 0; n < 600 && (seen().colours <= 5 || seen().plots < 3); n++) {
+                await new Promise((resolve) => setTimeout(resolve, 100));
+            }
+            return seen();
         }""",
         [widgets.module(), base64.b64encode(view.frame).decode()],
     )

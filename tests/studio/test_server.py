@@ -39,6 +39,7 @@ def test_studio_answers_on_this_machine_alone_and_saves_when_it_is_closed(folder
     studio = Studio(Desk(folder)).start()
     assert studio._socket.getsockname()[0] == "127.0.0.1"
     ask(studio, "/api/do", json.dumps({"do": "new", "options": {**OPTIONS, "examples": 100_000}}).encode())
+    ask(studio, "/api/do", b'{"do": "speed", "speed": 100}')  # it does not come to its end meanwhile
     ask(studio, "/api/do", b'{"do": "start"}')
     while ask(studio, "/api/state")["examples"] == 0 and studio.desk.subject.training.examples == 0:
         time.sleep(0.02)
@@ -90,7 +91,7 @@ def test_terminal_that_is_closed_ends_the_command_cleanly(folder, tmp_path):
         with urllib.request.urlopen(address.partition("#")[0]) as page:
             assert b"engram studio" in page.read()
         process.send_signal(signal.SIGHUP)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
     finally:
         process.kill()
 

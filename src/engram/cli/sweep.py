@@ -50,15 +50,11 @@ def sweep(
     from engram.cli.pools import hired, shown, threads_for
     from engram.cli.train import layers_option
     from engram.config import own_options, read_options
-    from engram.errors import ConfigError, Interrupted
+    from engram.errors import Interrupted
     from engram.pools import Here
     from engram.sweep import SweepOptions, sweep_cells, sweep_table
     from engram.sweep import sweep as sweep_over
 
-    if trials is not None and search == "grid":
-        raise ConfigError(
-            "A grid tries every combination, so that --trials is for --search random or tpe; name one, or leave it out."
-        )
     given = {
         "dataset": dataset, "rule": rule, "preset": preset, "neurons": neurons, "epochs": epochs, "examples": examples,
         "validation_examples": validation_examples, "source": source, "network": network,
@@ -68,10 +64,10 @@ def sweep(
     blocks = _blocks(plan, given, set_ or [], vary_ or [])
     silent = quiet or json
     options = SweepOptions(
-        search=search, trials=30 if trials is None else trials, seeds=tuple(numbers("seeds", seeds)), scheme=scheme,
+        search=search, trials=trials, seeds=tuple(numbers("seeds", seeds)), scheme=scheme,
         threads=threads_for(threads, workers, scheduler, slurm),
     )  # fmt: skip
-    n_runs = options.trials * len(options.seeds) if search != "grid" else None
+    n_runs = options.n_drawn * len(options.seeds) if search != "grid" else None
     pool = hired(out_, workers, scheduler, slurm, slurm_set, quiet=silent)
     try:
         with pool or Here(displayed(n_runs, silent)) as chosen, shown(pool, n_runs, quiet=silent) as view:

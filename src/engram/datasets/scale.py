@@ -125,10 +125,13 @@ def find_ground(images: np.ndarray, image_shape: tuple[int, int] | None, value_r
     if image_shape is None or min(image_shape) < 5 or len(images) == 0:
         return "dark"
     height, width = image_shape
-    chosen = np.linspace(0, len(images) - 1, min(len(images), _MOST_LOOKED_AT)).astype(np.int64)
-    some = images[chosen].reshape(-1, height, width)
+    if len(images) > _MOST_LOOKED_AT:
+        images = images[np.linspace(0, len(images) - 1, _MOST_LOOKED_AT).astype(np.int64)]
+    some = images.reshape(-1, height, width)
     sides = (some[:, 0], some[:, -1], some[:, 1:-1, 0], some[:, 1:-1, -1])
-    ground = np.median(to_pixels(np.concatenate(sides, axis=1), value_range), axis=1) / 255.0
+    outermost = np.sort(to_pixels(np.concatenate(sides, axis=1), value_range), axis=1)
+    middle = outermost.shape[1] // 2  # there is an even number of them
+    ground = (outermost[:, middle - 1] / 255.0 + outermost[:, middle] / 255.0) / 2.0
     if np.count_nonzero(ground >= _LIGHT) >= 0.75 * len(ground):
         return "light"
     return "dark" if np.count_nonzero(ground <= _DARK) >= 0.75 * len(ground) else "varied"
@@ -212,17 +215,19 @@ def on_scale(values: np.ndarray, value_range: ValueRange) -> str:
     inked value in twenty, or ends at exactly 0 where black is below: such values are on a scale from 0, as black as it
     gets there. All black fits any scale.
     """
-    black, white = (np.asarray(end, np.float64) for end in value_range)
-    if values.size == 0 or black.ndim:
+    ends = plain_range(value_range)
+    if values.size == 0 or ends is None:
         return ""
-    low, high = float(min(black, white)), float(max(black, white))
+    low, high = min(ends), max(ends)
     reach = float(values.max())
     if low < reach < low + (high - low) / 8 and (low >= 0 or float(values.min()) > low / 8):
         return "dark"
     if low < 0 < reach and values.min() == 0:
         return "bright"
-    inked = int(np.count_nonzero(values > low))
-    return "bright" if inked and np.count_nonzero(values > high * (1 + 1e-6)) > inked / 20 else ""
+    clipped = high * (1 + 1e-6)
+    if reach <= clipped:
+        return ""
+    return "bright" if np.count_nonzero(values > clipped) > np.count_nonzero(values > low) / 20 else ""
 
 
 def range_for(values: np.ndarray, value_range: ValueRange, name: str, steps: list[str]) -> ValueRange:

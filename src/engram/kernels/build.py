@@ -559,6 +559,7 @@ class CompiledNetwork:
             given |= state.listing._asdict() | {"n_columns": state.listing.n_columns}
         if type(p) is Convolution:
             given["geometry"] = np.array(p.geometry(network.shape_of(p.before), network.shape_of(p.after)), np.int64)
+            given["reach"] = np.zeros((n_before, 4), np.int32)
         _fill(share, record, given)
         self._fill_routines(record, projection_routines(network, p, state))
         if p.rule is not None:
@@ -582,7 +583,8 @@ class CompiledNetwork:
             "n_synapse": len(memory.synapse), "n_state": len(memory.neuron), "x_pre": x_pre, "pre_step": pre_step,
             "x_post": memory.x_post, "post_step": memory.post_step, "state": memory.neuron, "synapse": memory.synapse,
             "synapse_step": memory.synapse_step, "n_synapses": memory.synapse.shape[1], "changed": memory.changed,
-            "parameters": rule_parameters(rule, longest, dtype), **trace_constants(rule, network.dt, dtype),
+            "touched": memory.touched, "parameters": rule_parameters(rule, longest, dtype),
+            **trace_constants(rule, network.dt, dtype),
             "w_min": rule.w_min, "w_max": rule.w_max, "norm_kind": KINDS[rule.normalization],
             "norm_target": target_norm(rule.normalization, longest),
             "norm_targets": _norm_targets(rule, state.listing), "n_asked": n_asked,
@@ -686,7 +688,6 @@ class CompiledNetwork:
         return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)(encode)
 
     def _presentation(self, share: Share, shown: Shown) -> np.ndarray:
-        record = np.zeros(1, PRESENTATION)
         attempts = shown.attempts if share.thread == 0 else np.zeros_like(shown.attempts)
         given = {
             **shown.schedule, "n_samples": shown.n_samples, "learns": shown.learns, "presentation": shown.presentation,
@@ -705,9 +706,8 @@ class CompiledNetwork:
                 np.int64,
             )
         share.shown = [a for a in given.values() if isinstance(a, np.ndarray)]
-        for name, value in given.items():
-            record[0][name] = value.ctypes.data if isinstance(value, np.ndarray) else value
-        return record
+        numbers = {name: v.ctypes.data if isinstance(v, np.ndarray) else v for name, v in given.items()}
+        return np.array([tuple(numbers.get(name, 0) for name in PRESENTATION.fields)], PRESENTATION)
 
 
 @dataclass

@@ -11,7 +11,7 @@ import numpy as np
 
 from engram.arithmetic import exp2_coefficients
 from engram.kernels.columns import column_at, fetch, get_column, put_back, set_column, start_columns, update_rows
-from engram.kernels.memory import GROUP
+from engram.kernels.memory import EVERYBODY, GROUP
 from engram.kernels.parts import BYTES, F8, I4, I8, REAL, U1, call_rule, part, pointer, record, whole_few
 from engram.kernels.projections.spikes import EVERY_STEP, NOW, arrivals
 from engram.kernels.records import INPUT, LEARNING, POPULATION, PROJECTION
@@ -84,7 +84,9 @@ def _note_moving(p, rule, j, t):
 
 @part
 def _note_changed(p, rule, j):
-    pointer(rule.changed, U1)[_column_of(p, j)] = 1
+    c = _column_of(p, j)
+    pointer(rule.changed, U1)[c] = 1
+    pointer(rule.touched, U1)[c] = EVERYBODY
 
 
 @part
@@ -594,10 +596,11 @@ def normalize(address, t):
     """Scale the weights of the share's neurons that may have changed to the rule's norm."""
     p = record(address, PROJECTION)
     rule = record(p.learning, LEARNING)
-    changed, weights = pointer(rule.changed, U1), pointer(p.weights, REAL)
+    changed, touched, weights = pointer(rule.changed, U1), pointer(rule.touched, U1), pointer(p.weights, REAL)
     for j in range(p.begin_after, p.begin_after + p.n_after):
         if changed[j]:
             changed[j] = 0
+            touched[j] = EVERYBODY
             scale_to_norm(weights, j, p.stride, p.n_before, rule.norm_kind, REAL(rule.norm_target))
     return 0
 
@@ -607,10 +610,11 @@ def normalize_listed(address, t):
     """The same where a column's weights lie one after another."""
     p = record(address, PROJECTION)
     rule = record(p.learning, LEARNING)
-    changed, weights, starts = pointer(rule.changed, U1), pointer(p.weights, REAL), pointer(p.weight_starts, I8)
-    targets = pointer(rule.norm_targets, F8)
+    changed, touched = pointer(rule.changed, U1), pointer(rule.touched, U1)
+    weights, starts, targets = pointer(p.weights, REAL), pointer(p.weight_starts, I8), pointer(rule.norm_targets, F8)
     for c in range(p.n_columns):
         if changed[c]:
             changed[c] = 0
+            touched[c] = EVERYBODY
             scale_to_norm(weights, starts[c], 1, starts[c + 1] - starts[c], rule.norm_kind, REAL(targets[c]))
     return 0

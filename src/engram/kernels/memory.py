@@ -28,6 +28,10 @@ NEVER = np.int32(2**31 - 1)
 """A number of steps or spikes that is not reached."""
 
 
+EVERYBODY = np.uint8(255)
+"""The mark of a column whose weights may have changed: a bit for each who wants to know of it."""
+
+
 def whole_lanes(n: int) -> int:
     """So many neurons in whole groups of lanes, so that loops have no rest."""
     return -(-n // LANES) * LANES

@@ -151,6 +151,7 @@ PROJECTION = _record(
     n_columns=_whole,
     weight_starts=_whole,  # (n_columns + 1,) int64: where a column's weights lie
     geometry=_whole,  # (9,) int64, of a convolution: see engram.projections.Convolution.geometry
+    reach=_whole,  # (n_before, 4) int32: whom each sender of a step reaches, see kernels.projections.convolution (w)
     # a delay for each synapse
     delays=_whole,  # uint16 or uint8, by synapse
     wide_delays=_whole,
@@ -200,6 +201,7 @@ LEARNING = _record(
     synapse_step=_whole,  # (n_synapses,) int32 (w)
     n_synapses=_whole,
     changed=_whole,  # (n_columns,) uint8: whose weights may have changed since they were normalised (w)
+    touched=_whole,  # (n_columns,) uint8: whose weights may have changed since somebody looked: a bit for each (w)
     parameters=_whole,  # (n_parameters,) real
     pre_rate=_whole,  # (n_pre,) real: exponent of two a step
     post_rate=_whole,

@@ -459,7 +459,7 @@ class Learner:
         self.rounding.run += 1
         if self.on_pre is not None:
             moving = self.everywhere | np.any(self.memory.x_post[self.asked] != 0, axis=0)
-            self.memory.changed[self._columns_of(np.flatnonzero(moving))] = True
+            self.memory.touch(self._columns_of(np.flatnonzero(moving)))
 
     def presynaptic_spikes(self, spikes, t):
         """Spikes before: the rule changes their synapses, of those neurons that have a trace left."""
@@ -494,7 +494,7 @@ class Learner:
         )  # fmt: skip
         x_post = self._post_traces(j, t)
         c, n_inputs = self._columns_of(j), self.real(len(before))
-        memory.changed[c] = True
+        memory.touch(c)
         self._hook("before_post", j, where, t, x_pre, x_post, n_inputs)
         if self.on_post is not None:
             places = np.arange(where.shape[1])
@@ -524,6 +524,7 @@ class Learner:
             return
         listing, w = self.state.listing, self.state.weights
         for c in np.flatnonzero(self.memory.changed):
+            self.memory.touch(c)
             self.memory.changed[c] = False
             if listing is None:
                 column = np.ascontiguousarray(w[:, c])

@@ -12,6 +12,7 @@ from engram.kernels.learning import begin as begin_dense
 from engram.kernels.learning import begin_listed as begin_list
 from engram.kernels.learning import pre as pre_dense
 from engram.kernels.learning import pre_listed as pre_list
+from engram.kernels.memory import EVERYBODY
 from engram.kernels.parts import F8, I4, I8, REAL, U1, U8, part, pointer, record
 from engram.kernels.records import LEARNING, POPULATION, PROJECTION
 from engram.plasticity.fixed_point import NORM, by_chance, chance, nearest
@@ -101,10 +102,11 @@ def normalize(address, t):
     """Scale the weights of the share's neurons that may have changed to the rule's norm, and round them."""
     p = record(address, PROJECTION)
     rule = record(p.learning, LEARNING)
-    changed, weights = pointer(rule.changed, U1), pointer(p.weights, REAL)
+    changed, touched, weights = pointer(rule.changed, U1), pointer(rule.touched, U1), pointer(p.weights, REAL)
     for j in range(p.begin_after, p.begin_after + p.n_after):
         if changed[j]:
             changed[j] = 0
+            touched[j] = EVERYBODY
             scale_to_norm(weights, j, p.stride, p.n_before, rule.norm_kind, REAL(rule.norm_target))
             _round(rule, weights, j, p.stride, p.n_before, j)
     return 0
@@ -115,11 +117,12 @@ def normalize_listed(address, t):
     """The same where a column's weights lie one after another."""
     p = record(address, PROJECTION)
     rule = record(p.learning, LEARNING)
-    changed, weights, starts = pointer(rule.changed, U1), pointer(p.weights, REAL), pointer(p.weight_starts, I8)
-    targets = pointer(rule.norm_targets, F8)
+    changed, touched = pointer(rule.changed, U1), pointer(rule.touched, U1)
+    weights, starts, targets = pointer(p.weights, REAL), pointer(p.weight_starts, I8), pointer(rule.norm_targets, F8)
     for c in range(p.n_columns):
         if changed[c]:
             changed[c] = 0
+            touched[c] = EVERYBODY
             scale_to_norm(weights, starts[c], 1, starts[c + 1] - starts[c], rule.norm_kind, REAL(targets[c]))
             _round(rule, weights, starts[c], 1, starts[c + 1] - starts[c], c)
     return 0

@@ -12,7 +12,8 @@ import numpy as np
 
 from engram import randomness
 from engram.errors import DataError
-from engram.kernels.memory import GROUP, padded_rows
+from engram.kernels.column_sums import ColumnSums
+from engram.kernels.memory import EVERYBODY, GROUP, padded_rows
 from engram.networks.network import Network, Population
 from engram.plasticity.base import LearningRule, known_names
 from engram.plasticity.fixed_point import on_the_grid, state_grids
@@ -73,6 +74,8 @@ class Memory:
     synapse_step : ndarray of shape (n_synapses,), int32
     changed : ndarray of shape (n_columns,), bool
         Whose weights may have changed since they were last normalised.
+    touched : ndarray of shape (n_columns,), uint8
+        The same since somebody looked, who has a bit of it, see :mod:`engram.kernels.column_sums`.
     """
 
     x_pre: np.ndarray
@@ -83,10 +86,15 @@ class Memory:
     synapse: np.ndarray
     synapse_step: np.ndarray
     changed: np.ndarray
+    touched: np.ndarray
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """Every array by name."""
-        return dict(vars(self))
+        """Every array by name that is part of what is remembered."""
+        return {name: values for name, values in vars(self).items() if name != "touched"}
+
+    def touch(self, columns) -> None:
+        """Note that the weights of some columns may change."""
+        self.changed[columns], self.touched[columns] = True, EVERYBODY
 
     def forget_times(self) -> None:
         """Stand before the first step, with the values as they are."""
@@ -114,6 +122,8 @@ class ProjectionState:
         The spikes under way by steps from now, where all synapses have the same delay.
     memory : Memory or None
     listing : Listing or None
+    sums : ColumnSums or None
+        What the columns of weights come to, as long as they are changed by their rule alone.
     """
 
     stored: np.ndarray
@@ -124,6 +134,7 @@ class ProjectionState:
     n_events: np.ndarray
     memory: Memory | None
     listing: Listing | None = field(default=None, repr=False)
+    sums: ColumnSums | None = field(default=None, repr=False)
 
     @property
     def learned(self) -> Memory:
@@ -135,7 +146,19 @@ class ProjectionState:
     @property
     def norms(self) -> np.ndarray:
         """The L1 norm of each neuron's weights, or of each filter's; float64."""
-        return column_norms(self.weights, self.listing)
+        return column_norms(self.weights, self.listing) if self.sums is None else self.sums.norms
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all weights are finite numbers."""
+        total = self.stored.sum() if self.sums is None else self.sums.norms.sum()
+        return bool(np.isfinite(total) or np.isfinite(self.stored).all())  # a sum takes less, and may overflow
+
+    def n_at_bounds(self, w_min: float, w_max: float) -> tuple[int, int]:
+        """How many weights are at the lower and the upper bound of the rule."""
+        if self.sums is not None:
+            return self.sums.at_lower, self.sums.at_upper
+        return np.count_nonzero(self.weights <= w_min), np.count_nonzero(self.weights >= w_max)
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Every array that changes, by name."""
@@ -178,6 +201,15 @@ class NetworkState:
             {name: self.populations[name] for name in network.populations},
             {p.name: self.projections[p.name] for p in network.projections},
         )
+
+    def follow_columns(self, network: Network, whether: bool) -> None:
+        """Look from here on only at columns that rules change, or at all, since somebody else may change weights."""
+        for p in network.plastic:
+            state = self.projections[p.name]
+            if not whether:
+                state.sums = None
+            elif state.sums is None:
+                state.sums = ColumnSums(state, p.learning_rule)
 
     def begin_again(self, network: Network) -> None:
         """Forget, in place, all but weights, thresholds and delays: the rest is as :func:`new_state` makes it."""
@@ -333,6 +365,7 @@ def new_memory(rule: LearningRule, n_before: int, n_after: int, listing: Listing
         synapse=np.zeros((len(names["synapse"]), n_synapses), dtype),
         synapse_step=np.zeros(n_synapses, np.int32),
         changed=np.ones(n_columns, np.bool_),
+        touched=np.full(n_columns, EVERYBODY),
     )
 
 

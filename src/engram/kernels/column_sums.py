@@ -1,0 +1,94 @@
+"""What the columns of weights come to, looked at again only where learning has touched them.
+
+A stream of single images changes a column or two at a time, and asking all weights after each image what their norms
+are takes longer than the image. Kernels mark the columns whose weights they may have changed; everybody who wants to
+know of them has a bit of the mark, and takes it away when they looked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engram.projections.base import column_norms
+
+if TYPE_CHECKING:
+    from engram.kernels.state import ProjectionState
+    from engram.plasticity.base import LearningRule
+
+SUMS, COPY = np.uint8(1), np.uint8(2)
+"""The bits of those who want to know: of what columns come to, and of a copy of the weights."""
+
+_MANY = 8
+"""Where more than one column in so many was touched, all are looked at: rows are read faster than columns."""
+
+
+class ColumnSums:
+    """What the columns of a projection that learns come to, as long as nothing but its rule changes its weights.
+
+    Parameters
+    ----------
+    state : ProjectionState
+    rule : LearningRule
+
+    Attributes
+    ----------
+    norms : ndarray of shape (n_columns,), float64
+        See :func:`engram.projections.base.column_norms`.
+    at_upper, at_lower : int
+        How many weights are at the rule's bounds.
+    """
+
+    def __init__(self, state: ProjectionState, rule: LearningRule):
+        self._weights, self._listing, self._touched = state.weights, state.listing, state.learned.touched
+        self._w_max, self._w_min = rule.w_max, rule.w_min
+        self._is_dense = self._weights.ndim == 2 and self._listing is None
+        self._at_bounds = np.zeros((2, len(self._touched)), np.int64)
+        self.norms = np.zeros(len(self._touched))
+        self._touched |= SUMS | COPY
+        self.renew()
+
+    @property
+    def at_upper(self) -> int:
+        """Weights at the upper bound."""
+        return int(self._at_bounds[0].sum())
+
+    @property
+    def at_lower(self) -> int:
+        """Weights at the lower bound."""
+        return int(self._at_bounds[1].sum())
+
+    def renew(self) -> None:
+        """Look at the columns that were touched since."""
+        columns = self._take(SUMS)
+        if columns is None:
+            self.norms = column_norms(self._weights, self._listing)
+            self._count(self._weights, slice(None) if self._is_dense else 0)
+        elif len(columns):
+            some = self._weights[:, columns]
+            self.norms = self.norms.copy()  # those that were handed out stay as they are
+            # One after another, as whole rows are added, to the same bits; the sum of a single column is not.
+            self.norms[columns] = np.cumsum(np.abs(some), axis=0, dtype=np.float64)[-1]
+            self._count(some, columns)
+
+    def copy_to(self, weights: np.ndarray) -> None:
+        """Bring an earlier copy of the weights, always the same, up to date."""
+        columns = self._take(COPY)
+        if columns is None:
+            weights[...] = self._weights
+        elif len(columns):
+            weights[:, columns] = self._weights[:, columns]
+
+    def _take(self, who: np.uint8) -> np.ndarray | None:
+        """The columns that were touched since somebody looked, who looks now; None if that is best done for all."""
+        columns = (self._touched & who).nonzero()[0]
+        self._touched[columns] &= ~who
+        few = self._is_dense and _MANY * len(columns) <= len(self._touched)
+        return columns if few or not len(columns) else None
+
+    def _count(self, weights: np.ndarray, columns) -> None:
+        """Count the weights at bounds of some columns; of listed synapses, all in the first place."""
+        axis = 0 if self._is_dense else None
+        self._at_bounds[0, columns] = (weights >= self._w_max).sum(axis)
+        self._at_bounds[1, columns] = (weights <= self._w_min).sum(axis)
