@@ -80,6 +80,17 @@ def test_every_executed_page_whose_code_is_shown_is_offered_as_a_notebook():
     assert not offered & {"constants", "index", "changelog", "forgetting"}
 
 
+def test_a_notebook_with_what_a_cell_prints_in_pieces_is_not_offered():
+    sys.path.insert(0, str(ROOT / "docs/_extensions"))
+    import notebooks
+
+    piece, error = ({"output_type": "stream", "name": name, "text": "a\n"} for name in ("stdout", "stderr"))
+    assert not notebooks.prints_in_pieces(
+        {"cells": [{"source": ""}, {"outputs": [piece, error]}, {"outputs": [piece]}]}
+    )
+    assert notebooks.prints_in_pieces({"cells": [{"outputs": [piece, error, piece]}]})
+
+
 def test_what_the_kernels_of_pages_have_imported_ahead_exists():
     text = (ROOT / "docs/_extensions/warm_kernels.py").read_text()  # a name that is not there would be passed over
     named = re.findall(r'"(engram\.[\w.]+)"', text)

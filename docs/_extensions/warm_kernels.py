@@ -32,9 +32,9 @@ IMPORTED = (
 def setup(app):
     """See Sphinx."""
     if sys.platform == "linux":  # elsewhere processes cannot be forked, or not safely: kernels begin as ever
-        os.environ.setdefault(
-            "MPLBACKEND", "module://matplotlib_inline.backend_inline"
-        )  # as kernels set it, but sooner
+        drawn = "module://matplotlib_inline.backend_inline"
+        os.environ.setdefault("MPLBACKEND", drawn)  # as a kernel would, later
+        os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # what a debugger would miss: nobody debugs a page
         multiprocessing.get_context("forkserver").set_forkserver_preload(list(IMPORTED))
         known = KernelProvisionerFactory.instance()
         known.provisioners["warm"] = EntryPoint("warm", f"{__name__}:Provisioner", known.GROUP_NAME)
