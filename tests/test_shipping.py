@@ -1,35 +1,20 @@
-"""Machine code that comes with a wheel: what it covers, and that it gives the bits of code compiled here."""
+"""Machine code that comes with a wheel: what it covers, and when it is used; test_golden.py has what it computes."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import platform
-import subprocess
-import sys
 
 import pytest
 
 from engram.config import TrainingConfig
-from engram.kernels import build, code_store, ship, stock
+from engram.kernels import build, code_store, machine, stock
 from engram.kernels.state import new_state
 from engram.networks.catalogue import NETWORKS
 from engram.networks.network import INTEGRATORS, PRECISIONS
 from engram.plasticity.registry import RULES
 from engram.presets import PRESETS
-
-TRAINED = """
-import hashlib, sys
-import numpy as np
-from engram import DiehlCook, SelfNormalizing, Simulator
-simulator = Simulator(DiehlCook(n_inputs=64, n_neurons=20), SelfNormalizing(), input_gain=4.0)
-images = np.random.default_rng(0).integers(0, 256, (10, 64))
-counts, _ = simulator.train(images)
-reads, _ = simulator.count_spikes(images)
-arrays = (counts, reads, simulator.state.weights, simulator.state.theta)
-print(int(counts.sum()), hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest())
-"""
 
 
 @pytest.fixture(scope="module")
@@ -65,29 +50,6 @@ def test_routines_that_come_with_engram_are_told_apart_by_what_they_are(routines
     assert len({routine.digest for routine in routines}) == len(routines)
 
 
-def _result(**surroundings: str) -> str:
-    process = subprocess.run(
-        [sys.executable, "-c", TRAINED], env=os.environ | surroundings, capture_output=True, text=True, check=True
-    )
-    return process.stdout
-
-
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="shipped code is for x86-64")
-def test_shipped_code_gives_the_bits_of_code_compiled_for_this_machine(tmp_path):
-    config = TrainingConfig(neurons=5)
-    network = config.make_network(9).describe(config.make_rule())
-    chosen = [
-        routine
-        for routine in build.routines_of(network, new_state(network, 0))
-        if routine.function.__name__ in ("step", "receive", "gather", "_on_post", "post")
-    ]
-    assert len(chosen) >= 5
-    assert ship.ship(tmp_path, chosen) == sum(file.stat().st_size for file in tmp_path.iterdir())
-    own, shipped = _result(ENGRAM_SHIPPED_CODE="0"), _result(ENGRAM_SHIPPED_CODE=str(tmp_path))
-    assert own == shipped
-    assert int(own.split()[0]) > 0
-
-
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="shipped code is for x86-64")
 def test_shipped_code_is_found_before_kept_code_unless_it_is_declined(tmp_path, monkeypatch):
     routine = build.POISSON
@@ -98,6 +60,33 @@ def test_shipped_code_is_found_before_kept_code_unless_it_is_declined(tmp_path, 
         code_store._shipped.cache_clear()
         assert code_store.find(routine, ("none", "")) == found
     code_store._shipped.cache_clear()
+
+
+@pytest.fixture
+def surroundings(monkeypatch):
+    """Sets variables of the environment that are read once a process."""
+
+    def put(**values):
+        for name, value in values.items():
+            monkeypatch.setenv(name, str(value))
+        for once in (machine.target, code_store._shipped):
+            once.cache_clear()
+
+    yield put
+    monkeypatch.undo()
+    put()
+
+
+def test_who_names_a_processor_has_code_of_its_own_made_for_it(tmp_path, surroundings):
+    code_store.ship(build.POISSON, b"for everybody", tmp_path)
+    surroundings(ENGRAM_SHIPPED_CODE=tmp_path, ENGRAM_CACHE=tmp_path / "cache", NUMBA_CPU_NAME="x86-64-v3")
+    assert machine.target() == ("x86-64-v3", "")
+    assert code_store.find(build.POISSON, machine.target()) is None
+    code_store.keep(build.POISSON, machine.target(), b"for this one")
+    assert code_store.find(build.POISSON, machine.target()) == b"for this one"
+    surroundings(NUMBA_CPU_FEATURES="+avx2")
+    assert machine.target() == ("x86-64-v3", "+avx2")
+    assert code_store.find(build.POISSON, machine.target()) is None
 
 
 def test_damaged_shipped_code_is_not_used(tmp_path, monkeypatch):

@@ -32,10 +32,10 @@ IN_SINGLE = [name for name in CASES if "float32" in name]
 """Those that share most of their machine code."""
 
 
-def digest(name: str, kernel: str = "compiled") -> str:
-    """The SHA-256 of all that a short training leaves: counts, readings, weights, thresholds, the rule's memory."""
+def simulator_of(name: str, kernel: str = "compiled") -> Simulator:
+    """What is to learn."""
     rule, options = CASES[name]
-    simulator = Simulator(
+    return Simulator(
         DiehlCook(n_inputs=N_INPUTS, n_neurons=N_NEURONS, **options),
         rule,
         seed=7,
@@ -43,6 +43,11 @@ def digest(name: str, kernel: str = "compiled") -> str:
         protocol=Protocol(shown=60.0, blank=10.0, min_spikes=1, start_intensity=4.0),
         kernel=kernel,
     )
+
+
+def digest(name: str, kernel: str = "compiled") -> str:
+    """The SHA-256 of all that a short training leaves: counts, readings, weights, thresholds, the rule's memory."""
+    simulator = simulator_of(name, kernel)
     images = np.random.RandomState(7).randint(0, 256, (N_IMAGES, N_INPUTS))  # its stream is frozen
     counts, attempts = simulator.train(images, np.arange(N_IMAGES) / N_IMAGES)
     read, _ = simulator.count_spikes(images[:3])
