@@ -13,6 +13,7 @@ release = version = __version__
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 extensions = [
+    "docstring_template",
     "gallery",
     "myst_nb",
     "notebooks",
@@ -21,6 +22,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx_design",
+    "warm_kernels",
 ]
 exclude_patterns = ["_build", "_extensions", "examples", "measured", "pictures", "_static/mathjax"]
 templates_path = ["_templates"]

@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import importlib.util
 import re
 import statistics
 import sys
@@ -77,6 +78,13 @@ def test_every_executed_page_whose_code_is_shown_is_offered_as_a_notebook():
     offered = {name for name, text in pages.items() if notebooks.has_code(text)}
     assert {"3_lif", "own_rule", "how_to", "getting_started"} <= offered
     assert not offered & {"constants", "index", "changelog", "forgetting"}
+
+
+def test_what_the_kernels_of_pages_have_imported_ahead_exists():
+    text = (ROOT / "docs/_extensions/warm_kernels.py").read_text()  # a name that is not there would be passed over
+    named = re.findall(r'"(engram\.[\w.]+)"', text)
+    assert len(named) > 10
+    assert [name for name in named if importlib.util.find_spec(name) is None] == []
 
 
 def test_pictures_of_the_readme_are_small():
