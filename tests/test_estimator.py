@@ -920,6 +920,31 @@ def test_call_that_fails_after_it_learned_leaves_what_was(digits, monkeypatch, n
     same_estimator(shown_one_by_one(classifier, digits, 2), shown_one_by_one(expected, digits, 2))
 
 
+def test_call_that_fails_at_its_end_leaves_what_was(digits):
+    class Failing(Callback):
+        def on_end(self, training):
+            raise DataError("no")
+
+    classifier = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 6)
+    expected = clone_of(classifier)
+    with pytest.raises(DataError, match="no"):
+        shown_one_by_one(classifier.set_params(callbacks=Failing()), digits, 1)
+    same_estimator(classifier.set_params(callbacks=None), expected)
+    assert classifier._progress == expected._progress
+    np.testing.assert_array_equal(classifier._running.responses, expected._running.responses)
+
+
+def test_warning_that_is_an_error_leaves_what_was(digits, monkeypatch):
+    classifier = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 6)
+    expected = clone_of(classifier)
+    monkeypatch.setattr("engram.health.MANY_REPEATS", 0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", HealthWarning)
+        with pytest.raises(HealthWarning, match="images had to be shown"):
+            shown_one_by_one(classifier, digits, 1)
+    same_estimator(classifier, expected)
+
+
 def test_weights_that_a_callback_changes_are_seen(digits):
     def lesion(progress, training):
         training.simulator.state.weights[:, 2] = 0.0

@@ -618,6 +618,8 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
                 self._note_answers(training, readout)
         finally:
             callbacks.on_end(training)
+        for finding in training.health.findings:
+            warnings.warn(f"{finding}.", HealthWarning, stacklevel=3)  # before anything is kept: it may be an error
         self._progress = rate_at if online else min(1.0, training.examples / training.total)
         self._running = training.running
         if online:
@@ -626,8 +628,6 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         else:
             self.model_, self.history_ = replace(training.model(), readout=readout), training.metrics
         self.health_ = [finding.to_dict() for finding in training.health.findings]
-        for finding in training.health.findings:
-            warnings.warn(f"{finding}.", HealthWarning, stacklevel=3)
         return training
 
     def _new_training(self, data: TrainingSet, start: Model | None, *, online: bool, learning_rate_at) -> Training:
@@ -883,13 +883,16 @@ class STDPClassifier(ClassifierMixin, _Network):
         if start is None:
             self._take_shape(X, shape)
 
+        gathered = _Gathered()
+
         def label(training: Training, callbacks: Callback) -> Readout:
+            nonlocal gathered
             simulator = training.simulator
             n_images = training.config.total_label_examples(len(X), simulator.network.n_neurons)
             counts, labels = label_spikes(
                 simulator, training.dataset, n_images, threads=self.threads, on_progress=callbacks.on_count
             )
-            self._gathered = _Gathered(_Evidence.of(counts, labels))
+            gathered = _Gathered(_Evidence.of(counts, labels))
             callbacks.on_wait("learning what the neurons' spikes mean")
             chosen = images_to_label_from(simulator.seed, len(X), n_images)
             of_chosen = None if weights is None else weights[chosen]
@@ -904,7 +907,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             label=label,
             names=_names(classes, codes),
         )
-        self.classes_ = classes
+        self._gathered, self.classes_ = gathered, classes
         return self
 
     def partial_fit(self, X, y, classes=None) -> Self:
@@ -951,15 +954,15 @@ class STDPClassifier(ClassifierMixin, _Network):
         places = _places(y, classes)
         codes = _codes(classes)
         wanted = max(1, (self.label_examples or label_images(self.n_neurons)) // len(codes))
-        gathered = self._gathered if fitted else _Gathered()
+        gathered, balanced = self._gathered if fitted else _Gathered(), self.balanced
 
         def label(training: Training, callbacks: Callback) -> None:
+            nonlocal gathered
             data = training.dataset
             counts, _ = count_images(
                 training.simulator, data.train_images, "labelling", self.threads, callbacks.on_count
             )
-            self._gathered = gathered.followed_by(counts, labels_of(data), wanted)
-            self._labels_balanced = self.balanced
+            gathered = gathered.followed_by(counts, labels_of(data), wanted)
 
         self._learn(
             X,
@@ -970,7 +973,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             label=label,
             names=_names(classes, codes),
         )
-        self.classes_ = classes
+        self._gathered, self._labels_balanced, self.classes_ = gathered, balanced, classes
         return self
 
     @property

@@ -707,7 +707,7 @@ class CompiledNetwork:
             )
         share.shown = [a for a in given.values() if isinstance(a, np.ndarray)]
         numbers = {name: v.ctypes.data if isinstance(v, np.ndarray) else v for name, v in given.items()}
-        return np.array([tuple(numbers.get(name, 0) for name in PRESENTATION.fields)], PRESENTATION)
+        return np.array([tuple(numbers.get(name, 0) for name in PRESENTATION.names or ())], PRESENTATION)
 
 
 @dataclass

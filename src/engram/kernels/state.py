@@ -158,7 +158,7 @@ class ProjectionState:
         """How many weights are at the lower and the upper bound of the rule."""
         if self.sums is not None:
             return self.sums.at_lower, self.sums.at_upper
-        return np.count_nonzero(self.weights <= w_min), np.count_nonzero(self.weights >= w_max)
+        return int(np.count_nonzero(self.weights <= w_min)), int(np.count_nonzero(self.weights >= w_max))
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Every array that changes, by name."""
