@@ -28,13 +28,12 @@ def diehl_cook(rule, kernel: str = "compiled", n_neurons: int = 40) -> Simulator
     return Simulator(network, rule, protocol=PROTOCOL, input_gain=6.0, kernel=kernel, seed=3)
 
 
-def same_as_anew(projection, rule, norms=None) -> None:
+def same_as_anew(projection) -> None:
     sums = projection.sums
-    at_bounds = projection.n_at_bounds(rule.w_min, rule.w_max)
-    found, is_finite = projection.norms, projection.is_finite
+    found, at_bounds, is_finite = projection.norms, projection.at_bounds, projection.is_finite
     projection.sums = None
     np.testing.assert_array_equal(found, projection.norms)
-    assert at_bounds == projection.n_at_bounds(rule.w_min, rule.w_max)
+    assert at_bounds == projection.at_bounds
     assert is_finite == projection.is_finite
     projection.sums = sums
 
@@ -50,7 +49,7 @@ def test_sums_and_copy_of_columns_equal_those_of_all_weights(case, kernel):
     projection.sums.copy_to(copy)
     for k in range(len(IMAGES) if kernel == "compiled" else 4):
         simulator.train(IMAGES[k : k + 1])
-        same_as_anew(projection, rule)
+        same_as_anew(projection)
         few += 0 < np.count_nonzero(copy != projection.weights) < copy.size / 2
         projection.sums.copy_to(copy)
         np.testing.assert_array_equal(copy, projection.weights)
@@ -78,7 +77,14 @@ def test_sums_of_shared_weights_equal_those_computed_anew():
     for k in range(4):
         simulator.train(images[k : k + 1])
         for p in simulator.described.plastic:
-            same_as_anew(simulator.state.projections[p.name], p.learning_rule)
+            same_as_anew(simulator.state.projections[p.name])
+
+
+def test_no_weight_is_counted_at_a_bound_that_is_infinite():
+    simulator = diehl_cook(make_rule("self_normalizing", {}))
+    simulator.state.weights[:, :20], simulator.state.weights[:, 20:] = np.inf, -np.inf
+    assert simulator.state.projections["input_exc"].at_bounds == (0, 0)
+    assert followed(simulator).at_bounds == (0, 0)
 
 
 def test_norms_that_were_handed_out_stay_as_they_were():

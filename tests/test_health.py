@@ -37,7 +37,7 @@ def health(network):
 
 
 def state(network, weight=0.5):
-    return Simulator(network, weights=np.full((10, 4), weight)).state
+    return Simulator(network, Triplet(), weights=np.full((10, 4), weight)).state
 
 
 def spikes(*counts):

@@ -274,14 +274,13 @@ class Health:
     def _stuck(self, state: NetworkState) -> str | None:
         for p in self._plastic:
             synapses, where = state.projections[p.name], f" of {p.name}" if len(self._plastic) > 1 else ""
-            w_min, w_max = p.learning_rule.w_min, p.learning_rule.w_max
-            at_lower, at_upper = synapses.n_at_bounds(w_min, w_max)
+            (w_min, w_max), (at_lower, at_upper) = synapses.bounds, synapses.at_bounds
             for there, bound, name, limit in (
                 (at_upper, w_max, "upper", SATURATED_SHARE),
                 (at_lower, w_min, "lower", EMPTY_SHARE),
             ):
                 share = there / max(1, synapses.weights.size)
-                if share > limit and math.isfinite(bound):
+                if share > limit:
                     return f"saturated weights{where}: {100 * share:.0f} % of them are at their {name} bound {bound:g}"
         return None
 

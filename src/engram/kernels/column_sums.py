@@ -7,6 +7,7 @@ know of them has a bit of the mark, and takes it away when they looked.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,6 @@ from engram.projections.base import column_norms
 
 if TYPE_CHECKING:
     from engram.kernels.state import ProjectionState
-    from engram.plasticity.base import LearningRule
 
 SUMS, COPY = np.uint8(1), np.uint8(2)
 """The bits of those who want to know: of what columns come to, and of a copy of the weights."""
@@ -30,19 +30,18 @@ class ColumnSums:
     Parameters
     ----------
     state : ProjectionState
-    rule : LearningRule
 
     Attributes
     ----------
     norms : ndarray of shape (n_columns,), float64
         See :func:`engram.projections.base.column_norms`.
-    at_upper, at_lower : int
-        How many weights are at the rule's bounds.
+    at_bounds : tuple of int
+        How many weights are at the lower and the upper bound.
     """
 
-    def __init__(self, state: ProjectionState, rule: LearningRule):
+    def __init__(self, state: ProjectionState):
         self._weights, self._listing, self._touched = state.weights, state.listing, state.learned.touched
-        self._w_max, self._w_min = rule.w_max, rule.w_min
+        self._bounds = state.bounds
         self._is_dense = self._weights.ndim == 2 and self._listing is None
         self._at_bounds = np.zeros((2, len(self._touched)), np.int64)
         self.norms = np.zeros(len(self._touched))
@@ -50,14 +49,10 @@ class ColumnSums:
         self.renew()
 
     @property
-    def at_upper(self) -> int:
-        """Weights at the upper bound."""
-        return int(self._at_bounds[0].sum())
-
-    @property
-    def at_lower(self) -> int:
-        """Weights at the lower bound."""
-        return int(self._at_bounds[1].sum())
+    def at_bounds(self) -> tuple[int, int]:
+        """Weights at the lower and the upper bound."""
+        lower, upper = self._at_bounds.sum(axis=1).tolist()
+        return lower, upper
 
     def renew(self) -> None:
         """Look at the columns that were touched since."""
@@ -90,5 +85,14 @@ class ColumnSums:
     def _count(self, weights: np.ndarray, columns) -> None:
         """Count the weights at bounds of some columns; of listed synapses, all in the first place."""
         axis = 0 if self._is_dense else None
-        self._at_bounds[0, columns] = (weights >= self._w_max).sum(axis)
-        self._at_bounds[1, columns] = (weights <= self._w_min).sum(axis)
+        for k, there in enumerate(count_at_bounds(weights, self._bounds, axis)):
+            self._at_bounds[k, columns] = there
+
+
+def count_at_bounds(weights: np.ndarray, bounds: tuple[float, float], axis: int | None = None):
+    """How many weights are at the lower and the upper bound, all or along an axis; none at a bound that is infinite."""
+    lower, upper = bounds
+    return (
+        (weights <= lower).sum(axis) if math.isfinite(lower) else 0,
+        (weights >= upper).sum(axis) if math.isfinite(upper) else 0,
+    )

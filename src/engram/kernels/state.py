@@ -6,13 +6,14 @@ steps counts from there.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from engram import randomness
 from engram.errors import DataError
-from engram.kernels.column_sums import ColumnSums
+from engram.kernels.column_sums import ColumnSums, count_at_bounds
 from engram.kernels.memory import EVERYBODY, GROUP, padded_rows
 from engram.networks.network import Network, Population
 from engram.plasticity.base import LearningRule, known_names
@@ -122,6 +123,8 @@ class ProjectionState:
         The spikes under way by steps from now, where all synapses have the same delay.
     memory : Memory or None
     listing : Listing or None
+    bounds : tuple of float
+        The lowest and the highest weight that its rule allows.
     sums : ColumnSums or None
         What the columns of weights come to, as long as they are changed by their rule alone.
     """
@@ -134,6 +137,7 @@ class ProjectionState:
     n_events: np.ndarray
     memory: Memory | None
     listing: Listing | None = field(default=None, repr=False)
+    bounds: tuple[float, float] = (-math.inf, math.inf)
     sums: ColumnSums | None = field(default=None, repr=False)
 
     @property
@@ -154,11 +158,13 @@ class ProjectionState:
         total = self.stored.sum() if self.sums is None else self.sums.norms.sum()
         return bool(np.isfinite(total) or np.isfinite(self.stored).all())  # a sum takes less, and may overflow
 
-    def n_at_bounds(self, w_min: float, w_max: float) -> tuple[int, int]:
-        """How many weights are at the lower and the upper bound of the rule."""
+    @property
+    def at_bounds(self) -> tuple[int, int]:
+        """How many weights are at the lower and the upper bound; none at a bound that is infinite."""
         if self.sums is not None:
-            return self.sums.at_lower, self.sums.at_upper
-        return int(np.count_nonzero(self.weights <= w_min)), int(np.count_nonzero(self.weights >= w_max))
+            return self.sums.at_bounds
+        lower, upper = count_at_bounds(self.weights, self.bounds)
+        return int(lower), int(upper)
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Every array that changes, by name."""
@@ -209,7 +215,7 @@ class NetworkState:
             if not whether:
                 state.sums = None
             elif state.sums is None:
-                state.sums = ColumnSums(state, p.learning_rule)
+                state.sums = ColumnSums(state)
 
     def begin_again(self, network: Network) -> None:
         """Forget, in place, all but weights, thresholds and delays: the rest is as :func:`new_state` makes it."""
@@ -325,6 +331,7 @@ def _new_projection(network: Network, k: int, p: Projection, seed: int, weights,
     return ProjectionState(
         stored, weights, steps, pending, np.zeros((n_slots, n_before), np.int32), np.zeros(n_slots, np.int64),
         None if p.rule is None else new_memory(p.rule, n_before, n_after, listing, network.dtype), listing,
+        (-math.inf, math.inf) if p.rule is None else (p.rule.w_min, p.rule.w_max),
     )  # fmt: skip
 
 
