@@ -18,6 +18,7 @@ import numpy as np
 from engram import presentation
 from engram.arithmetic import exp2_coefficients
 from engram.kernels.build import Shown, rule_parameters, trace_constants
+from engram.kernels.memory import EVERYBODY
 from engram.kernels.reference_rounding import ReferenceRounding
 from engram.kernels.state import NetworkState, uniform_delay
 from engram.networks.network import Network
@@ -524,8 +525,7 @@ class Learner:
             return
         listing, w = self.state.listing, self.state.weights
         for c in np.flatnonzero(self.memory.changed):
-            self.memory.touch(c)
-            self.memory.changed[c] = False
+            self.memory.changed[c], self.memory.touched[c] = False, EVERYBODY
             if listing is None:
                 column = np.ascontiguousarray(w[:, c])
                 target = self.real(target_norm(self.rule.normalization, len(w)))
