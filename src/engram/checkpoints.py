@@ -145,7 +145,7 @@ def _restore(training: Training, tensors: dict[str, np.ndarray], metadata: dict[
     health.restore(kept["health"])
     running, hits = training.running, None if training.running is None else _hits(tensors, name)
 
-    training.simulator.state.follow_columns(training.simulator.described, False)
+    training.simulator.state.unfollow_columns()
     for key, target in targets.items():
         target[...] = tensors[key]
     if running is not None and hits is not None:

@@ -184,7 +184,7 @@ class Simulator(NamedParameters):
 
     def take(self, weights, theta) -> None:
         """Go on by other weights and thresholds, of the same shapes."""
-        self.state.follow_columns(self.described, False)
+        self.state.unfollow_columns()
         if isinstance(self.network, DiehlCook):
             weights, theta = {"input_exc": weights}, {"exc": theta}
         for name, values in weights.items():
@@ -292,10 +292,7 @@ class Simulator(NamedParameters):
         self.overshot |= bool(network.overshot)
         self.presentations += int(shown.attempts[:done].sum())
         for p in self.described.plastic:
-            state = self.state.projections[p.name]
-            if state.sums is not None:
-                state.sums.renew()
-            if not state.is_finite:
+            if not self.state.projections[p.name].is_finite:
                 raise RuleError(
                     f"The rule {type(p.rule).__name__} made weights that are not finite; lower its learning rate or"
                     " bound its weights."

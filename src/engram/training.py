@@ -272,7 +272,10 @@ class Training(NamedParameters):
             then only columns that they change are copied, and looked at.
         """
         state = self.simulator.state
-        state.follow_columns(self.simulator.described, undisturbed)
+        if undisturbed:
+            state.follow_columns(self.simulator.described)
+        else:
+            state.unfollow_columns()
         if self._room is None:
             learned, by_weights = self.learned(), {id(p.weights): p for p in state.projections.values()}
             room = copied(learned)
@@ -280,8 +283,8 @@ class Training(NamedParameters):
             self._room = room, [(kept, values, by_weights.get(id(values))) for kept, values in pairs]
         room, copies = self._room
         for kept, values, projection in copies:
-            if projection is not None and projection.sums is not None:
-                projection.sums.copy_to(kept)
+            if projection is not None and projection.followed is not None:
+                projection.followed.copy_to(kept)
             else:
                 kept[...] = values
         return Learned(room, self._examples_before + self.examples, self.simulator.presentations)

@@ -2,12 +2,14 @@
 
 A stream of single images changes a column or two at a time, and asking all weights after each image what their norms
 are takes longer than the image. Kernels mark the columns whose weights they may have changed; everybody who wants to
-know of them has a bit of the mark, and takes it away when they looked.
+know of them has a bit of the mark, and takes it away when they have looked.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +26,10 @@ _MANY = 8
 """Where more than one column in so many was touched, all are looked at: rows are read faster than columns."""
 
 
-class ColumnSums:
-    """What the columns of a projection that learns come to, as long as nothing but its rule changes its weights.
+class FollowedColumns:
+    """The columns of a projection that learns, followed as long as nothing but its rule changes its weights.
+
+    Each answer is of the weights as they are when it is asked for.
 
     Parameters
     ----------
@@ -44,43 +48,53 @@ class ColumnSums:
         self._bounds = state.bounds
         self._is_dense = self._weights.ndim == 2 and self._listing is None
         self._at_bounds = np.zeros((2, len(self._touched)), np.int64)
-        self.norms = np.zeros(len(self._touched))
+        self._norms = np.zeros(len(self._touched))
         self._touched |= SUMS | COPY
-        self.renew()
+
+    @property
+    def norms(self) -> np.ndarray:
+        """The L1 norm of each column; an array that was handed out stays as it is."""
+        self._renew()
+        return self._norms
 
     @property
     def at_bounds(self) -> tuple[int, int]:
         """Weights at the lower and the upper bound."""
+        self._renew()
         lower, upper = self._at_bounds.sum(axis=1).tolist()
         return lower, upper
 
-    def renew(self) -> None:
-        """Look at the columns that were touched since."""
-        columns = self._take(SUMS)
-        if columns is None:
-            self.norms = column_norms(self._weights, self._listing)
-            self._count(self._weights, slice(None) if self._is_dense else 0)
-        elif len(columns):
-            some = self._weights[:, columns]
-            self.norms = self.norms.copy()  # those that were handed out stay as they are
-            # One after another, as whole rows are added, to the same bits; the sum of a single column is not.
-            self.norms[columns] = np.cumsum(np.abs(some), axis=0, dtype=np.float64)[-1]
-            self._count(some, columns)
-
     def copy_to(self, weights: np.ndarray) -> None:
         """Bring an earlier copy of the weights, always the same, up to date."""
-        columns = self._take(COPY)
-        if columns is None:
-            weights[...] = self._weights
-        elif len(columns):
-            weights[:, columns] = self._weights[:, columns]
+        with self._touched_for(COPY) as columns:
+            if columns is None:
+                weights[...] = self._weights
+            elif len(columns):
+                weights[:, columns] = self._weights[:, columns]
 
-    def _take(self, who: np.uint8) -> np.ndarray | None:
-        """The columns that were touched since somebody looked, who looks now; None if that is best done for all."""
+    def _renew(self) -> None:
+        """Look at the columns that were touched since."""
+        with self._touched_for(SUMS) as columns:
+            if columns is None:
+                self._norms = column_norms(self._weights, self._listing)
+                self._count(self._weights, slice(None) if self._is_dense else 0)
+            elif len(columns):
+                some = self._weights[:, columns]
+                self._norms = self._norms.copy()
+                # One after another, as whole rows are added, to the same bits; the sum of a single column is not.
+                self._norms[columns] = np.cumsum(np.abs(some), axis=0, dtype=np.float64)[-1]
+                self._count(some, columns)
+
+    @contextlib.contextmanager
+    def _touched_for(self, who: np.uint8) -> Iterator[np.ndarray | None]:
+        """The columns that were touched since somebody looked, who looks now; None if that is best done for all.
+
+        They count as looked at in the end: what Ctrl-C cuts short is begun again.
+        """
         columns = (self._touched & who).nonzero()[0]
-        self._touched[columns] &= ~who
         few = self._is_dense and _MANY * len(columns) <= len(self._touched)
-        return columns if few or not len(columns) else None
+        yield columns if few or not len(columns) else None
+        self._touched[columns] &= ~who
 
     def _count(self, weights: np.ndarray, columns) -> None:
         """Count the weights at bounds of some columns; of listed synapses, all in the first place."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from engram import randomness
 from engram.errors import DataError
-from engram.kernels.column_sums import ColumnSums, count_at_bounds
+from engram.kernels.followed_columns import FollowedColumns, count_at_bounds
 from engram.kernels.memory import EVERYBODY, GROUP, padded_rows
 from engram.networks.network import Network, Population
 from engram.plasticity.base import LearningRule, known_names
@@ -76,7 +76,7 @@ class Memory:
     changed : ndarray of shape (n_columns,), bool
         Whose weights may have changed since they were last normalised.
     touched : ndarray of shape (n_columns,), uint8
-        The same since somebody looked, who has a bit of it, see :mod:`engram.kernels.column_sums`.
+        The same since somebody looked, who has a bit of it, see :mod:`engram.kernels.followed_columns`.
     """
 
     x_pre: np.ndarray
@@ -125,8 +125,8 @@ class ProjectionState:
     listing : Listing or None
     bounds : tuple of float
         The lowest and the highest weight that its rule allows.
-    sums : ColumnSums or None
-        What the columns of weights come to, as long as they are changed by their rule alone.
+    followed : FollowedColumns or None
+        Its columns, as long as their weights are changed by their rule alone.
     """
 
     stored: np.ndarray
@@ -138,7 +138,7 @@ class ProjectionState:
     memory: Memory | None
     listing: Listing | None = field(default=None, repr=False)
     bounds: tuple[float, float] = (-math.inf, math.inf)
-    sums: ColumnSums | None = field(default=None, repr=False)
+    followed: FollowedColumns | None = field(default=None, repr=False)
 
     @property
     def learned(self) -> Memory:
@@ -150,19 +150,19 @@ class ProjectionState:
     @property
     def norms(self) -> np.ndarray:
         """The L1 norm of each neuron's weights, or of each filter's; float64."""
-        return column_norms(self.weights, self.listing) if self.sums is None else self.sums.norms
+        return column_norms(self.weights, self.listing) if self.followed is None else self.followed.norms
 
     @property
     def is_finite(self) -> bool:
         """Whether all weights are finite numbers."""
-        total = self.stored.sum() if self.sums is None else self.sums.norms.sum()
+        total = self.stored.sum() if self.followed is None else self.followed.norms.sum()
         return bool(np.isfinite(total) or np.isfinite(self.stored).all())  # a sum takes less, and may overflow
 
     @property
     def at_bounds(self) -> tuple[int, int]:
         """How many weights are at the lower and the upper bound; none at a bound that is infinite."""
-        if self.sums is not None:
-            return self.sums.at_bounds
+        if self.followed is not None:
+            return self.followed.at_bounds
         lower, upper = count_at_bounds(self.weights, self.bounds)
         return int(lower), int(upper)
 
@@ -208,14 +208,17 @@ class NetworkState:
             {p.name: self.projections[p.name] for p in network.projections},
         )
 
-    def follow_columns(self, network: Network, whether: bool) -> None:
-        """Look from here on only at columns that rules change, or at all, since somebody else may change weights."""
+    def follow_columns(self, network: Network) -> None:
+        """Look from here on only at columns that rules change, as long as nobody else changes weights."""
         for p in network.plastic:
             state = self.projections[p.name]
-            if not whether:
-                state.sums = None
-            elif state.sums is None:
-                state.sums = ColumnSums(state)
+            if state.followed is None:
+                state.followed = FollowedColumns(state)
+
+    def unfollow_columns(self) -> None:
+        """Look at all columns again, since somebody else may change weights."""
+        for state in self.projections.values():
+            state.followed = None
 
     def begin_again(self, network: Network) -> None:
         """Forget, in place, all but weights, thresholds and delays: the rest is as :func:`new_state` makes it."""
