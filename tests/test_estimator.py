@@ -36,6 +36,7 @@ from engram.datasets import load
 from engram.errors import ConfigError, DataError, DataWarning, ModelFileError
 from engram.evaluation import label_neurons
 from engram.health import HealthWarning
+from engram.kernels.followed_columns import COPY, FollowedColumns
 from engram.networks import diehl_cook
 from engram.readout import fit_readout
 from engram.simulator import Simulator
@@ -886,38 +887,68 @@ def test_model_that_was_taken_stays_as_it_was_while_learning_goes_on(digits):
     assert not np.array_equal(classifier.model_.weights, weights)
 
 
+def two_alike(digits, name="sharp"):
+    """Two estimators that learned from the same images, one by one; neither is apart from its training."""
+    alike = [shown_one_by_one(STDPClassifier(80, **ONLINE[name]), digits, 6) for _ in range(2)]
+    assert not any(classifier._is_copied for classifier in alike)
+    return alike
+
+
+def the_next(digits):
+    return digits.train_images[6:7], digits.train_labels[6:7]
+
+
+def goes_on_alike(one, other, digits):
+    same_estimator(one, other)
+    assert one._progress == other._progress
+    np.testing.assert_array_equal(one._running.responses, other._running.responses)
+    np.testing.assert_array_equal(one._evidence.counts.toarray(), other._evidence.counts.toarray())
+    same_estimator(shown_one_by_one(one, digits, 2), shown_one_by_one(other, digits, 2))
+
+
 def test_call_that_is_cut_short_changes_nothing(digits):
-    def stop(progress, _):
+    changed = []
+
+    def stop(progress, training):
+        changed.append(training.simulator.state.weights.copy())
         raise KeyboardInterrupt
 
-    plain = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 3)
-    disturbed = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 3)
-    disturbed.set_params(callbacks=stop)
+    disturbed, plain = two_alike(digits)
+    with pytest.raises(KeyboardInterrupt):
+        disturbed.set_params(callbacks=stop).partial_fit(*the_next(digits))
+    assert not np.array_equal(changed[0], disturbed.model_.weights)
+    goes_on_alike(disturbed.set_params(callbacks=None), plain, digits)
+    assert disturbed._live is not None
+
+
+def test_model_that_was_copied_before_a_call_that_is_cut_short_is_the_same_afterwards(digits):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    disturbed = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 3).set_params(callbacks=stop)
     before = disturbed.model_
     with pytest.raises(KeyboardInterrupt):
         disturbed.partial_fit(digits.train_images[:5], digits.train_labels[:5])
     assert disturbed.model_ is before
-    disturbed.set_params(callbacks=None)
-    assert disturbed.partial_fit(digits.train_images[3:4], digits.train_labels[3:4])._live is not None
-    plain.partial_fit(digits.train_images[3:4], digits.train_labels[3:4])
-    same_estimator(disturbed, plain)
 
 
 @pytest.mark.parametrize(("name", "error"), [("sharp", KeyboardInterrupt), ("triplet", DataError)])
 def test_call_that_fails_after_it_learned_leaves_what_was(digits, monkeypatch, name, error):
     """Where nobody looks on, only what an image may have changed is kept to go back to."""
+    changed = []
 
-    def fail(*_):
+    def fail(simulator, *_):
+        changed.append(simulator.state.weights.copy())
         raise error
 
-    classifier = shown_one_by_one(STDPClassifier(6, **ONLINE[name]), digits, 6)
-    expected = clone_of(classifier)
+    classifier, expected = two_alike(digits, name)
+    touched = np.count_nonzero(classifier._live.training.simulator.memory.touched & COPY)
+    assert (0 < touched <= 10) == (name == "sharp")  # else all columns are copied: they are normalised after each image
     with monkeypatch.context() as patch, pytest.raises(error):
         patch.setattr(estimator, "count_images", fail)
-        classifier.partial_fit(digits.train_images[6:12], digits.train_labels[6:12])
-    assert not np.array_equal(classifier.model_.weights, shown_one_by_one(clone_of(expected), digits, 9).model_.weights)
-    same_estimator(classifier, expected)
-    same_estimator(shown_one_by_one(classifier, digits, 2), shown_one_by_one(expected, digits, 2))
+        classifier.partial_fit(*the_next(digits))
+    assert not np.array_equal(changed[0], classifier.model_.weights)
+    goes_on_alike(classifier, expected, digits)
 
 
 def test_call_that_fails_at_its_end_leaves_what_was(digits):
@@ -925,35 +956,76 @@ def test_call_that_fails_at_its_end_leaves_what_was(digits):
         def on_end(self, training):
             raise DataError("no")
 
-    classifier = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 6)
-    expected = clone_of(classifier)
+    classifier, expected = two_alike(digits)
     with pytest.raises(DataError, match="no"):
-        shown_one_by_one(classifier.set_params(callbacks=Failing()), digits, 1)
-    same_estimator(classifier.set_params(callbacks=None), expected)
-    assert classifier._progress == expected._progress
-    np.testing.assert_array_equal(classifier._running.responses, expected._running.responses)
+        classifier.set_params(callbacks=Failing()).partial_fit(*the_next(digits))
+    goes_on_alike(classifier.set_params(callbacks=None), expected, digits)
 
 
 def test_warning_that_is_an_error_leaves_what_was(digits, monkeypatch):
-    classifier = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 6)
-    expected = clone_of(classifier)
-    monkeypatch.setattr("engram.health.MANY_REPEATS", 0.0)
-    with warnings.catch_warnings():
+    classifier, expected = two_alike(digits)
+    with monkeypatch.context() as patch, warnings.catch_warnings():
+        patch.setattr("engram.health.MANY_REPEATS", 0.0)
         warnings.simplefilter("error", HealthWarning)
         with pytest.raises(HealthWarning, match="images had to be shown"):
-            shown_one_by_one(classifier, digits, 1)
-    same_estimator(classifier, expected)
+            classifier.partial_fit(*the_next(digits))
+    goes_on_alike(classifier, expected, digits)
 
 
-def test_weights_that_a_callback_changes_are_seen(digits):
-    def lesion(progress, training):
-        training.simulator.state.weights[:, 2] = 0.0
+def test_copy_to_go_back_to_that_is_cut_short_is_made_again(digits, monkeypatch):
+    def fail(*_):
+        raise KeyboardInterrupt
 
-    classifier = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 3)
-    shown_one_by_one(classifier.set_params(callbacks=lesion), digits, 1)
+    class CutShort(FollowedColumns):
+        def copy_to(self, weights):
+            super().copy_to(OneOf(weights))
+
+    class OneOf:
+        """Where only one column comes before Ctrl-C."""
+
+        def __init__(self, weights):
+            self.weights = weights
+
+        def __setitem__(self, where, values):
+            self.weights[:, where[1][:1]] = values[:, :1]
+            raise KeyboardInterrupt
+
+    classifier, expected = two_alike(digits)
+    followed = classifier._live.training.simulator.state.projections["input_exc"].followed
+    followed.__class__ = CutShort
+    with pytest.raises(KeyboardInterrupt):
+        classifier.partial_fit(*the_next(digits))
+    followed.__class__ = FollowedColumns
+    assert not classifier._is_copied
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(estimator, "count_images", fail)
+        classifier.partial_fit(*the_next(digits))
+    goes_on_alike(classifier, expected, digits)
+
+
+@pytest.mark.parametrize("again", ["at once", "from a copy"])
+def test_weights_that_a_callback_changes_are_seen(digits, monkeypatch, again):
+    """Also later on, by a training that it kept."""
+    kept = []
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    classifier = shown_one_by_one(STDPClassifier(40, **ONLINE["sharp"]), digits, 3)
+    classifier.set_params(callbacks=lambda progress, training: kept.append(training)).partial_fit(*the_next(digits))
+    kept[0].simulator.state.weights[:, 2] = 0.0
     shown_one_by_one(classifier.set_params(callbacks=None), digits, 1)
+    if again == "from a copy":
+        assert classifier.model_.weights[:, 2].sum() < 1
+        shown_one_by_one(classifier, digits, 2)
+    kept[0].simulator.state.weights[:, 3] = 0.0
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(estimator, "count_images", fail)
+        shown_one_by_one(classifier, digits, 1)
+    assert np.abs(classifier.model_.weights[:, 2:4]).sum(axis=0).max() < 1
+    shown_one_by_one(classifier, digits, 1)
     norms = np.abs(classifier.model_.weights).sum(axis=0, dtype=np.float64)
-    assert norms[2] < norms.mean() / 2
+    assert norms[2:4].max() < norms.mean() / 2
     assert classifier.history_[-1]["l1_norm"]["mean"] == norms.mean()
 
 

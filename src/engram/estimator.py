@@ -563,8 +563,9 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         given = self._given()
         live = self._live_for(given) if online and goes_on else None
         in_place = live is not None and not self._is_copied
+        is_shared = self.callbacks is not None or (live is not None and live.is_shared)
         if in_place:
-            live.before = live.training.remember(undisturbed=self.callbacks is None)
+            live.before = live.training.remember(undisturbed=not is_shared)
         elif self.__sklearn_is_fitted__():
             self.model_, self._live = self._model, None  # what was learned is copied from what is let go
         try:
@@ -574,7 +575,7 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
                 self.model_, self._live = live.model(), None
             raise
         if online:
-            self._live, vars(self)["model_"] = _Live(training, given), None
+            self._live, vars(self)["model_"] = _Live(training, given, is_shared), None
 
     def _live_for(self, given: dict[str, Any]) -> _Live | None:
         """The training that learned what is known so far, if it can go on with these parameters."""
@@ -592,7 +593,7 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             start = self._model if goes_on else None
             training = self._new_training(data, start, online=online, learning_rate_at=rate_at)
         elif live.before is not None:
-            (training := live.training).go_on(data, running)
+            (training := live.training).go_on(data)
         else:
             (training := live.training).begin_again(data, self._model)
         training.learning_rate_at = rate_at
@@ -1274,6 +1275,8 @@ class _Live:
     training : Training
     given : dict
         The estimator's parameters.
+    is_shared : bool
+        Whether callbacks were ever given the training: they may have kept it, and change weights at any time.
     weights : ndarray or dict of str to ndarray, or None
         The model's, by which it is known once it was copied; the training's are equal, and its own.
     before : Learned or None
@@ -1282,6 +1285,7 @@ class _Live:
 
     training: Training
     given: dict[str, Any]
+    is_shared: bool
     weights: np.ndarray | dict[str, np.ndarray] | None = None
     before: Learned | None = None
 

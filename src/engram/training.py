@@ -289,25 +289,23 @@ class Training(NamedParameters):
                 kept[...] = values
         return Learned(room, self._examples_before + self.examples, self.simulator.presentations)
 
-    def go_on(self, dataset: Dataset | TrainingSet, running: RunningAccuracy | None = None) -> None:
+    def go_on(self, dataset: Dataset | TrainingSet) -> None:
         """Be as after :meth:`begin_again` with the model of this very training, which is not copied for it.
 
         Parameters
         ----------
         dataset : Dataset or TrainingSet
             Images of the same shape.
-        running : RunningAccuracy, optional
-            Of the images before, to be gone on with; by default the neurons' answers are judged from the start.
         """
         examples, fill = self._examples_before + self.examples, self._known_ink_fill()
         self.dataset = dataset
         self.samples = samples_of(dataset, self.simulator.source)
         vars(self).pop("dataset_hash", None)
         self.simulator.come_to_rest()
-        self._begin(None, running)
+        self._begin(None)
         self._examples_before, self._ink_fill = examples, fill
 
-    def _begin(self, start: Model | None, running: RunningAccuracy | None = None) -> None:
+    def _begin(self, start: Model | None) -> None:
         """Stand before the first image."""
         config, dataset, described = self.config, self.dataset, self.simulator.described
         self._examples_before, self._ink_fill = 0, None
@@ -323,9 +321,9 @@ class Training(NamedParameters):
         self.seconds = 0.0
         self.processor_seconds: float | None = 0.0
         self.metrics: list[dict] = []
-        if running is None and dataset.train_labels is not None:
-            running = RunningAccuracy(np.array(dataset.classes), self.simulator.network.n_neurons)
-        self.running = running
+        self.running: RunningAccuracy | None = None
+        if dataset.train_labels is not None:
+            self.running = RunningAccuracy(np.array(dataset.classes), self.simulator.network.n_neurons)
         self.health = Health(
             described,
             self.simulator.protocol,
