@@ -1,5 +1,6 @@
 """The estimators: scikit-learn's own checks, and what its users do with them."""
 
+import copy
 import functools
 import inspect
 import json
@@ -1027,6 +1028,32 @@ def test_weights_that_a_callback_changes_are_seen(digits, monkeypatch, again):
     norms = np.abs(classifier.model_.weights).sum(axis=0, dtype=np.float64)
     assert norms[2:4].max() < norms.mean() / 2
     assert classifier.history_[-1]["l1_norm"]["mean"] == norms.mean()
+
+
+def test_history_that_was_taken_stays_as_it_was(digits):
+    classifier = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 3)
+    taken, twin = classifier.history_, copy.copy(classifier)
+    taken.append("a user's own")
+    assert len(shown_one_by_one(classifier, digits, 2).history_) == 5
+    assert (len(taken), len(twin.history_)) == (4, 3)
+    assert len(shown_one_by_one(twin, digits, 1).history_) == 4
+    assert len(classifier.history_) == 5
+
+
+def test_history_of_fit_is_not_that_of_its_training(digits):
+    trainings = []
+    classifier = STDPClassifier(6, epochs=1, callbacks=lambda _, training: trainings.append(training), **SHORT)
+    assert not hasattr(classifier, "history_")
+    classifier.fit(digits.train_images[:50], digits.train_labels[:50]).set_params(callbacks=None)
+    metrics = list(trainings[0].metrics)
+    shown_one_by_one(classifier, digits, 2)
+    assert (trainings[0].metrics, classifier.history_[:-2]) == (metrics, metrics)
+
+
+def test_history_of_a_pickle_of_an_estimator_that_had_it_as_an_attribute_is_read(digits):
+    classifier = shown_one_by_one(STDPClassifier(6, **ONLINE["sharp"]), digits, 2)
+    assert vars(classifier)["history_"] == classifier.__getstate__()["history_"] == classifier.history_
+    assert clone_of(classifier).history_ == classifier.history_
 
 
 def test_labels_of_many_calls_come_from_the_latest_images_of_each_class(digits, monkeypatch):

@@ -101,7 +101,6 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     feature_names_in_: np.ndarray
     image_shape_: tuple[int, int] | None
     value_range_: ValueRange
-    history_: list[dict]
     health_: list[dict]
 
     @property
@@ -114,6 +113,22 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     @model_.setter
     def model_(self, model: Model) -> None:
         vars(self)["model_"] = model
+
+    @property
+    def history_(self) -> list[dict]:
+        """The learning curve, in a list of one's own."""
+        if "history_" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} has no history_ yet; call fit first.")
+        return list(self._history)
+
+    @history_.setter
+    def history_(self, history: Iterable[dict]) -> None:
+        vars(self)["history_"] = list(history)
+
+    @property
+    def _history(self) -> list[dict]:
+        """The list itself, which grows from call to call: a copy for each takes long in a long stream."""
+        return vars(self)["history_"]
 
     @property
     def _model(self) -> Model:
@@ -144,6 +159,8 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
     def __getstate__(self):
         state = {name: value for name, value in super().__getstate__().items() if name not in ("_live", "_counted")}
+        if "history_" in state:
+            state["history_"] = self.history_
         return {**state, "model_": self._model} if self.__sklearn_is_fitted__() else state
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -623,9 +640,10 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             warnings.warn(f"{finding}.", HealthWarning, stacklevel=3)  # before anything is kept: it may be an error
         self._progress = rate_at if online else min(1.0, training.examples / training.total)
         self._running = training.running
-        if online:
-            self.history_ = self.history_ if goes_on else []
-            self.history_ += training.metrics[-1:]
+        if online and goes_on:
+            self._history.extend(training.metrics[-1:])
+        elif online:
+            self.history_ = training.metrics[-1:]
         else:
             self.model_, self.history_ = replace(training.model(), readout=readout), training.metrics
         self.health_ = [finding.to_dict() for finding in training.health.findings]
