@@ -580,6 +580,32 @@ def test_illness_is_warned_of_and_kept():
     assert [finding["kind"] for finding in features.health_] == ["silence"]
 
 
+def test_warning_that_is_an_error_loses_no_fit(digits):
+    """What took long to learn can be looked at, and gone on with."""
+    classifier = STDPClassifier(4, preset="paper", epochs=1, protocol=QUICK)
+    images, labels = np.zeros((30, 9)), np.arange(30) % 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", HealthWarning)
+        with pytest.raises(HealthWarning, match="silence"):
+            classifier.fit(images, labels)
+    with pytest.warns(HealthWarning):
+        expected = clone(classifier).fit(images, labels)
+    same_estimator(classifier, expected)
+    assert classifier.health_[0]["kind"] == "silence"
+    np.testing.assert_array_equal(classifier.predict(images), expected.predict(images))
+
+
+def test_warnings_name_the_line_that_called(digits, classifier):
+    features = STDPFeatures(4, preset="paper", epochs=1, protocol=QUICK)
+    with pytest.warns(HealthWarning) as of_fit:
+        features.fit(np.zeros((30, 9)))
+    with pytest.warns(HealthWarning) as of_stream:
+        features.partial_fit(np.zeros((30, 9)))
+    with pytest.warns(DataWarning) as of_scale:
+        classifier.predict(1000.0 * digits.test_images[:2])
+    assert {warning.filename for caught in (of_fit, of_stream, of_scale) for warning in caught} == {__file__}
+
+
 # Files
 
 

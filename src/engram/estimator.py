@@ -43,7 +43,7 @@ from engram.datasets.shapes import as_rows, square_side
 from engram.encoders import auto_input_gain
 from engram.errors import ConfigError, DataError, DataWarning, EngramError, ModelFileError
 from engram.evaluation import check_label_images, count_images, images_to_label_from, label_spikes, labels_of
-from engram.health import HealthWarning
+from engram.health import Finding, HealthWarning
 from engram.kernels.progress import shown_if
 from engram.model import Model
 from engram.model_file import Parts, model_from, read_model_file, save_model
@@ -561,8 +561,11 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         }
         return TrainingConfig(**{name: _plain(value) for name, value in (options | fixed).items()})
 
-    def _learn(self, X, codes, classes, *, goes_on: bool, online: bool, label=None, names=None) -> None:
-        """Train on images that are validated; `label` is called in the end, with the training and the callbacks."""
+    def _learn(self, X, codes, classes, *, goes_on: bool, online: bool, label=None, names=None) -> list[Finding]:
+        """Train on images that are validated; `label` is called in the end, with the training and the callbacks.
+
+        Returns what was found wrong, which is warned of here only where all can be as it was before.
+        """
         pixels = self._pixels(X)
         if goes_on:
             self._warn_of_scale(X)
@@ -593,6 +596,7 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             raise
         if online:
             self._live, vars(self)["model_"] = _Live(training, given, is_shared), None
+        return training.health.findings
 
     def _live_for(self, given: dict[str, Any]) -> _Live | None:
         """The training that learned what is known so far, if it can go on with these parameters."""
@@ -636,8 +640,8 @@ class _Network(NamedParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixi
                 self._note_answers(training, readout)
         finally:
             callbacks.on_end(training)
-        for finding in training.health.findings:
-            warnings.warn(f"{finding}.", HealthWarning, stacklevel=3)  # before anything is kept: it may be an error
+        if online:
+            _warn_of_health(training.health.findings, stacklevel=5)  # before anything is kept: it may be an error
         self._progress = rate_at if online else min(1.0, training.examples / training.total)
         self._running = training.running
         if online and goes_on:
@@ -917,7 +921,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             of_chosen = None if weights is None else weights[chosen]
             return fit_readout(counts, labels, codes, sample_weight=of_chosen, balanced=self.balanced)
 
-        self._learn(
+        found = self._learn(
             X,
             codes[np.searchsorted(classes, y)],
             codes,
@@ -927,6 +931,7 @@ class STDPClassifier(ClassifierMixin, _Network):
             names=_names(classes, codes),
         )
         self._gathered, self.classes_ = gathered, classes
+        _warn_of_health(found)
         return self
 
     def partial_fit(self, X, y, classes=None) -> Self:
@@ -1265,7 +1270,7 @@ protocol, random_state, threads, warm_start, callbacks, verbose
         X, shape = self._images(X, reset=True)
         if start is None:
             self._take_shape(X, shape)
-        self._learn(X, None, (), goes_on=start is not None, online=False)
+        _warn_of_health(self._learn(X, None, (), goes_on=start is not None, online=False))
         return self
 
     def partial_fit(self, X, y=None) -> Self:
@@ -1459,7 +1464,12 @@ def _names(classes: np.ndarray, codes: np.ndarray) -> dict[int, str]:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, DataWarning, stacklevel=4)
+    warnings.warn(message, DataWarning, stacklevel=5)
+
+
+def _warn_of_health(findings: list[Finding], stacklevel: int = 3) -> None:
+    for finding in findings:
+        warnings.warn(f"{finding}.", HealthWarning, stacklevel=stacklevel)
 
 
 def _as_list(callbacks) -> list:
