@@ -33,6 +33,13 @@ def test_kernels_train_alike(rule, protocol):
         assert np.array_equal(ours, reference)
 
 
+def test_what_a_presentation_has_no_field_for_is_an_error():
+    trained = simulator(shown=20.0)
+    trained.schedule["louder"] = 1
+    with pytest.raises(KeyError, match="records of presentations have no louder"):
+        trained.train(DIGITS[:1])
+
+
 def test_kernels_count_alike():
     counts = [simulator(kernel=k, shown=60.0).count_spikes(DIGITS[:3])[0] for k in ("compiled", "reference")]
     assert np.array_equal(*counts)

@@ -707,7 +707,10 @@ class CompiledNetwork:
             )
         share.shown = [a for a in given.values() if isinstance(a, np.ndarray)]
         numbers = {name: v.ctypes.data if isinstance(v, np.ndarray) else v for name, v in given.items()}
-        return np.array([tuple(numbers.get(name, 0) for name in PRESENTATION.names or ())], PRESENTATION)
+        row = tuple(numbers.pop(name, 0) for name in PRESENTATION.names or ())
+        if numbers:
+            raise KeyError(f"records of presentations have no {', '.join(numbers)}")
+        return np.array([row], PRESENTATION)
 
 
 @dataclass
