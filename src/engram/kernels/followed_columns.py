@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,7 +86,7 @@ class FollowedColumns:
                 self._count(some, columns)
 
     @contextlib.contextmanager
-    def _touched_for(self, who: np.uint8) -> Iterator[np.ndarray | None]:
+    def _touched_for(self, who: np.uint8) -> Generator[np.ndarray | None]:
         """The columns that were touched since somebody looked, who looks now; None if that is best done for all.
 
         They count as looked at in the end: what Ctrl-C cuts short is begun again.
