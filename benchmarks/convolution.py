@@ -134,13 +134,19 @@ def _measure(args, filters: str, seed: int, images, given) -> dict:
     counts, reading = [], {}
     for name, shown in (("label", label_images), ("test", test_images)):
         begin = time.process_time()
-        counts.append(simulator.count_spikes(shown, threads=default_threads())[0])
+        blocks = (shown[k : k + 1000] for k in range(0, len(shown), 1000))  # counts in 32 bits would take memory
+        counts.append(np.vstack([_counted(simulator, block) for block in blocks]))
         reading[name] = 1000 * (time.process_time() - begin) / len(shown)
     accuracy = _read_out(counts[0], label_labels, counts[1], test_labels)
     return {
         **accuracy, "learning_ms": learning, "label_ms": reading["label"], "reading_ms": reading["test"],
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }  # fmt: skip
+
+
+def _counted(simulator: Simulator, images) -> np.ndarray:
+    counts = simulator.count_spikes(images, threads=default_threads())[0]
+    return counts.astype(np.uint8 if counts.max() < 256 else np.uint16)
 
 
 def _learn(simulator: Simulator, layer: str, images, epochs: int = 1) -> list[float]:

@@ -30,8 +30,8 @@ class Forked:
     *arguments
         Of ``engram``.
     killed_after : int, optional
-        It is killed as it calls so many functions, or returns from them, since it began to learn: the same place
-        however busy the machine is.
+        It is killed as it calls so many functions, or returns from them, since it began to learn: about the same
+        place however busy the machine is.
     """
 
     def __init__(self, *arguments, killed_after: int = 0):

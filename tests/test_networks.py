@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 from signal import SIGINT, raise_signal
+from signal import signal as on_signal
 from typing import ClassVar
 
 import numpy as np
@@ -677,6 +678,31 @@ def test_ctrl_c_is_heard_between_two_images_and_all_that_was_shown_is_kept(kerne
     np.testing.assert_array_equal(again.train(images[:6])[0], counts)
     np.testing.assert_array_equal(again.state.weights, simulator.state.weights)
     assert not again.interrupted
+
+
+def test_ctrl_c_is_heard_while_images_are_counted(monkeypatch):
+    network = relays(Dense(before="in", after="a"), populations=["a"])
+    simulator = Simulator(network, source=Interrupting(), protocol=Protocol(shown=2.0, blank=0.0, min_spikes=0))
+    heard, heard_meanwhile = [0], []
+
+    def hear(*_):
+        heard[0] = 1
+        raise KeyboardInterrupt
+
+    def encode(source, *given, encode=Interrupting.encode):
+        spikes = encode(source, *given)
+        heard_meanwhile.append(heard[0])
+        return spikes
+
+    monkeypatch.setattr(Interrupting, "stop", heard, raising=False)
+    monkeypatch.setattr(Interrupting, "encode", encode)
+    before = on_signal(SIGINT, hear)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            simulator.count_spikes(np.arange(20)[:, np.newaxis].repeat(4, axis=1))
+    finally:
+        on_signal(SIGINT, before)
+    assert heard_meanwhile[5] == 1
 
 
 # Neurons of a user's own.

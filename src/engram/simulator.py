@@ -22,7 +22,7 @@ from engram.processors import default_threads
 from engram.randomness import Stream, content_counter, stream_key
 from engram.recall import Below, can_recall
 from engram.sources import Poisson, Source
-from engram.threads import CountedThreads, result_of
+from engram.threads import CountedThreads, result_of, results_of
 from engram.validation import check_choice, check_count
 
 KERNELS = ("compiled", "reference")
@@ -358,7 +358,8 @@ class Simulator(NamedParameters):
         done = 0
         pool = ThreadPoolExecutor(threads) if n > 1 else None  # one image is done at once, and starts no thread
         try:
-            for n_done in (pool.map if pool else map)(count, range(0, n, _IMAGES_PER_TASK)):
+            starts = range(0, n, _IMAGES_PER_TASK)
+            for n_done in results_of(pool, count, starts) if pool else map(count, starts):
                 done += n_done
                 if on_progress is not None:
                     on_progress(done)
@@ -461,7 +462,7 @@ class Simulator(NamedParameters):
             return network.present(shown)
         done, helpers = [], CountedThreads(network.n_threads) if network.n_threads > 1 else None
         with CountedThreads(1) as runner, helpers or contextlib.nullcontext():
-            result_of(runner.submit(int))  # the thread runs: whenever Ctrl-C comes now, it can be waited for
+            result_of(runner.submit(int))  # nothing is shown before the thread runs and can be waited for
             try:
                 result_of(runner.submit(lambda: done.append(network.present(shown, helpers))))
             except KeyboardInterrupt:

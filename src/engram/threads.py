@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 
@@ -32,7 +32,8 @@ class CountedThreads(ThreadPoolExecutor):
             self._spent.append(time.thread_time() - begin)
 
 
-_SECONDS = 0.2
+_LOOKS_UP_AFTER = 0.2
+"""Seconds after which Ctrl-C is heard at the latest."""
 
 
 def result_of(future: Future) -> Any:
@@ -40,6 +41,13 @@ def result_of(future: Future) -> Any:
 
     A signal that comes in the moment before a thread falls asleep does not wake it; so it looks up now and then.
     """
-    while not wait((future,), _SECONDS).done:
+    while not wait((future,), _LOOKS_UP_AFTER).done:
         pass
     return future.result()
+
+
+def results_of(executor: Executor, function: Callable[..., Any], items: Iterable) -> Iterator[Any]:
+    """What a function returns for each of some items, in their order; Ctrl-C is heard meanwhile."""
+    result_of(executor.submit(int))  # a thread that runs is waited for at the end, whenever Ctrl-C comes
+    futures = [executor.submit(function, item) for item in items]
+    return (result_of(future) for future in futures)

@@ -64,12 +64,12 @@ def test_killed_runs_end_like_uninterrupted_ones(uninterrupted, tmp_path):
     while kills < 10:
         folder = tmp_path / f"run-{runs}"
         process = Forked("train", *RUN, "--out", folder, killed_after=moments.randrange(1, CALLS))
-        process.communicate()
+        _, err = process.communicate(timeout=300)
         while process.returncode == -signal.SIGKILL:
             kills += 1
             how = ("--resume", folder, *QUIETLY, "--checkpoint-seconds", "0.02")
             process = Forked("train", *how, killed_after=moments.randrange(1, CALLS))
-            _, err = process.communicate()
+            _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         assert_same_run(folder, uninterrupted)
         shutil.rmtree(folder)

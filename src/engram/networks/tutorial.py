@@ -19,6 +19,7 @@ from engram.kernels.tutorial_reference import ReadingConstants
 from engram.named import NamedParameters
 from engram.neurons import EXCITATORY, ConductanceLIF
 from engram.randomness import Stream, content_counter, stream_key
+from engram.threads import results_of
 from engram.validation import check_choice, check_count, check_finite, check_positive, settle_floats
 
 _IMAGES_PER_TASK = 16
@@ -394,7 +395,7 @@ class TutorialReader:
         done = 0
         pool = ThreadPoolExecutor(threads)
         try:
-            for n_done in pool.map(read, range(0, n_images, _IMAGES_PER_TASK)):
+            for n_done in results_of(pool, read, range(0, n_images, _IMAGES_PER_TASK)):
                 done += n_done
                 if on_progress is not None:
                     on_progress(done)
