@@ -1038,19 +1038,25 @@ def test_weights_that_a_callback_changes_are_seen(digits, monkeypatch, again):
     def fail(*_):
         raise KeyboardInterrupt
 
-    classifier = shown_one_by_one(STDPClassifier(40, **ONLINE["sharp"]), digits, 3)
-    classifier.set_params(callbacks=lambda progress, training: kept.append(training)).partial_fit(*the_next(digits))
+    def show(*numbers):
+        for k in numbers:
+            classifier.partial_fit(digits.train_images[k : k + 1], digits.train_labels[k : k + 1])
+
+    classifier = shown_one_by_one(STDPClassifier(80, **ONLINE["sharp"]), digits, 3)
+    classifier.set_params(callbacks=lambda progress, training: kept.append(training))
+    show(3)
     kept[0].simulator.state.weights[:, 2] = 0.0
-    shown_one_by_one(classifier.set_params(callbacks=None), digits, 1)
+    classifier.set_params(callbacks=None)
+    show(4, 5)
     if again == "from a copy":
         assert classifier.model_.weights[:, 2].sum() < 1
-        shown_one_by_one(classifier, digits, 2)
+        show(*range(4, 12))
     kept[0].simulator.state.weights[:, 3] = 0.0
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(estimator, "count_images", fail)
-        shown_one_by_one(classifier, digits, 1)
+        show(6)
     assert np.abs(classifier.model_.weights[:, 2:4]).sum(axis=0).max() < 1
-    shown_one_by_one(classifier, digits, 1)
+    show(6)
     norms = np.abs(classifier.model_.weights).sum(axis=0, dtype=np.float64)
     assert norms[2:4].max() < norms.mean() / 2
     assert classifier.history_[-1]["l1_norm"]["mean"] == norms.mean()
