@@ -620,7 +620,11 @@ def test_saved_and_loaded_estimator_is_the_same(digits, tmp_path, kind):
     np.testing.assert_array_equal(
         loaded.predict_proba(digits.test_images), classifier.predict_proba(digits.test_images)
     )
-    np.testing.assert_array_equal(loaded.predict(digits.test_images), classifier.predict(digits.test_images))
+    answers = classifier.predict(digits.test_images)
+    np.testing.assert_array_equal(loaded.predict(digits.test_images), answers)
+    model = load_model(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(model.predict(digits.test_images), answers)
+    assert np.any(model.predict(digits.test_images, scheme="proportion") != answers)
     found = {"image_shape": (28, 28), "protocol": None}
     assert loaded.get_params() == {**classifier.get_params(), **found}
     more = digits.train_images[:50], labels[kind][:50]
@@ -815,14 +819,6 @@ def test_model_predicts_and_becomes_an_estimator(digits):
     assert type(unlabelled.to_estimator()) is STDPFeatures
     with pytest.raises(ConfigError, match="neurons have no labels"):
         unlabelled.predict(images)
-
-
-def test_model_answers_by_the_scheme_that_suits_it(digits):
-    model, images = load_model("mnist-conv"), digits.test_images[:20]
-    answers = model.predict(images)
-    np.testing.assert_array_equal(answers, model.predict(images, scheme="logistic"))
-    np.testing.assert_array_equal(answers, model.to_estimator().predict(images))
-    assert np.any(answers != model.predict(images, scheme="proportion"))
 
 
 # One image at a time
