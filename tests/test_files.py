@@ -1,5 +1,6 @@
 """Files are read within bounds and written whole or not at all."""
 
+import contextlib
 import errno
 import io
 import os
@@ -43,6 +44,24 @@ def test_short_writes_are_gone_on_with(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "write", lambda descriptor, content: real(descriptor, content[:3]))
     write_atomically(tmp_path / "f", b"0123456789")
     assert (tmp_path / "f").read_bytes() == b"0123456789"
+
+
+@pytest.mark.parametrize("name", ["stat", "lstat"])
+def test_folder_that_is_made_while_it_is_looked_at_is_taken_for_no_file(tmp_path, monkeypatch, name):
+    """Runs that begin at once make the folder for all runs, each of them as the others look whether it is there."""
+    wanted, real = tmp_path / "runs", getattr(os, name)
+
+    def look_and_let_others_make_it(path, *args, **options):
+        try:
+            return real(path, *args, **options)
+        finally:
+            if str(path) == str(wanted):
+                with contextlib.suppress(FileExistsError):
+                    wanted.mkdir()
+
+    monkeypatch.setattr(os, name, look_and_let_others_make_it)
+    make_folder(wanted)
+    assert wanted.is_dir()
 
 
 def test_folder_that_went_is_the_cause_that_is_told(tmp_path):

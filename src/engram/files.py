@@ -62,9 +62,10 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
 def why_not_written(path: Path, error: OSError) -> str:
     """The true cause of a failed write, and what to do about it."""
     folder = path.parent
-    if not os.path.exists(folder):  # noqa: PTH110 - Path's own raises where a name is too long
+    found = is_folder(folder)
+    if found is None:
         return f"its folder {folder} was moved or removed meanwhile; leave it where it is and begin there again"
-    if not os.path.isdir(folder):  # noqa: PTH112
+    if not found:
         return f"{folder} is a file, not a folder; move it away"
     return f"{error.strerror or error}; {_HELP.get(error.errno, 'choose another folder with --out')}"
 
@@ -96,9 +97,10 @@ def check_may_be_folder(folder: Path, option: str = "") -> None:
     """
     by = f" with {option}" if option else ""
     for place in (folder, *folder.parents):
-        if os.path.isdir(place):  # noqa: PTH112
+        found = is_folder(place)
+        if found:
             return
-        if exists(place):
+        if found is not None:
             where = "" if place == folder else f", so {folder} cannot be made in it"
             raise RunFolderError(f"{place} is a file, not a folder{where}; move it away, or choose another folder{by}.")
 
@@ -154,6 +156,22 @@ def exists(path: Path) -> bool:
         If the system does not tell: what cannot be seen is not taken for gone, nor written anew.
     """
     return mode_of(path) is not None
+
+
+def is_folder(path: Path) -> bool | None:
+    """Whether a folder lies there, or a link to one; None where nothing does.
+
+    That is one look: of two, the second may see what somebody else made since the first.
+
+    Raises
+    ------
+    RunFolderError
+        See :func:`exists`.
+    """
+    mode = mode_of(path)
+    if mode is not None and stat.S_ISLNK(mode):
+        return os.path.isdir(path)  # noqa: PTH112 - Path's own raises where a name is too long
+    return None if mode is None else stat.S_ISDIR(mode)
 
 
 def mode_of(path: Path) -> int | None:
