@@ -20,6 +20,7 @@ from PIL import Image
 from engram import DiehlCook, Triplet, figures, load_model
 from engram.datasets import load
 from engram.errors import ConfigError, DataError, RunFolderError
+from engram.figures import files
 from engram.figures.curves import spread
 from engram.figures.fields import drawing_order, mosaic
 from engram.figures.style import MAX_INCHES
@@ -726,6 +727,23 @@ def test_an_unknown_format_is_told_before_anything_is_written(tmp_path, some_fig
     with pytest.raises(ConfigError, match="format must be one of png, svg, pdf, got 'bmp'"):
         figures.save(some_figure(), tmp_path / "curve", ["png", "bmp"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_figure_that_another_process_draws_meanwhile_is_not_replaced(tmp_path, some_figure, monkeypatch):
+    free, kinds = files._free, ["png", "svg"]
+
+    def free_until_another_draws(path, *wanted):
+        found = free(path, *wanted)
+        monkeypatch.setattr(files, "_free", free)
+        figures.save(some_figure(), path, kinds, drawn_of="another network")
+        return found
+
+    monkeypatch.setattr(files, "_free", free_until_another_draws)
+    paths = figures.save(some_figure(), tmp_path / "fields", kinds, drawn_of="this network")
+    assert [path.name for path in paths] == ["fields-2.png", "fields-2.svg"]
+    for name, network in (("fields", b"another network"), ("fields-2", b"this network")):
+        assert all(network in (tmp_path / f"{name}.{kind}").read_bytes() for kind in kinds)
+    assert figures.save(some_figure(), tmp_path / "fields", kinds, drawn_of="this network") == paths
 
 
 # -- style
