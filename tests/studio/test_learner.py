@@ -47,6 +47,13 @@ def test_nothing_is_on_disk_before_it_starts(learner, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_network_that_was_put_away_does_not_begin(learner, tmp_path):
+    learner.close()
+    with pytest.raises(ConfigError, match="was put away"):
+        learner.start()
+    assert not (tmp_path / "runs").exists()
+
+
 def test_run_that_is_steered_learns_what_one_that_is_not_learns(learner, tmp_path):
     learner.set_speed(1000.0)
     learner.step()
