@@ -1,5 +1,6 @@
 """A training that a person steers."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -28,13 +29,12 @@ def until_learned(learner, examples):
     until(learner, "learning")
     while learner.training.examples < examples:
         assert learner.phase == "learning", learner.message
+        time.sleep(0.001)
 
 
 def until(learner, *phases):
     """Wait until it is in one of these phases."""
-    import time
-
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while learner.phase not in phases and time.monotonic() < end:
         time.sleep(0.002)
     assert learner.phase in phases, learner.message

@@ -25,6 +25,8 @@ ADDRESS_SECONDS = 12 * 3600.0
 """So long the last address is used again, so that a page that was left open finds a studio that was started anew."""
 
 _LOOK = 0.2
+_END = 60.0
+"""So long the server is waited for at its end, s: it gives requests a second, but may have no processor for a while."""
 
 
 @dataclass
@@ -92,7 +94,7 @@ class Studio:
         self.desk.close()
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
-            self._thread.join(5)
+            self._thread.join(_END)
         self._socket.close()
 
 
