@@ -475,6 +475,24 @@ def test_neurons_that_learn_patterns_of_any_number_of_inputs_have_the_same_eucli
         assert w.min() >= 0
 
 
+def test_bounds_of_the_spike_before_leave_the_euclidean_norm_short_where_a_spike_moves_much():
+    """The reason why presets take those of the spike that learns for large networks."""
+    random = np.random.default_rng(2)
+    rule, n = SelfNormalizing(norm="l2", eta=0.3), 300
+    target, core = rule.a_tar * np.sqrt(8 * n), random.random(n) < 0.2
+    norms = {"previous": [], "current": []}
+    w, s_max = dict.fromkeys(norms, np.full(n, target / np.sqrt(n))), 8 * rule.a_tar
+    for _ in range(300):
+        active = core ^ (random.random(n) < 0.1)
+        late = np.where(active, w["previous"] + rule.eta * (s_max - w["previous"]), (1 - rule.eta) * w["previous"])
+        s_max = smax_bounds_l2(late, np.where(active, 1.0, 0.0), s_max, 0.0, rule.x_tar, rule.a_tar, n)[0]
+        w = {"previous": late, "current": l2_spike(rule, w["current"], active)}
+        for count, weights in w.items():
+            norms[count].append(np.linalg.norm(weights))
+    short = {count: 1 - np.mean(values[50:]) / target for count, values in norms.items()}
+    assert short["previous"] > 0.02 and -0.06 < short["current"] < 0.0
+
+
 def test_a_single_strange_pattern_overwrites_no_neuron_whose_euclidean_norm_is_held():
     rule = SelfNormalizing(norm="l2", count="current", eta=0.1)
     n = 200

@@ -58,6 +58,13 @@ def test_learning_rates_of_the_sharp_preset_grow_with_the_neurons_up_to_a_bound(
     assert TrainingConfig(preset="paper", neurons=12_800).make_rule() == make_rule("self_normalizing")
 
 
+def test_bounds_of_large_networks_are_those_of_the_spike_that_learns():
+    counts = [TrainingConfig(preset="sharp", neurons=n).make_rule().count for n in (400, 2000, 2001, 12_800)]
+    assert counts == ["previous", "previous", "current", "current"]
+    assert TrainingConfig(preset="sharp", neurons=6400, constants={"count": "previous"}).make_rule().count == "previous"
+    assert {TrainingConfig(preset=name, neurons=6400).make_rule().count for name in ("paper", "events")} == {"previous"}
+
+
 @pytest.mark.parametrize("n_inputs", [64, 784])
 def test_neurons_of_self_normalizing_start_with_more_weight_than_they_keep(n_inputs):
     config = TrainingConfig(preset="sharp", neurons=30)

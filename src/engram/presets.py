@@ -18,6 +18,10 @@ images, never on test images; of ``"events"`` the first trials were not, see its
   neuron's pattern well; then the rule takes the surplus away. All neurons are recruited within the first images, and
   thresholds hardly have to push: their steps are smaller. Without the surplus a third of the neurons are never used
   where there are ten images for each.
+- *Norms stay the same where a spike moves much.* In networks of more than 2,000 neurons a spike takes weights a fifth of
+  the way to their bounds or more. The bounds of the spike before, which a chip has to do with, are then those of too
+  different a pattern: norms settle some 4 % short, and not alike, and neurons of a shorter norm win no more. There
+  `self_normalizing` sets its bounds by the spike that learns (``count="current"``).
 - *Every image meets a network at rest*, without a head start for the winner of the one before.
 
 ``"events"`` is for recordings of event cameras that are shown as their own spikes, each for a third of a second. It
@@ -46,6 +50,9 @@ IMAGES_PER_NEURON = 5
 REFERENCE_NEURONS = 400
 """The size of network for which a preset's learning rates are written down; see :attr:`Preset.eta_power`."""
 
+LARGE = 2_000
+"""From more neurons on a preset's constants of large networks hold, see :attr:`Preset.large_rules`."""
+
 MAX_ETA = 0.5
 """No learning rate grows beyond it with the number of neurons: half of what a neuron knows, at each of its spikes."""
 
@@ -60,6 +67,8 @@ class Preset:
         Fields of :class:`engram.networks.DiehlCook` and :class:`engram.networks.Protocol`.
     rules : dict of str to dict
         Constants by the rule's name.
+    large_rules : dict of str to dict
+        Constants that differ further in networks of more than :data:`LARGE` neurons, by the rule's name.
     rule_networks : dict of str to dict
         Fields of the network that differ further, by the rule's name.
     tau_theta_per_neuron : float
@@ -80,6 +89,7 @@ class Preset:
     network: dict = field(default_factory=dict)
     protocol: dict = field(default_factory=dict)
     rules: dict = field(default_factory=dict)
+    large_rules: dict = field(default_factory=dict)
     rule_networks: dict = field(default_factory=dict)
     tau_theta_per_neuron: float = 0.0
     source: str = "poisson"
@@ -98,9 +108,10 @@ class Preset:
     def rule_options(self, rule: str, n_neurons: int) -> dict:
         """The constants of a rule by its name, given the size of the network."""
         factor = (n_neurons / REFERENCE_NEURONS) ** self.eta_power
+        options = {**self.rules.get(rule, {}), **(self.large_rules.get(rule, {}) if n_neurons > LARGE else {})}
         return {
             name: min(value * factor, max(value, MAX_ETA)) if is_learning_rate(name) else value
-            for name, value in self.rules.get(rule, {}).items()
+            for name, value in options.items()
         }
 
 
@@ -126,6 +137,7 @@ PRESETS = {
             "triplet": {"normalization": "l2", "eta_post": 0.1, "tau_post2": 1e6, "eta_decay": 0.2},
             **_BY_ANGLE,
         },
+        large_rules={"self_normalizing": {"count": "current"}},
         rule_networks={"self_normalizing": {"w_start": 0.55, "theta_plus": 2.0}},
         tau_theta_per_neuron=IMAGES_PER_NEURON * (250.0 + _BLANK),
         eta_power=0.4,
