@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+import threading
 from base64 import b64decode
 from io import BytesIO
 from itertools import combinations
@@ -23,7 +24,7 @@ from engram.errors import ConfigError, DataError, RunFolderError
 from engram.figures import files
 from engram.figures.curves import spread
 from engram.figures.fields import drawing_order, mosaic
-from engram.figures.style import MAX_INCHES
+from engram.figures.style import MAX_INCHES, house_style
 
 
 def title(axes):
@@ -747,6 +748,26 @@ def test_figure_that_another_process_draws_meanwhile_is_not_replaced(tmp_path, s
 
 
 # -- style
+
+
+def test_threads_that_draw_at_once_have_the_house_style_until_each_is_done():
+    begun, left, seen = threading.Event(), threading.Event(), []
+
+    def draw():
+        with house_style():
+            begun.set()
+            left.wait(300)
+            seen.append(matplotlib.rcParams["font.size"])
+
+    other = threading.Thread(target=draw)
+    with matplotlib.rc_context({"font.size": 30}):
+        with house_style():
+            other.start()
+            begun.wait(0.1)
+            ours = matplotlib.rcParams["font.size"]
+        left.set()
+        other.join()
+        assert (seen, matplotlib.rcParams["font.size"]) == ([ours], 30)
 
 
 def test_figures_look_the_same_whatever_the_users_settings(tmp_path, some_figure):

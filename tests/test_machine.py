@@ -198,7 +198,7 @@ def test_nobody_waits_for_ever_for_another_process(cache, monkeypatch):
     assert len(kept(cache)) == 1
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::engram.kernels.code_store.CacheWarning")
 def test_machines_that_share_a_folder_do_not_write_over_each_other_s_code(tmp_path, monkeypatch):
     """Processes of two machines may have the same number."""
     file, write = tmp_path / "a.code", type(tmp_path).write_bytes

@@ -161,6 +161,30 @@ def test_checkpoint_that_is_written_while_another_is_read_is_seen_next(client, f
     held.release()
 
 
+def test_checkpoint_that_two_pages_look_for_at_once_is_seen_once(client, folder, monkeypatch):
+    held, training, read = RunFolder(folder / "runs" / "a"), quick_training(), watching.read_last_checkpoint
+    start_run(held, CONFIG, overwrite=False)
+    training.learn_block()
+    save_checkpoint(held, training)
+    client.do("open", path="runs/a")
+    watched, news = client.desk.subject, []
+    other = threading.Thread(target=lambda: news.append(watched.refresh()))
+
+    def read_and_be_met(path):
+        other.start()
+        other.join(0.1)
+        return read(path)
+
+    training.learn_block()
+    save_checkpoint(held, training)
+    monkeypatch.setattr(watching, "read_last_checkpoint", read_and_be_met)
+    news.append(watched.refresh())
+    other.join()
+    assert sorted(news) == [False, True]
+    assert watched.thetas()[0] == [25, 50]
+    held.release()
+
+
 def test_images_that_two_pages_want_at_once_are_loaded_once(folder):
     desk, loads, found = Desk(folder), [], []
     other = threading.Thread(target=lambda: found.append(desk._kept("digits", lambda: loads.append("again"))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -85,6 +86,7 @@ class Watched:
         self.metrics: list[dict] = []
         self.total = 0
         self.evaluation: Evaluation | None = None
+        self._looking = threading.Lock()
         self._seen: Path | None = None
         self._kept: Moment | None = None
         self._thetas: list[tuple[int, np.ndarray]] = []
@@ -117,7 +119,11 @@ class Watched:
         return [n for n, _ in self._thetas], np.array([theta for _, theta in self._thetas], np.float32)
 
     def refresh(self) -> bool:
-        """Read what is new; whether anything is."""
+        """Read what is new; whether anything is. Of several pages that look at once, one is told."""
+        with self._looking:
+            return self._refresh()
+
+    def _refresh(self) -> bool:
         if self.phase == "finished":
             return False
         self.folder.watch()
