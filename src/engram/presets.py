@@ -18,9 +18,9 @@ images, never on test images; of ``"events"`` the first trials were not, see its
   neuron's pattern well; then the rule takes the surplus away. All neurons are recruited within the first images, and
   thresholds hardly have to push: their steps are smaller. Without the surplus a third of the neurons are never used
   where there are ten images for each.
-- *Norms stay the same where a spike moves much.* In networks of more than 2,000 neurons a spike takes weights a fifth of
-  the way to their bounds or more. The bounds of the spike before, which a chip has to do with, are then those of too
-  different a pattern: norms settle some 4 % short, and not alike, and neurons of a shorter norm win no more. There
+- *Norms stay the same where a spike moves much.* In networks of more than 2,000 neurons a spike takes weights a fifth
+  of the way to their bounds, or further. The bounds of the spike before, with which a chip has to do, are then those of
+  too different a pattern: norms settle some 4 % short, and not alike, and neurons of a shorter norm win no more. There
   `self_normalizing` sets its bounds by the spike that learns (``count="current"``).
 - *Every image meets a network at rest*, without a head start for the winner of the one before.
 
