@@ -15,8 +15,11 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("engram", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("engram")
 
-# A shell lets what it starts in the background ignore Ctrl-C, which some tests send to themselves and to others.
+# A shell lets what it starts in the background ignore Ctrl-C, and nohup a terminal that closes; some tests send both to
+# themselves and to others.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+    signal.signal(_number, signal.SIG_DFL)
 
 
 def pytest_collection(session):

@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+import threading
 from base64 import b64decode
 from io import BytesIO
 from itertools import combinations
@@ -20,9 +21,10 @@ from PIL import Image
 from engram import DiehlCook, Triplet, figures, load_model
 from engram.datasets import load
 from engram.errors import ConfigError, DataError, RunFolderError
+from engram.figures import files
 from engram.figures.curves import spread
 from engram.figures.fields import drawing_order, mosaic
-from engram.figures.style import MAX_INCHES
+from engram.figures.style import MAX_INCHES, house_style
 
 
 def title(axes):
@@ -728,7 +730,44 @@ def test_an_unknown_format_is_told_before_anything_is_written(tmp_path, some_fig
     assert list(tmp_path.iterdir()) == []
 
 
+def test_figure_that_another_process_draws_meanwhile_is_not_replaced(tmp_path, some_figure, monkeypatch):
+    free, kinds = files._free, ["png", "svg"]
+
+    def free_until_another_draws(path, *wanted):
+        found = free(path, *wanted)
+        monkeypatch.setattr(files, "_free", free)
+        figures.save(some_figure(), path, kinds, drawn_of="another network")
+        return found
+
+    monkeypatch.setattr(files, "_free", free_until_another_draws)
+    paths = figures.save(some_figure(), tmp_path / "fields", kinds, drawn_of="this network")
+    assert [path.name for path in paths] == ["fields-2.png", "fields-2.svg"]
+    for name, network in (("fields", b"another network"), ("fields-2", b"this network")):
+        assert all(network in (tmp_path / f"{name}.{kind}").read_bytes() for kind in kinds)
+    assert figures.save(some_figure(), tmp_path / "fields", kinds, drawn_of="this network") == paths
+
+
 # -- style
+
+
+def test_threads_that_draw_at_once_have_the_house_style_until_each_is_done():
+    begun, left, seen = threading.Event(), threading.Event(), []
+
+    def draw():
+        with house_style():
+            begun.set()
+            left.wait(300)
+            seen.append(matplotlib.rcParams["font.size"])
+
+    other = threading.Thread(target=draw)
+    with matplotlib.rc_context({"font.size": 30}):
+        with house_style():
+            other.start()
+            begun.wait(0.1)
+            ours = matplotlib.rcParams["font.size"]
+        left.set()
+        other.join()
+        assert (seen, matplotlib.rcParams["font.size"]) == ([ours], 30)
 
 
 def test_figures_look_the_same_whatever_the_users_settings(tmp_path, some_figure):
