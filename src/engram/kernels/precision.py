@@ -84,7 +84,7 @@ def operation(name: str, dtype: np.dtype):
 
     function = intrinsic(_told(typed, name, n_operands))
     loops = _over_columns(function, name, n_operands, dtype)
-    overload(function, strict=False, jit_options=_BARE | {"pipeline_class": Pipeline})(loops)
+    overload(function, strict=False, jit_options=_BARE_LOOP)(loops)
     return function
 
 
@@ -104,6 +104,7 @@ def _signature(*names: str) -> inspect.Signature:
 
 
 _BARE: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+_BARE_LOOP: Any = {**_BARE, "pipeline_class": Pipeline}
 
 
 def _typed(meaning: Meaning, real: types.Float, operands: tuple):
