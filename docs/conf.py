@@ -1,5 +1,6 @@
 """How the documentation is built: every notebook page is executed, nothing is fetched."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -11,6 +12,7 @@ project = "engram"
 copyright = "the engram authors"
 release = version = __version__
 
+gc.set_threshold(50_000)  # what is read and written is kept to the end, so that looking for garbage finds little
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 extensions = [
     "docstring_template",

@@ -100,6 +100,7 @@ def test_a_killed_dask_worker_costs_its_run_a_restart_from_its_checkpoint_and_no
     cluster, alone, often_kept, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("engram.pools.dask.work", work_killed_once)
+    monkeypatch.setattr("engram.pools.dask.DASK_SECONDS", 300)
     with DaskPool(cluster) as pool:
         assert pool.size == 2
         records = compare(tmp_path, CONFIGS, threads=1, pool=pool)

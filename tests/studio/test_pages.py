@@ -25,6 +25,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
 
+PATIENCE = 300_000  # ms: how long a browser takes is the machine's business
 VIEWS = ("learn", "draw?sample=3", "inside?neuron=31&pixel=407", "rule")
 AXE = {  # only colours differ between the themes
     "light": {"resultTypes": ["violations"]},
@@ -36,7 +37,7 @@ SEVEN = [(80, 62), (200, 62), (140, 222)]
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -78,7 +79,7 @@ def page(browser, studio):
 def opened(browser, studio, **how):
     """A page whose errors are the test's."""
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **how})
-    context.set_default_timeout(300_000)
+    context.set_default_timeout(PATIENCE)
     page, wrong = context.new_page(), []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text) if "Content Security" in message.text else None)
@@ -270,6 +271,7 @@ def test_pages_of_other_origins_reach_nothing(browser, studio):
     server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
     try:
         page.goto(f"http://127.0.0.1:{server.server_address[1]}/")
         attack = """([port, token]) => new Promise((resolve) => {
@@ -288,6 +290,7 @@ def test_pages_of_other_origins_reach_nothing(browser, studio):
     finally:
         page.close()
         server.shutdown()
+        server.server_close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
