@@ -77,6 +77,19 @@ def test_of_neurons_above_threshold_the_furthest_fires_and_of_equals_the_first(k
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
+def test_of_maps_above_threshold_the_furthest_fires_at_each_place(kernel):
+    """Potentials of three maps of two places: 2 3, 3 3 and 1 4; then nothing arrives, and the others fire in turn."""
+    drives = np.array([[2.0, 3.0, 3.0, 3.0, 1.0, 4.0]])
+    network = Network(
+        inputs={"in": 1},
+        populations={"maps": Population((3, 2), IF(v_thresh=1.5), one_wins="place")},
+        projections=[Dense(before="in", after="maps", channel="pulse", weights=drives)],
+    )
+    result = simulate(network, spikes=([0], [0]), n_steps=5, kernel=kernel)
+    assert result.spikes["maps"].tolist() == [[2, 1], [5, 1], [0, 2], [1, 2], [3, 3]]
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_how_far_a_neuron_is_above_its_threshold_counts_its_adaptive_threshold(kernel):
     network = rivals(1.0)
     population = Population(4, IF(v_thresh=1.0), AdaptiveThreshold(start=0.0, plus=0.0), one_wins=True)
@@ -94,15 +107,17 @@ def test_a_winner_needs_a_threshold_that_can_be_told():
 
     with pytest.raises(ConfigError, match="Own says itself when it fires"):
         Population(3, Own(), one_wins=True)
-    with pytest.raises(ConfigError, match="one_wins must be true or false, got 1"):
+    with pytest.raises(ConfigError, match='one_wins must be true, false or "place", got 1'):
         Population(3, IF(), one_wins=1)
+    with pytest.raises(ConfigError, match=r'one_wins="place" is for maps of neurons, .*, got \(3,\); one_wins=True is'):
+        Population(3, IF(), one_wins="place")
 
 
 def test_a_file_keeps_that_one_wins():
     simulator = Simulator(rivals(1.5))
     record, arrays = network_record(simulator.described, simulator.state)
     weights = {name: p.weights for name, p in simulator.state.projections.items()}
-    assert network_from_record(record, arrays, weights).populations["a"].one_wins
+    assert network_from_record(record, arrays, weights).populations["a"].one_wins is True
     record, _ = network_record(rivals(1.5, one_wins=False), simulator.state)
     assert "one_wins" not in record["populations"]["a"]
 

@@ -117,7 +117,7 @@ class _EquationsOf:
 
 def population_routines(network: Network, name: str) -> dict[str, Routine]:
     """The routines of a population."""
-    neuron, one_wins = network.populations[name].neuron, network.populations[name].one_wins
+    neuron, one_wins = network.populations[name].neuron, bool(network.populations[name].one_wins)
     equations = _EquationsOf(neuron, network.integrator)
     asleep, counted = sleeps(network, name), counted_channel(network, name)
     reached = tuple(sorted({_channel_name(network, p) for p in network.projections if p.after == name and asleep}))
@@ -520,6 +520,7 @@ class CompiledNetwork:
             "fired_all": fired if n == population.n else np.zeros(population.n, np.int32), "sleeps": asleep,
             "awake": np.zeros(n, np.int32), "place": np.zeros(n, np.int32),
             "ahead": aligned_zeros((n_variables, stride), dtype),
+            "n_contests": population.n_contests, "best": np.full(population.n_contests, -1, np.int32),
             **_threshold(population, network.dt), "learns": network.learns(name),
         }  # fmt: skip
         _fill(share, record, given)

@@ -67,6 +67,9 @@ POPULATION = _record(
     open=_whole,  # (n_channels,) int64: whether a channel's variable may differ from zero (w)
     large=_whole,  # whether the quick equations do not hold
     overshot=_whole,  # whether forward Euler passed its bound
+    # one winner of each group, see engram.kernels.winner
+    n_contests=_whole,
+    best=_whole,  # (n_contests,) int32: the group's winner so far, -1 between steps (w)
     # spikes of the present step
     n_fired=_whole,
     fired=_whole,  # (n,) int32: own neurons, numbered over the whole population (w)

@@ -288,9 +288,13 @@ class _Population:
         theta = (self.state.theta * factor).astype(self.real) * self.real(self.scale)
         threshold = theta + self.v_thresh
         fired = np.flatnonzero((self.state.hold <= t) & (self.state.v > threshold))
-        if self.of.one_wins and len(fired):
-            return fired[[np.argmax(self.state.v[fired] - threshold[fired])]]
-        return fired
+        return self._leave_one(fired, self.state.v - threshold) if self.of.one_wins else fired
+
+    def _leave_one(self, fired, excess):
+        """Of each group that fired, the furthest above its threshold; of equals the first."""
+        groups = fired % self.of.n_contests
+        order = np.lexsort((fired, -excess[fired], groups))
+        return np.sort(fired[order[np.unique(groups[order], return_index=True)[1]]])
 
     def receive(self, channel, arriving):
         name, variable = self.channels[channel]

@@ -1,4 +1,4 @@
-"""A population of which one neuron fires in a step: the one furthest above its threshold.
+"""A population of which one neuron, or one at each place, fires in a step: the one furthest above its threshold.
 
 A thread knows its own share of the neurons only, so such a population is not shared out.
 """
@@ -15,7 +15,7 @@ _group = _step = _hold_group = _fired = _reset_one = _receive = _tidy = _excess 
 
 @part
 def step(address, t):
-    """One step of all neurons, of which one fires at most; return how many did."""
+    """One step of all neurons, of which one of each group fires at most; return how many did."""
     step_of_all(address, t)
     p = record(address, POPULATION)
     if p.n_fired > 1:
@@ -25,14 +25,19 @@ def step(address, t):
 
 @part
 def _leave_one(p):
-    """Of those that fired, the furthest above its threshold; of equals the first."""
-    fired = pointer(p.fired, I4)
-    best = I8(fired[0])
-    highest = _excess(p, best - p.first)
-    for f in range(1, p.n_fired):
+    """Of each group that fired, the furthest above its threshold; of equals the first."""
+    fired, best = pointer(p.fired, I4), pointer(p.best, I4)
+    for f in range(p.n_fired):
         j = I8(fired[f])
-        excess = _excess(p, j - p.first)
-        if excess > highest:
-            best, highest = j, excess
-    fired[0] = I4(best)
-    p.n_fired = p.n_fired_all = 1
+        rival = I8(best[j % p.n_contests])
+        if rival < 0 or _excess(p, j - p.first) > _excess(p, rival - p.first):
+            best[j % p.n_contests] = I4(j)
+    n = I8(0)
+    for f in range(p.n_fired):
+        j = I8(fired[f])
+        if I8(best[j % p.n_contests]) == j:
+            fired[n] = I4(j)
+            n += 1
+    for f in range(n):
+        best[I8(fired[f]) % p.n_contests] = I4(-1)
+    p.n_fired = p.n_fired_all = n

@@ -23,6 +23,8 @@ def conv(
     Made for the preset ``"conv"``: inputs spike once, the brighter the earlier; membranes integrate without a leak; the
     first neuron of a position to reach its threshold learns the patch and silences the others there. All positions of
     a map share a filter and a threshold, which its spikes raise, so that the maps divide the patches among themselves.
+    Of maps that reach their thresholds at a position in the same step the one furthest above its own fires: inhibition
+    comes after the spikes of a step, and maps that learned the same patch together would never be parted.
     While it reads, thresholds are lower and the competition is weaker: several maps answer at a position, as often as
     the patch fits them. A neuron of the layer above counts the steps in which its map found anything in its window.
 
@@ -65,7 +67,7 @@ def conv(
     return Network(
         inputs={"image": shape},
         populations={
-            "maps": Population(positions, IF(v_thresh=0.5), _threshold(maps)),
+            "maps": Population(positions, IF(v_thresh=0.5), _threshold(maps), one_wins="place"),
             "pooled": Population(windows.output_shape(positions, maps), IF(v_thresh=0.5)),
         },
         projections=[filters, rivals, windows],

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Number
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engram.errors import ConfigError
 from engram.named import NamedParameters
@@ -109,16 +109,17 @@ class Population(NamedParameters):
     neuron : Neuron
     threshold : AdaptiveThreshold, optional
         For neurons whose threshold is ``v_thresh``. Without one, that is all there is.
-    one_wins : bool
+    one_wins : bool or "place"
         Whether of those that reach their thresholds in the same step only the one furthest above its own fires, of
         equals the first; the others keep their potential. However strong inhibition is, it comes after the spikes of
-        a step, and neurons that are alike fire in the same one.
+        a step, and neurons that are alike fire in the same one. ``"place"``: one of all maps at each place, of a
+        population whose shape begins with the number of maps.
     """
 
     shape: tuple[int, ...]
     neuron: Neuron
     threshold: AdaptiveThreshold | None = None
-    one_wins: bool = False
+    one_wins: bool | Literal["place"] = False
 
     if TYPE_CHECKING:
 
@@ -127,7 +128,7 @@ class Population(NamedParameters):
             shape: int | tuple[int, ...],
             neuron: Neuron,
             threshold: AdaptiveThreshold | None = None,
-            one_wins: bool = False,
+            one_wins: bool | Literal["place"] = False,
         ) -> None: ...
 
     def __post_init__(self):
@@ -139,8 +140,13 @@ class Population(NamedParameters):
         check_neuron(self.neuron)
         if self.threshold is not None and hasattr(type(self.neuron), "fires"):
             raise ConfigError(f"{type(self.neuron).__name__} has a threshold of its own; give no AdaptiveThreshold.")
-        if not isinstance(self.one_wins, bool):
-            raise ConfigError(f"one_wins must be true or false, got {self.one_wins!r}.")
+        if not isinstance(self.one_wins, bool) and self.one_wins != "place":
+            raise ConfigError(f'one_wins must be true, false or "place", got {self.one_wins!r}.')
+        if self.one_wins == "place" and len(self.shape) < 2:
+            raise ConfigError(
+                'one_wins="place" is for maps of neurons, with a shape such as (maps, height, width), got'
+                f" {self.shape}; one_wins=True is for one of all."
+            )
         if self.one_wins and hasattr(type(self.neuron), "fires"):
             raise ConfigError(
                 f"{type(self.neuron).__name__} says itself when it fires, so that no neuron is furthest above its"
@@ -151,6 +157,14 @@ class Population(NamedParameters):
     def n(self) -> int:
         """How many neurons."""
         return math.prod(self.shape)
+
+    @property
+    def n_contests(self) -> int:
+        """Among how many groups of neurons, each by itself, one wins; 0 where all may fire. Neuron j is of group
+        ``j % n_contests``."""
+        if self.one_wins == "place":
+            return math.prod(self.shape[1:])
+        return int(self.one_wins)
 
     @property
     def adapts(self) -> bool:

@@ -52,7 +52,7 @@ def network_record(network: Network, state) -> tuple[dict[str, Any], dict[str, n
     populations = {
         name: {
             "shape": list(p.shape), "neuron": _part(p.neuron), "threshold": _fields(p.threshold),
-            **({"one_wins": True} if p.one_wins else {}),
+            **({"one_wins": p.one_wins} if p.one_wins else {}),
         }
         for name, p in network.populations.items()
     }  # fmt: skip
