@@ -1,5 +1,6 @@
 """How the documentation is built: every notebook page is executed, nothing is fetched."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -11,6 +12,7 @@ project = "engram"
 copyright = "the engram authors"
 release = version = __version__
 
+gc.set_threshold(50_000)  # what is read and written is kept to the end, so that looking for garbage finds little
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 extensions = [
     "docstring_template",
@@ -51,7 +53,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
 nb_execution_mode = "force"
-nb_execution_timeout = 170
+nb_execution_timeout = 900  # how long a cell takes is the machine's business
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 nb_render_markdown_format = "myst"

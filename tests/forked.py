@@ -7,6 +7,7 @@ import, so that no thread of a library is lost.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -61,6 +62,7 @@ def finished(*arguments, timeout: float = 300) -> tuple[int, str, str]:
 
 
 def _engram(arguments: list[str], killed_after: int, *files: str) -> None:
+    gc.freeze()  # what was imported ahead stays, and is not looked through for garbage each time
     for number, file in enumerate(files, start=1):
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT)
         os.dup2(descriptor, number)

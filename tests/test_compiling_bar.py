@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+from contextvars import copy_context
 
 import pytest
 from rich.console import Console
@@ -71,6 +72,19 @@ def test_only_verbose_estimators_show_what_is_compiled(monkeypatch):
         with progress.shown_if(verbose), progress.told() as tell:
             tell(1, 1, "")
     assert told == [("bar", 1, 1, "")]
+
+
+def test_estimators_that_are_fitted_at_once_leave_nothing_silent(monkeypatch):
+    told = []
+    monkeypatch.setattr(progress, "_watcher", lambda *news: told.append(news))
+    threads = [(copy_context(), progress.shown_if(False)) for _ in range(2)]
+    for thread, shown in threads:
+        thread.run(shown.__enter__)
+    for thread, shown in threads:
+        thread.run(shown.__exit__, None, None, None)
+        with progress.told() as tell:
+            tell(1, 1, "")
+    assert told == [(1, 1, "")] * 2
 
 
 def test_a_notebook_shows_a_bar_and_keeps_nothing_of_it(monkeypatch):

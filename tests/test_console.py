@@ -130,12 +130,30 @@ def test_hostile_names_in_errors_are_shown_harmlessly(tmp_path):
     assert b"[/]\\x1b[2J[a]b" in result.stderr
 
 
+IN_TURN = """
+import sys
+from engram.cli import main
+
+for command in sys.argv[1:]:
+    try:
+        main(command.split())
+    except SystemExit as stop:
+        if stop.code:
+            sys.exit(f"{command} ended with {stop.code}")
+    print(end="\\f")
+"""
+"""Some commands in one process, a form feed after what each prints."""
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])
-@pytest.mark.parametrize("arguments", [("rules",), ("rules", "--json"), ("info", "mnist-100"), ("models",)])
-def test_terminals_of_any_encoding_are_written_to(encoding, arguments):
-    result = command(*arguments, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+def test_terminals_of_any_encoding_are_written_to(encoding):
+    commands = ["rules", "rules --json", "info mnist-100", "models"]
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    result = subprocess.run([sys.executable, "-c", IN_TURN, *commands], capture_output=True, env=environment)
     assert result.returncode == 0, result.stderr
-    assert len(result.stdout.decode(encoding)) > 100
+    *printed, rest = result.stdout.decode(encoding).split("\f")
+    assert [len(text) > 100 for text in printed] == [True] * len(commands)
+    assert not rest
 
 
 def test_what_an_encoding_lacks_is_spelled():

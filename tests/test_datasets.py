@@ -957,6 +957,23 @@ def test_incomplete_mnist_tells_what_lacks(own_cache):
         datasets.load("mnist")
 
 
+def test_mnist_that_is_fetched_while_it_is_looked_for_is_told_for_what_lacked(own_cache, monkeypatch):
+    *most, last = zip(MNIST.files, tiny_mnist()[0], strict=True)
+    for file, array in most:
+        write_idx(own_cache / file.name, array)
+    look = official._path
+
+    def look_and_let_it_come(folder, file):
+        found = look(folder, file)
+        if file is last[0] and found is None:
+            write_idx(own_cache / file.name, last[1])
+        return found
+
+    monkeypatch.setattr(official, "_path", look_and_let_it_come)
+    with pytest.raises(DataError, match=r"mnist lacks t10k-labels-idx1-ubyte\)"):
+        datasets.load("mnist")
+
+
 def test_a_complete_cache_serves_where_the_data_folder_is_incomplete(own_cache, tmp_path, monkeypatch):
     arrays, files = tiny_mnist()
     for file, array in zip(files, arrays, strict=True):

@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+import threading
 from base64 import b64decode
 from io import BytesIO
 from itertools import combinations
@@ -20,9 +21,10 @@ from PIL import Image
 from engram import DiehlCook, Triplet, figures, load_model
 from engram.datasets import load
 from engram.errors import ConfigError, DataError, RunFolderError
+from engram.figures import files
 from engram.figures.curves import spread
 from engram.figures.fields import drawing_order, mosaic
-from engram.figures.style import MAX_INCHES
+from engram.figures.style import MAX_INCHES, house_style
 
 
 def title(axes):
@@ -728,7 +730,44 @@ def test_an_unknown_format_is_told_before_anything_is_written(tmp_path, some_fig
     assert list(tmp_path.iterdir()) == []
 
 
+def test_figure_that_another_process_draws_meanwhile_is_not_replaced(tmp_path, some_figure, monkeypatch):
+    free, kinds = files._free, ["png", "svg"]
+
+    def free_until_another_draws(path, *wanted):
+        found = free(path, *wanted)
+        monkeypatch.setattr(files, "_free", free)
+        figures.save(some_figure(), path, kinds, drawn_of="another network")
+        return found
+
+    monkeypatch.setattr(files, "_free", free_until_another_draws)
+    paths = figures.save(some_figure(), tmp_path / "fields", kinds, drawn_of="this network")
+    assert [path.name for path in paths] == ["fields-2.png", "fields-2.svg"]
+    for name, network in (("fields", b"another network"), ("fields-2", b"this network")):
+        assert all(network in (tmp_path / f"{name}.{kind}").read_bytes() for kind in kinds)
+    assert figures.save(some_figure(), tmp_path / "fields", kinds, drawn_of="this network") == paths
+
+
 # -- style
+
+
+def test_threads_that_draw_at_once_have_the_house_style_until_each_is_done():
+    begun, left, seen = threading.Event(), threading.Event(), []
+
+    def draw():
+        with house_style():
+            begun.set()
+            left.wait(300)
+            seen.append(matplotlib.rcParams["font.size"])
+
+    other = threading.Thread(target=draw)
+    with matplotlib.rc_context({"font.size": 30}):
+        with house_style():
+            other.start()
+            begun.wait(0.1)
+            ours = matplotlib.rcParams["font.size"]
+        left.set()
+        other.join()
+        assert (seen, matplotlib.rcParams["font.size"]) == ([ours], 30)
 
 
 def test_figures_look_the_same_whatever_the_users_settings(tmp_path, some_figure):
@@ -794,24 +833,37 @@ def test_a_contact_sheet_has_room_for_its_title_and_names(columns, title, name):
     assert figure.axes[0].get_title("left").replace("\n", " ") == title.strip()
 
 
-def logarithmic():
-    """A figure with a logarithmic axis of each kind, and the axis."""
+def logarithmic_window():
     delays, weights = np.array([-5.0, 5.0]), np.array([0.3, 0.6])
     sums = np.array([[20.0, 30.0], [40.0, 45.0]])
-    window = figures.stdp_window(delays, weights, np.zeros((2, 2)), sums=sums, target=45.0)
-    yield window, window.axes[1].yaxis
-    curves = figures.learning_curves({"a": ([100, 200, 10_000], [0.1, 0.5, 0.9])})
-    yield curves, curves.axes[0].xaxis
-    sweep = figures.sweep({"eta": [0.01, 0.03, 0.1, 0.2]}, [0.5, 0.6, 0.7, 0.4])
-    yield sweep, sweep.axes[0].xaxis
+    figure = figures.stdp_window(delays, weights, np.zeros((2, 2)), sums=sums, target=45.0)
+    return figure, figure.axes[1].yaxis
+
+
+def logarithmic_curves():
+    figure = figures.learning_curves({"a": ([100, 200, 10_000], [0.1, 0.5, 0.9])})
+    return figure, figure.axes[0].xaxis
+
+
+def logarithmic_sweep():
+    figure = figures.sweep({"eta": [0.01, 0.03, 0.1, 0.2]}, [0.5, 0.6, 0.7, 0.4])
+    return figure, figure.axes[0].xaxis
+
+
+def logarithmic_reading():
     spikes, ramp = np.zeros((0, 2), int), np.geomspace(1.0, 1000.0, 100)
     given = {"dt": 1.0, "shown_ms": 100.0}
-    reading = figures.reading(np.arange(4.0), (2, 2), np.eye(4), np.zeros(4, int), spikes, spikes, ramp, **given)
-    yield reading, next(axes.yaxis for axes in reading.axes if axes.get_yscale() == "log")
+    figure = figures.reading(np.arange(4.0), (2, 2), np.eye(4), np.zeros(4, int), spikes, spikes, ramp, **given)
+    return figure, next(axes.yaxis for axes in figure.axes if axes.get_yscale() == "log")
 
 
-@pytest.mark.parametrize("figure, axis", list(logarithmic()), ids=["window", "curves", "sweep", "reading"])
-def test_ticks_of_logarithmic_axes_are_numbers_to_be_read(figure, axis):
+LOGARITHMIC = [logarithmic_window, logarithmic_curves, logarithmic_sweep, logarithmic_reading]
+"""A figure with a logarithmic axis of each kind, and the axis."""
+
+
+@pytest.mark.parametrize("drawn", LOGARITHMIC, ids=["window", "curves", "sweep", "reading"])
+def test_ticks_of_logarithmic_axes_are_numbers_to_be_read(drawn):
+    figure, axis = drawn()
     drawn_size(figure)
     low, high = axis.get_view_interval()
     told = [label.get_text() for label in (*axis.get_majorticklabels(), *axis.get_minorticklabels())]

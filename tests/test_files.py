@@ -5,11 +5,12 @@ import errno
 import io
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from engram.errors import RunFolderError
-from engram.files import exists, make_folder, read_at_most, read_regular, write_atomically
+from engram.files import PART, exists, make_folder, read_at_most, read_regular, write_atomically, write_new
 
 
 def test_file_has_the_mode_that_the_umask_gives(tmp_path):
@@ -62,6 +63,42 @@ def test_folder_that_is_made_while_it_is_looked_at_is_taken_for_no_file(tmp_path
     monkeypatch.setattr(os, name, look_and_let_others_make_it)
     make_folder(wanted)
     assert wanted.is_dir()
+
+
+@pytest.mark.parametrize(("write", "name"), [(write_atomically, "replace"), (write_new, "link")])
+def test_part_that_another_process_clears_away_is_written_again(tmp_path, monkeypatch, write, name):
+    """Whoever begins in a folder clears away what a killed process left half written, and may meet one that lives."""
+    real, cleared = getattr(os, name), []
+
+    def put(part, path):
+        if not cleared:
+            cleared.append(part)
+            Path(part).unlink()
+        real(part, path)
+
+    monkeypatch.setattr(os, name, put)
+    write(tmp_path / "f", b"whole")
+    assert cleared[0].endswith(PART)
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("f", b"whole")]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_new_file_is_written_where_nothing_lies(tmp_path, monkeypatch, links):
+    def link(*_):
+        raise PermissionError(errno.EPERM, "no links on this file system")
+
+    if not links:
+        monkeypatch.setattr(os, "link", link)
+    assert write_new(tmp_path / "f", b"mine")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("f", b"mine")]
+
+
+def test_new_file_replaces_none(tmp_path):
+    (tmp_path / "f").write_bytes(b"another's")
+    assert not write_new(tmp_path / "f", b"mine")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("f", b"another's")]
+    with pytest.raises(RunFolderError, match=r"its folder .*gone was moved or removed meanwhile"):
+        write_new(tmp_path / "gone" / "f", b"x")
 
 
 def test_folder_that_went_is_the_cause_that_is_told(tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
@@ -154,7 +154,7 @@ def test_a_layer_s_turn_is_that_layer_s_network_alone():
         whole.train(images, layer="d")
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))  # networks may be large
 @given(st.data())
 def test_any_network_comes_back_from_its_record(data):
     network = data.draw(networks())

@@ -198,6 +198,24 @@ def test_nobody_waits_for_ever_for_another_process(cache, monkeypatch):
     assert len(kept(cache)) == 1
 
 
+@pytest.mark.filterwarnings("error::engram.kernels.code_store.CacheWarning")
+def test_machines_that_share_a_folder_do_not_write_over_each_other_s_code(tmp_path, monkeypatch):
+    """Processes of two machines may have the same number."""
+    file, write = tmp_path / "a.code", type(tmp_path).write_bytes
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+
+    def write_as_the_other_does(path, content):
+        write(path, content)
+        with monkeypatch.context() as patched:
+            patched.setattr(type(tmp_path), "write_bytes", write)
+            code_store._write(file, b"code")
+
+    monkeypatch.setattr(type(tmp_path), "write_bytes", write_as_the_other_does)
+    code_store._write(file, b"code")
+    assert code_store._read(file) == b"code"
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_code_that_another_process_clears_away_meanwhile_is_no_error(tmp_path, monkeypatch):
     names = [f"{k}{code_store._SUFFIX}" for k in range(4)]
     for k, name in enumerate(names):

@@ -656,7 +656,7 @@ class Interrupting(Source):
         return [int(sample[0]) % 4], [1]
 
 
-def until(true, seconds=60.0):
+def until(true, seconds=300.0):
     """Wait for another thread."""
     end = time.monotonic() + seconds
     while not true() and time.monotonic() < end:

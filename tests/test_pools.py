@@ -14,10 +14,10 @@ from engram.pools import DaskPool, Here, Pool, Processes, SlurmPool, work_throug
 from engram.pools.base import MAX_LOSSES, Watcher
 from engram.run_folder import RunFolder
 from engram.runs import start_run
-from engram.training import BLOCK
+from engram.training import BLOCK, Training
 from killed import MARK, work_killed_once
 from own_source import BLINK
-from tiny import CONFIG, tiny_dataset
+from tiny import CONFIG, tiny_dataset, tiny_run
 
 MADE = """
 from engram.networks.two_layers import two_layers
@@ -76,6 +76,19 @@ def test_a_run_with_parts_of_one_s_own_is_gone_on_with_by_their_names(tmp_path, 
     assert (type(training.simulator.source).__name__, training.simulator.network.n_neurons) == ("Blink", 4)
 
 
+def test_a_run_that_another_worker_does_meanwhile_is_not_begun_again(tmp_path, monkeypatch):
+    path = tmp_path / "run"
+
+    def made(*arguments, **options):
+        tiny_run(path)
+        return Training(*arguments, **options)
+
+    monkeypatch.setattr(pieces, "Training", made)
+    with pytest.raises(RunFolderError, match="already holds a run"):
+        pieces.finish(Piece(str(path), CONFIG.to_dict(), threads=1), lambda _: tiny_dataset())
+    assert RunFolder(path).is_finished
+
+
 @pytest.fixture
 def often_kept(monkeypatch):
     """Let pieces write checkpoints all the time."""
@@ -87,6 +100,7 @@ def test_a_killed_dask_worker_costs_its_run_a_restart_from_its_checkpoint_and_no
     cluster, alone, often_kept, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("engram.pools.dask.work", work_killed_once)
+    monkeypatch.setattr("engram.pools.dask.DASK_SECONDS", 300)
     with DaskPool(cluster) as pool:
         assert pool.size == 2
         records = compare(tmp_path, CONFIGS, threads=1, pool=pool)

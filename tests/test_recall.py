@@ -1,6 +1,7 @@
 """Layers that no longer learn are computed once for each image, and nobody can tell from what is learned."""
 
 import gc
+import threading
 import weakref
 
 import numpy as np
@@ -72,6 +73,25 @@ def test_prototypes_above_recalled_filters_equal_those_above_filters_that_answer
     both = [learned(monkeypatch, recalls, lambda: simulator_of(small(), kernel), images()) for recalls in (True, False)]
     check_equal(*both)
     assert both[0][0]._below["prototypes"].n_computed <= len(images()) * 5
+
+
+def test_threads_that_find_at_once_that_something_was_learned_recall_nothing_of_before(monkeypatch):
+    s, _ = learned(monkeypatch, True, lambda: Simulator(stack(), source=Latency(), protocol=ONCE, seed=1), drawn())
+    below, seen = s._below["high"], []
+    assert below._answers
+    s.train(drawn(), layer="low")
+    other = threading.Thread(target=lambda: (below.sources(), seen.append(dict(below._answers))))
+
+    def met_half_way(it, name, value):
+        object.__setattr__(it, name, value)
+        if name == "_known":
+            other.start()
+            other.join(0.1)
+
+    monkeypatch.setattr(recall.Below, "__setattr__", met_half_way)
+    below.sources()
+    other.join()
+    assert seen == [{}]
 
 
 def test_images_that_are_shown_again_louder_draw_the_same(monkeypatch):

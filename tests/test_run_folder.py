@@ -12,8 +12,8 @@ import time
 import pytest
 from filelock import FileLock
 
-from engram import run_folder
-from engram.errors import ModelFileError, RunFolderError
+from engram import model_file, run_folder
+from engram.errors import HeldError, ModelFileError, RunFolderError
 from engram.files import read_regular
 from engram.model_file import load_model
 from engram.run_folder import RunFolder
@@ -165,6 +165,55 @@ def test_who_only_looks_whether_a_folder_is_held_keeps_nobody_from_it(tmp_path, 
     folder.release()
 
 
+def test_folder_that_one_run_gives_up_is_held_by_one_alone_of_those_that_want_it(tmp_path, monkeypatch):
+    """The next one takes it as soon as it can: before what marked it as held is gone, or after."""
+    first, second, release = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run"), RunFolder.release
+
+    def release_and_let_the_other_begin(folder):
+        release(folder)
+        if folder is first:
+            second.acquire()
+
+    def fail(folder, config):
+        raise RunFolderError("the disk is full")
+
+    monkeypatch.setattr(RunFolder, "release", release_and_let_the_other_begin)
+    monkeypatch.setattr(RunFolder, "write_config", fail)
+    with pytest.raises(RunFolderError, match="the disk is full"):
+        start_run(first, CONFIG, overwrite=False)
+    with pytest.raises(HeldError, match=f"is held by process {os.getpid()}"):
+        RunFolder(tmp_path / "run").acquire()
+    second.release()
+
+
+def test_folder_that_is_removed_while_another_waits_for_it_is_made_again(tmp_path, monkeypatch):
+    first, second = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run")
+    first.acquire()
+    with monkeypatch.context() as patched:
+        patched.setattr(run_folder, "_GLANCE", 60.0)
+        patched.setattr(time, "sleep", lambda seconds: first.abandon())
+        second.acquire()
+    with pytest.raises(HeldError, match=f"is held by process {os.getpid()}"):
+        RunFolder(tmp_path / "run").acquire()
+    second.abandon()
+    assert not (tmp_path / "run").exists()
+
+
+def test_run_that_begins_while_another_looks_is_not_taken_for_other_files(tmp_path, monkeypatch):
+    held, iterdir = RunFolder(tmp_path / "run"), type(tmp_path).iterdir
+
+    def begin_and_list(path):
+        if path == held.path and not held.config_file.exists():
+            held.acquire()
+            held.write_config(CONFIG)
+        return iterdir(path)
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", begin_and_list)
+    with pytest.raises(HeldError):
+        start_run(RunFolder(tmp_path / "run"), CONFIG, overwrite=False)
+    held.release()
+
+
 def test_holder_says_where_it_runs_without_the_system_s_uname(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "uname")
     folder = RunFolder(tmp_path / "run")
@@ -225,6 +274,20 @@ def test_interrupted_run_is_read_as_its_last_checkpoint_has_it(tmp_path):
     folder.checkpoint_files()[-1].write_bytes(b"damaged")
     assert folder.read_unfinished()[2] == 50
     assert model.simulator("reference").count_spikes(tiny_dataset().test_images)[0].shape == (6, 4)
+
+
+def test_checkpoints_that_are_replaced_while_they_are_read_are_looked_for_again(tmp_path, monkeypatch):
+    folder, read = tiny_run(tmp_path / "run"), model_file.read_bytes
+    folder.model_file.unlink()
+
+    def read_later(path):
+        for file in folder.checkpoint_files():
+            if int(file.stem) < 1000:
+                file.rename(file.with_stem(f"{int(file.stem) + 1000:012d}"))
+        return read(path)
+
+    monkeypatch.setattr(model_file, "read_bytes", read_later)
+    assert load_model(folder.path).examples == 75
 
 
 def test_run_without_checkpoint_says_how_to_finish_it(tmp_path):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import sys
 import textwrap
@@ -10,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engram import load_model, model_file
+from engram import load_model, model_file, run_figures
 from engram.callbacks import Callback
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, DataError, Interrupted, ModelFileError, RunFolderError
@@ -459,3 +460,18 @@ def test_a_run_of_a_training_set_alone_ends_and_draws_what_it_has(tmp_path):
     finished(folder, training_of_a_set(), RunOptions(evaluate=False))
     assert folder.is_finished
     assert (folder.figures / "receptive_fields.png").exists()
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_figures_of_a_run_are_drawn_whether_or_not_another_process_takes_it(whole, tmp_path, monkeypatch, is_held):
+    folder = RunFolder(shutil.copytree(whole.path, tmp_path / "run"))
+    taken = RunFolder(folder.path)
+    if is_held:
+        taken.acquire()
+        monkeypatch.setattr(RunFolder, "is_held", False)  # as it was a moment ago
+    held = []
+    monkeypatch.setattr(run_figures, "draw_run", lambda folder, *_: held.append(folder._lock is not None))
+    run_figures.draw_again(folder)
+    assert held == [not is_held]
+    taken.release()
+    RunFolder(folder.path).acquire()

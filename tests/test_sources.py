@@ -118,7 +118,7 @@ def test_white_spikes_at_the_rate_that_a_source_says(source):
     assert len(index) / len(sample) == pytest.approx(rate.sum() * dt / 1000, rel=0.03)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_a_rate_that_grows_beyond_every_number_stays_one():
     source = make_source("ramp", {"growth": 1e30, "start": 1e-3})
     spikes = source.encode(np.array([0, 255], np.float32), 400, 1.0, 2.0, np.random.default_rng(0))

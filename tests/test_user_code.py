@@ -2,13 +2,14 @@
 
 import shutil
 import textwrap
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engram import STDPClassifier, load_model
+from engram import STDPClassifier, load_model, user_code
 from engram.cli.opening import open_diehl_cook
 from engram.cli.train import _begin
 from engram.config import TrainingConfig, own_options, read_options
@@ -111,6 +112,23 @@ def own(tmp_path_factory):
 def whole(own, tmp_path_factory):
     """A run that was never disturbed."""
     return tiny_run(tmp_path_factory.mktemp("whole") / "run", config_of(own))
+
+
+def test_file_that_two_threads_name_at_once_is_run_once_and_whole(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(textwrap.dedent(RULE))
+    name = f"{tmp_path}/mine.py:Hebb"
+    found, execute = [], user_code._execute
+    other = threading.Thread(target=lambda: found.append(user_code.load_from_file(name, "rule")))
+
+    def begin_and_be_met(*what):
+        other.start()
+        other.join(0.1)
+        execute(*what)
+
+    monkeypatch.setattr(user_code, "_execute", begin_and_be_met)
+    found.append(user_code.load_from_file(name, "rule"))
+    other.join()
+    assert len(found) == 2 and found[0] is found[1]
 
 
 def test_model_asks_for_each_file_in_turn_and_is_read_with_all(whole, own):

@@ -7,6 +7,7 @@ forked from does nothing but import, so each page starts from the same state, wh
 from __future__ import annotations
 
 import atexit
+import gc
 import multiprocessing
 import os
 import signal
@@ -91,6 +92,7 @@ class Forked:
 def _kernel(arguments, folder, environment, path):
     from ipykernel.kernelapp import IPKernelApp
 
+    gc.freeze()  # what was imported ahead stays, and is not looked through for garbage on each page
     os.setsid()
     os.chdir(folder)
     os.environ.clear()

@@ -41,6 +41,10 @@ class RunFolderError(EngramError, OSError):
     """A run folder that cannot be created, written, resumed or is held by another process."""
 
 
+class HeldError(RunFolderError):
+    """A run folder that another process holds."""
+
+
 class DataWarning(UserWarning):
     """Images that can be used, but are probably not what was meant: on another scale, clipped, standardised."""
 

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,33 +31,48 @@ _PIECE = 1 << 20
 _LONGEST_NAME = 255  # bytes of a file's name, on every system in use
 
 
-def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+def write_atomically(path: Path, content: bytes, *, durable: bool = True, private: bool = False) -> None:
     """Write a whole file or nothing: to a temporary file in the same folder, flushed, then renamed.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+    durable : bool
+        Whether it is to outlast a power cut.
+    private : bool
+        Whether nobody else may read it.
 
     Raises
     ------
     RunFolderError
         If the folder cannot be written or the disk is full; what was there before stands.
     """
-    temporary = None
     try:
-        temporary, descriptor = _new_part(path)
-        try:
-            _write_all(descriptor, content)
-            if durable:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(temporary, path)  # noqa: PTH105
-        temporary = None
+        while not _is_put(os.replace, path, content, durable=durable, private=private):
+            pass
         if durable:
             _sync_folder(path.parent)
     except OSError as error:
         raise RunFolderError(f"Cannot write {path}: {why_not_written(path, error)}.") from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
+
+
+def write_new(path: Path, content: bytes) -> bool:
+    """Write a whole file where nothing lies; where something does it stays, and False is returned.
+
+    Raises
+    ------
+    RunFolderError
+        See :func:`write_atomically`.
+    """
+    try:
+        while not _is_put(_link, path, content, durable=False):
+            pass
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise RunFolderError(f"Cannot write {path}: {why_not_written(path, error)}.") from error
+    return True
 
 
 def why_not_written(path: Path, error: OSError) -> str:
@@ -197,15 +213,47 @@ def to_json(value) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
-def _new_part(path: Path) -> tuple[str, int]:
-    """A new file beside another, of the mode that the user's umask gives; its name and descriptor."""
+def _is_put(put: Callable, path: Path, content: bytes, *, durable: bool, private: bool = False) -> bool:
+    """Write a temporary file and put it in its place; False where another process took it for what a killed one had
+    left, and cleared it away."""
+    temporary, descriptor = _new_part(path, 0o600 if private else 0o666)
+    try:
+        try:
+            _write_all(descriptor, content)
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        put(temporary, path)
+    except FileNotFoundError:
+        if os.path.lexists(temporary):
+            raise
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108
+    return True
+
+
+def _link(temporary: str, path: Path) -> None:
+    """Give a file a further name, that nothing may have; where files cannot have two, rename it."""
+    try:
+        os.link(temporary, path)
+    except (FileExistsError, FileNotFoundError):
+        raise
+    except OSError:
+        os.replace(temporary, path)  # noqa: PTH105
+
+
+def _new_part(path: Path, mode: int) -> tuple[str, int]:
+    """A new file beside another, of a mode less what the user's umask takes; its name and descriptor."""
     while True:
         end = f".{secrets.token_hex(4)}{PART}"
         stem = os.fsdecode(os.fsencode(path.name)[: _LONGEST_NAME - len(end) - 1])
         name = str(path.with_name(f".{stem}{end}"))
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         with contextlib.suppress(FileExistsError):
-            return name, os.open(name, flags, 0o666)
+            return name, os.open(name, flags, mode)
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -276,12 +276,14 @@ def checkpoint_files(folder: Path) -> list[Path]:
 
 def read_last_checkpoint(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any], str]:
     """The newest checkpoint in a run's folder that is whole, as :func:`read_model_file` reads models."""
-    failure = None
-    for file in reversed(checkpoint_files(folder)):
-        try:
-            return *decode(read_bytes(file), str(file)), str(file)
-        except ModelFileError as error:
-            failure = failure or error
+    failure, looked_at = None, None
+    while (files := checkpoint_files(folder)) != looked_at:  # a run that goes on replaces them while they are read
+        failure, looked_at = None, files
+        for file in reversed(files):
+            try:
+                return *decode(read_bytes(file), str(file)), str(file)
+            except ModelFileError as error:
+                failure = failure or error
     if failure is None:
         failure = ModelFileError(f"{folder} holds no {MODEL_NAME}{_what_then(folder)}.")
     raise failure

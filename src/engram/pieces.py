@@ -169,7 +169,7 @@ def finish(piece: Piece, load: Callable[[TrainingConfig], Dataset], callbacks: I
         training = resume_run(run, dataset=data, rule=rule, network=network, source=source, threads=piece.threads)
     else:
         training = Training(config, data, threads=piece.threads)
-        start_run(run, config, overwrite=True)
+        start_run(run, config, overwrite=False)
     options = RunOptions(threads=piece.threads, figures=piece.figures, checkpoint_seconds=piece.checkpoint_seconds)
     try:
         run_training(run, training, options, callbacks)

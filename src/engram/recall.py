@@ -61,7 +61,7 @@ class Below:
         self._whole_of, self._network = weakref.ref(whole), network  # which goes with all answers when it is let go
         self._lock, self._turns = threading.Lock(), [threading.Lock() for _ in range(_IMAGES_AT_ONCE)]
         self._sizes = {name: network.size_of(name) for name in heard if name in network.populations}
-        self._forget()
+        self._forget(self._knowledge())
 
     @property
     def _whole(self) -> Simulator:
@@ -69,8 +69,8 @@ class Below:
         assert whole is not None, "Below is a part of it"
         return whole
 
-    def _forget(self) -> None:
-        self._known = self._knowledge()
+    def _forget(self, knowledge: bytes) -> None:
+        self._known = knowledge
         self._simulators: dict[float, Simulator] = {}
         self._answers: dict[tuple, dict] = {}
         self.n_bytes = self.n_computed = 0
@@ -81,8 +81,10 @@ class Below:
 
     def sources(self) -> dict[str, Recalled]:
         """What the rest hears, by population; after anything was learned below, nothing of before is recalled."""
-        if self._knowledge() != self._known:
-            self._forget()
+        knowledge = self._knowledge()
+        with self._lock:  # threads that find at once that something was learned use nothing before all is forgotten
+            if knowledge != self._known:
+                self._forget(knowledge)
         return {name: Recalled(below=self, population=name) for name in self._sizes}
 
     def answer(self, sample, intensity: float, n_steps: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from engram import figures
 from engram.datasets.base import Dataset
-from engram.errors import ConfigError, DataError
+from engram.errors import ConfigError, DataError, HeldError
 from engram.evaluation import Evaluation, OnProgress
 from engram.files import exists, make_folder
 from engram.model import Model
@@ -64,15 +64,15 @@ def draw_again(
         dataset = load_for(model)
     except DataError:
         dataset = None  # it is not here, and only the raster needs it
-    running = folder.is_held
-    if not running:
-        folder.acquire()
-        folder.sweep()
     try:
+        folder.acquire()
+    except HeldError:  # the run goes on
+        return draw_run(folder, model, dataset, metrics, evaluation, on_progress)
+    try:
+        folder.sweep()
         return draw_run(folder, model, dataset, metrics, evaluation, on_progress)
     finally:
-        if not running:
-            folder.release()
+        folder.release()
 
 
 def draw_run(

@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from engram.config import TrainingConfig, read_options
-from engram.errors import ConfigError, ModelFileError, RunFolderError
+from engram.errors import ConfigError, HeldError, ModelFileError, RunFolderError
 from engram.evaluation import Evaluation
 from engram.files import PART, exists, make_folder, mode_of, read_regular, runs_in, to_json, write_atomically
 from engram.model import Model
@@ -52,6 +52,8 @@ MAX_BYTES = 1 << 26
 """No summary and no learning curve is larger (64 MiB)."""
 _GLANCE = 0.2
 """So long another process may hold a folder that only looks whether it is held, s."""
+_REMOVALS = 100
+"""So often a folder is made again that others remove who began nothing in it."""
 
 WATCHED_SECONDS = 5.0
 """So long after somebody said that they watch a run, it saves its state often enough to be watched."""
@@ -82,8 +84,13 @@ class RunFolder:
     @property
     def holds_run(self) -> bool:
         """Whether a run was started here, or one was not cleared away whole."""
+        return any(exists(self.path / name) for name in self.own_names)
+
+    @property
+    def own_names(self) -> list[str]:
+        """What a run has in its folder, any of which tells that there is one."""
         own = (self.config_file, self.start_file, self.model_file, self.metrics_file, self.checkpoints)
-        return any(map(exists, own))
+        return [path.name for path in own]
 
     @property
     def is_finished(self) -> bool:
@@ -113,23 +120,19 @@ class RunFolder:
 
         Raises
         ------
+        HeldError
+            If another process holds it.
         RunFolderError
-            If another process holds it, or it cannot be written.
+            If it cannot be written.
         """
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
-        lock = self.path / _LOCK
         try:
-            make_folder(self.path)
-            self._check_writable()
-            if not stat.S_ISREG(mode_of(lock) or stat.S_IFREG):
-                raise RunFolderError(f"{lock} is no regular file; remove it, it may have been put there to do harm.")
-            self._lock = FileLock(lock)
-            self._lock.acquire(timeout=_GLANCE, poll_interval=_GLANCE / 10)
+            self._take_lock()
             self._identity = _identity(self.path)
         except Timeout:
             self._lock = None
-            raise RunFolderError(
+            raise HeldError(
                 f"{self.path} is held by {self._holder()}; wait until it is done or choose another folder with --out."
             ) from None
         except (OSError, NotImplementedError) as error:
@@ -155,6 +158,22 @@ class RunFolder:
         with contextlib.suppress(OSError):
             self._lock.release()
         self._lock = self._identity = None
+
+    def abandon(self) -> None:
+        """Let a folder go in which nothing was begun, and remove it if it is empty.
+
+        What marks it as held goes while it is: whoever waits for it then sees that, and marks it anew.
+        """
+        lock = self.path / _LOCK
+        with contextlib.suppress(OSError):
+            if self._lock is not None and _identity(self.path) == self._identity:
+                (self.path / _HOLDER).unlink(missing_ok=True)
+                lock.unlink()
+        self.release()
+        if os.name == "nt":  # which removes no file that is open, so none that another process holds
+            _unlink_if_possible(lock)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
 
     @property
     def is_watched(self) -> bool:
@@ -321,22 +340,29 @@ class RunFolder:
         ModelFileError
             If there is no good checkpoint.
         """
-        tensors, metadata, name = read_last_checkpoint(self.path)
-        try:
-            kept = metadata["checkpoint"]
-            metrics = check_metrics("\n".join(map(json.dumps, kept["metrics"])).encode())
-            return (
-                model_from(tensors, metadata, name, source=source, parts=parts),
-                metrics,
-                int(kept["examples"]),
-                int(kept["total"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            if isinstance(error, ModelFileError):
-                raise
-            raise ModelFileError(f"{name} is no checkpoint: {error}.") from None
+        return unfinished_in(*read_last_checkpoint(self.path), source=source, parts=parts)
 
     # within
+
+    def _take_lock(self) -> None:
+        """Make the folder, if need be, and lock it."""
+        from filelock import FileLock
+
+        lock = self.path / _LOCK
+        for left in reversed(range(_REMOVALS)):
+            make_folder(self.path)
+            try:
+                self._check_writable()
+                if not stat.S_ISREG(mode_of(lock) or stat.S_IFREG):
+                    raise RunFolderError(
+                        f"{lock} is no regular file; remove it, it may have been put there to do harm."
+                    )
+                self._lock = FileLock(lock, thread_local=False)  # one thread may begin what another ends
+                self._lock.acquire(timeout=_GLANCE, poll_interval=_GLANCE / 10)
+                return
+            except FileNotFoundError:  # see :meth:`abandon`
+                if not left:
+                    raise
 
     def _write(self, path: Path, content: bytes) -> None:
         self._check_place()
@@ -382,6 +408,26 @@ class RunFolder:
     def _damaged(self, path: Path, reason) -> RunFolderError:
         help_ = "remove it and go on with --resume, which writes it again" if exists(self.config_file) else "remove it"
         return RunFolderError(f"Cannot read {path}: {str(reason)[:200]}; {help_}.")
+
+
+def unfinished_in(
+    tensors: dict[str, np.ndarray],
+    metadata: dict,
+    name: str,
+    *,
+    source: str | None = None,
+    parts: Parts | None = None,
+) -> tuple[Model, list[dict], int, int]:
+    """What :meth:`RunFolder.read_unfinished` returns, of a checkpoint that was read."""
+    try:
+        kept = metadata["checkpoint"]
+        metrics = check_metrics("\n".join(map(json.dumps, kept["metrics"])).encode())
+        model = model_from(tensors, metadata, name, source=source, parts=parts)
+        return model, metrics, int(kept["examples"]), int(kept["total"])
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{name} is no checkpoint: {error}.") from None
 
 
 def _json_lines(records: list[dict]) -> bytes:

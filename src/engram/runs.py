@@ -89,7 +89,7 @@ def check_place(folder: RunFolder, *, overwrite: bool) -> None:
             f"{folder.path} already holds a run; continue it with --resume, replace it with --overwrite, or choose"
             " another folder with --out."
         )
-    if not folder.holds_run and _holds_other_files(folder.path):
+    if _holds_other_files(folder):
         raise RunFolderError(f"{folder.path} holds other files and no run; choose an empty or new folder with --out.")
 
 
@@ -123,9 +123,7 @@ def start_run(folder: RunFolder, config: TrainingConfig, *, overwrite: bool, sta
             folder.write_start(start)
         folder.write_config(config)
     except BaseException:
-        folder.release()
-        if not existed:
-            _remove_if_empty(folder.path)
+        folder.release() if existed else folder.abandon()
         raise
 
 
@@ -473,18 +471,13 @@ def summarize(training: Training) -> dict:
     }
 
 
-def _holds_other_files(path: Path) -> bool:
-    """Whether a folder holds what is no run's; what cannot be read is told when it is taken."""
+def _holds_other_files(folder: RunFolder) -> bool:
+    """Whether a folder holds what is no run's; what cannot be read is told when it is taken.
+
+    That is one look: of two, the second may see what a run has that began since the first.
+    """
     try:
-        return any(entry.name[0] != "." for entry in path.iterdir())
+        names = {entry.name for entry in folder.path.iterdir()}
     except OSError:
         return False
-
-
-def _remove_if_empty(path: Path) -> None:
-    for name in (".lock", ".holder.json"):
-        (path / name).unlink(missing_ok=True)
-    try:
-        path.rmdir()
-    except OSError:
-        return
+    return any(name[0] != "." for name in names) and names.isdisjoint(folder.own_names)

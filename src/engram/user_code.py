@@ -11,7 +11,9 @@ import inspect
 import io
 import linecache
 import sys
+import threading
 import traceback
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import decode_source
@@ -26,6 +28,8 @@ MAX_BYTES = 1 << 20
 """No file of a user's own code is larger (1 MiB)."""
 
 _PREFIX, _DIGEST = "_engram_own_", "__engram_digest__"
+_RUNNING = threading.RLock()
+"""Held while a file is run: no other thread takes what it has made so far for all of it."""
 
 
 _Base = TypeVar("_Base")
@@ -167,15 +171,17 @@ def _run_file(path: Path, part: OwnPart) -> ModuleType:
     """
     source = _text_of(path, part)
     name = _module_name(path, source)
-    if name not in sys.modules:
-        module = ModuleType(name)
-        sys.modules[name] = module  # dataclasses look their module up there
-        try:
-            _execute(module, path, source, part)
-        except BaseException:
-            sys.modules.pop(name, None)
-            raise
-    return sys.modules[name]
+    with _RUNNING:
+        if name not in sys.modules:
+            module = ModuleType(name)
+            sys.modules[name] = module  # dataclasses look their module up there
+            try:
+                _execute(module, path, source, part)
+            except BaseException:
+                sys.modules.pop(name, None)
+                raise
+            return module
+    return import_module(name)  # which waits for a thread that has begun to, as pickles do
 
 
 def _module_name(path: Path, source: bytes) -> str:

@@ -10,17 +10,22 @@ import pytest
 from engram.exchange import export_model
 from exchange.small import small_images, small_model
 
+
+def signed():
+    return replace(small_model(integrator="euler"), weights=small_model().weights * 1.2 - np.float32(0.02))
+
+
 MODELS = {
-    "as trained": small_model(),
-    "fine": small_model(dt=0.1),
-    "signed, euler": replace(small_model(integrator="euler"), weights=small_model().weights * 1.2 - np.float32(0.02)),
-    "times that no step divides": small_model(dt=0.3),
+    "as trained": small_model,
+    "fine": lambda: small_model(dt=0.1),
+    "signed, euler": signed,
+    "times that no step divides": lambda: small_model(dt=0.3),
 }
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_script_fires_every_spike_that_engram_fires(name, tmp_path, monkeypatch, capsys):
-    export_model(MODELS[name], "brian2", tmp_path, images=small_images()[3:5])
+    export_model(MODELS[name](), "brian2", tmp_path, images=small_images()[3:5])
     script = tmp_path / "brian2_network.py"
     monkeypatch.setattr(sys, "argv", [str(script)])
     with pytest.raises(SystemExit) as end:

@@ -70,7 +70,7 @@ def learned(client):
     return client
 
 
-def wait_for(client, *phases, seconds=60.0):
+def wait_for(client, *phases, seconds=300.0):
     """Until the network is in one of these phases."""
     import time
 

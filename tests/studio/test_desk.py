@@ -1,11 +1,14 @@
 """What is open: only what lies in the folder, watched while another process learns."""
 
+import threading
+
 import numpy as np
 import pytest
 
 from engram.errors import ConfigError, EngramError
 from engram.run_folder import RunFolder
 from engram.runs import RunOptions, run_training, save_checkpoint, start_run
+from engram.studio import watching
 from engram.studio.choices import choices
 from engram.studio.desk import Desk
 from studio.conftest import OPTIONS, quick_run, quick_training, wait_for
@@ -107,6 +110,93 @@ def test_run_of_another_process_is_watched_until_its_end(client, folder, monkeyp
         pass
     assert client.get("/api/state").json()["phase"] == "finished"
     assert watched.evaluation.n_test == 6
+
+
+def test_run_that_another_process_takes_while_it_is_opened_is_watched(client, folder, monkeypatch):
+    held = RunFolder(folder / "runs" / "a")
+    start_run(held, CONFIG.replace(dataset="tiny.npz"), overwrite=False)
+    training = quick_training()
+    training.learn_block()
+    save_checkpoint(held, training)
+    monkeypatch.setattr(RunFolder, "is_held", False)  # as it was a moment ago
+    assert client.do("open", path="runs/a").json()["kind"] == "watched"
+    held.release()
+
+
+def test_run_that_ends_while_it_is_opened_is_looked_into(client, folder, monkeypatch):
+    held = RunFolder(folder / "runs" / "a")
+    start_run(held, CONFIG, overwrite=False)
+
+    def look_and_let_it_end(_):
+        run_training(held, quick_training(), RunOptions(figures=False))
+        held.release()
+        return True
+
+    monkeypatch.setattr(RunFolder, "is_held", property(look_and_let_it_end))
+    assert client.do("open", path="runs/a").json()["kind"] == "model"
+
+
+def test_checkpoint_that_is_written_while_another_is_read_is_seen_next(client, folder, monkeypatch):
+    held, training, read = RunFolder(folder / "runs" / "a"), quick_training(), watching.read_last_checkpoint
+    start_run(held, CONFIG, overwrite=False)
+    training.learn_block()
+    save_checkpoint(held, training)
+    before = training.running.assigned.copy()
+
+    def read_and_let_it_learn(path):
+        found = read(path)
+        if training.examples == 25:
+            training.learn_block()
+            save_checkpoint(held, training)
+        return found
+
+    monkeypatch.setattr(watching, "read_last_checkpoint", read_and_let_it_learn)
+    client.do("open", path="runs/a")
+    watched = client.desk.subject
+    assert watched.moment().examples == 25
+    np.testing.assert_array_equal(watched.moment().assigned, before)
+    assert watched.refresh()
+    np.testing.assert_array_equal(watched.moment().assigned, training.running.assigned)
+    assert watched.thetas()[0] == [25, 50]
+    held.release()
+
+
+def test_checkpoint_that_two_pages_look_for_at_once_is_seen_once(client, folder, monkeypatch):
+    held, training, read = RunFolder(folder / "runs" / "a"), quick_training(), watching.read_last_checkpoint
+    start_run(held, CONFIG, overwrite=False)
+    training.learn_block()
+    save_checkpoint(held, training)
+    client.do("open", path="runs/a")
+    watched, news = client.desk.subject, []
+    other = threading.Thread(target=lambda: news.append(watched.refresh()))
+
+    def read_and_be_met(path):
+        other.start()
+        other.join(0.1)
+        return read(path)
+
+    training.learn_block()
+    save_checkpoint(held, training)
+    monkeypatch.setattr(watching, "read_last_checkpoint", read_and_be_met)
+    news.append(watched.refresh())
+    other.join()
+    assert sorted(news) == [False, True]
+    assert watched.thetas()[0] == [25, 50]
+    held.release()
+
+
+def test_images_that_two_pages_want_at_once_are_loaded_once(folder):
+    desk, loads, found = Desk(folder), [], []
+    other = threading.Thread(target=lambda: found.append(desk._kept("digits", lambda: loads.append("again"))))
+
+    def load():
+        loads.append("once")
+        other.start()
+        return "images"
+
+    found.append(desk._kept("digits", load))
+    other.join()
+    assert (loads, found) == (["once"], ["images", "images"])
 
 
 def test_run_saves_its_state_often_only_while_it_is_watched(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """A training that a person steers."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -28,13 +29,12 @@ def until_learned(learner, examples):
     until(learner, "learning")
     while learner.training.examples < examples:
         assert learner.phase == "learning", learner.message
+        time.sleep(0.001)
 
 
 def until(learner, *phases):
     """Wait until it is in one of these phases."""
-    import time
-
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while learner.phase not in phases and time.monotonic() < end:
         time.sleep(0.002)
     assert learner.phase in phases, learner.message
@@ -44,6 +44,13 @@ def test_nothing_is_on_disk_before_it_starts(learner, tmp_path):
     assert learner.phase == "ready"
     assert learner.moment().examples == 0
     learner.close()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_network_that_was_put_away_does_not_begin(learner, tmp_path):
+    learner.close()
+    with pytest.raises(ConfigError, match="was put away"):
+        learner.start()
     assert not (tmp_path / "runs").exists()
 
 

@@ -121,14 +121,14 @@ def served(folder, act, monkeypatch):
 
 async def until_sent(socket, n):
     """Wait for a frame that takes its time."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while len(socket.sent) < n:
             await asyncio.sleep(0.01)
 
 
 async def settle(socket):
     """Wait until the page rests."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         await asyncio.sleep(0)  # what was called from other threads rings first
         while not socket.rests:
             await asyncio.sleep(0.001)
@@ -274,7 +274,7 @@ def test_frames_do_not_wait_for_a_network_that_learns_to_be_sorted(folder, monke
         socket.say(order="label", drawn=1)
         await until_sent(socket, 2)
         before = shown(socket)["neurons"]
-        monkeypatch.setattr(Moment, "places", lambda moment: (go_on.wait(60), before[::-1].copy())[1])
+        monkeypatch.setattr(Moment, "places", lambda moment: (go_on.wait(300), before[::-1].copy())[1])
         sorting_is_due(monkeypatch)
         socket.say(drawn=2)
         await settle(socket)

@@ -79,6 +79,17 @@ def test_address_is_used_again_for_a_day_and_only_this_user_can_read_it(folder, 
     assert server._remembered() is None
 
 
+def test_address_that_is_kept_is_whole_while_another_studio_keeps_its_own(folder, cache, monkeypatch):
+    first, second, replace = Studio(Desk(folder)), Studio(Desk(folder)), os.replace
+    server._remember(first)
+    seen = []
+    monkeypatch.setattr(os, "replace", lambda *names: (seen.append(server._remembered()), replace(*names)))
+    server._remember(second)
+    first._socket.close(), second._socket.close()
+    assert [*seen, server._remembered()] == [(first.port, first.token), (second.port, second.token)]
+    assert list(cache.iterdir()) == [cache / "studio.json"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_terminal_that_is_closed_ends_the_command_cleanly(folder, tmp_path):
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "COLUMNS": "200"}

@@ -106,6 +106,7 @@ def _tell_unfinished(path: Path, parts: list[str]) -> None:
     folder = RunFolder(path)
     if not path.is_dir() or not folder.config_file.is_file():
         return
+    running = folder.is_held  # before all else: it may come to its end meanwhile
     try:
         if folder.is_finished:
             return
@@ -113,5 +114,5 @@ def _tell_unfinished(path: Path, parts: list[str]) -> None:
     except EngramError:
         return  # whatever is wrong with it, the model was read
     again = f"engram train --resume {plain(path)}{plain(own_options(folder.read_options(), 'path/to/'))}"
-    finish = "it is still running" if folder.is_held else f"finish it with\n  {again}"
+    finish = "it is still running" if running else f"finish it with\n  {again}"
     err.print(f"{plain(path)} is not finished ({done:,} of {total:,} images); {finish}")

@@ -156,15 +156,14 @@ class OfficialSet:
         )
 
     def _folder_or_error(self):
-        folder = self.find()
-        if folder is not None:
-            return folder
+        lacking = {place: [file.name for file in self.files if not _path(place, file)] for place in self.places}
+        for place, names in lacking.items():
+            if not names:
+                return place
         root = data_folder()
         places = ([str(root / self.folders[0])] if root else []) + [str(self.cache)]
         partial = [
-            f"{place} lacks {' and '.join(file.name for file in self.files if not _path(place, file))}"
-            for place in self.places
-            if any(_path(place, file) for file in self.files)
+            f"{place} lacks {' and '.join(names)}" for place, names in lacking.items() if len(names) < len(self.files)
         ]
         what = (
             f"{self.title} is incomplete ({'; '.join(partial)})" if partial else f"{self.title} is not on this machine"

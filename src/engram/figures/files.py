@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engram.figures.style import DPI, house_style
-from engram.files import exists, make_folder, open_regular, write_atomically
+from engram.files import exists, make_folder, open_regular, write_atomically, write_new
 from engram.validation import check_choice
 
 if TYPE_CHECKING:
@@ -75,13 +75,22 @@ def save(
     formats = (formats,) if isinstance(formats, str) else tuple(formats)
     for name in formats:
         check_choice("format", name, tuple(_METADATA))
-    path = Path(path_without_suffix)
-    path = _free(path, formats, drawn_of) if drawn_of else path
-    drawn = {path.with_name(f"{path.name}.{name}"): _render(figure, name, drawn_of) for name in formats}
-    make_folder(path.parent)
-    for target, content in drawn.items():
-        write_atomically(target, content, durable=False)  # can be drawn again after a power cut
-    return list(drawn)
+    wanted = Path(path_without_suffix)
+    contents = [_render(figure, name, drawn_of) for name in formats]
+    make_folder(wanted.parent)
+    while True:
+        path = _free(wanted, formats, drawn_of) if drawn_of else wanted
+        files = [path.with_name(f"{path.name}.{name}") for name in formats]
+        if all([_is_written(file, content, drawn_of) for file, content in zip(files, contents, strict=True)]):
+            return files
+
+
+def _is_written(file: Path, content: bytes, drawn_of: str) -> bool:
+    """Write a figure that can be drawn again after a power cut, unless somebody drew another by that name meanwhile."""
+    if drawn_of and not _is_drawn_of(file, drawn_of):
+        return write_new(file, content)
+    write_atomically(file, content, durable=False)
+    return True
 
 
 def _free(path: Path, formats: tuple[str, ...], drawn_of: str) -> Path:

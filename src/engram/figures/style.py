@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -72,6 +73,8 @@ FURTHER_FONTS = (
 
 _in_style: ContextVar[bool] = ContextVar("in_style", default=False)
 """Whether the house style holds already, further out."""
+_drawing = threading.RLock()
+"""Held while it does: settings of matplotlib's are those of all threads."""
 
 
 @contextmanager
@@ -82,7 +85,7 @@ def house_style():
     if _in_style.get():
         yield
         return
-    with matplotlib.rc_context(), warnings.catch_warnings():
+    with _drawing, matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(  # ty: ignore[no-matching-overload]  # its names are texts, not literals

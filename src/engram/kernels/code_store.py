@@ -17,6 +17,7 @@ import functools
 import hashlib
 import importlib.metadata
 import os
+import secrets
 import shutil
 import stat
 import sys
@@ -173,7 +174,7 @@ def _read(path: Path, owner: int | None = None) -> bytes | None:
 
 
 def _write(path: Path, code: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")  # machines that share a folder share numbers
     try:
         part.write_bytes(hashlib.sha256(code).digest() + code)
         part.replace(path)

@@ -208,7 +208,8 @@ _OVERLOADED = set()
 """Functions of which the compiler knows by itself what they mean."""
 
 
-_WITHOUT_WRAPPERS: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
+_WITHOUT_WRAPPERS: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False,
+                          "pipeline_class": Pipeline}  # fmt: skip
 """Options that the compiler's stubs do not know."""
 
 

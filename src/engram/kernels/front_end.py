@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import llvmlite.binding as llvm
 import numpy as np
 from numba import types
 from numba.core import (
+    base,
+    byteflow,
     cgutils,
     codegen,
     cpu,
     dispatcher,
     errors,
+    interpreter,
+    ir,
     lowering,
     postproc,
+    ssa,
     typed_passes,
     typeinfer,
     untyped_passes,
@@ -57,7 +62,7 @@ _PASSES = (
     untyped_passes.TranslateByteCode, untyped_passes.FixupArgs, untyped_passes.IRProcessing,
     untyped_passes.RewriteSemanticConstants, untyped_passes.GenericRewrites, untyped_passes.ReconstructSSA,
     untyped_passes.DeadBranchPrune, typed_passes.NopythonTypeInference, typed_passes.PreLowerStripPhis,
-    typed_passes.IRLegalization, typed_passes.AnnotateTypes, typed_passes.NativeLowering, typed_passes.NoPythonBackend,
+    typed_passes.IRLegalization, typed_passes.NativeLowering, typed_passes.NoPythonBackend,
 )  # fmt: skip
 
 
@@ -167,10 +172,55 @@ def _size(context, kind) -> int:
     return _SIZES[kind]
 
 
+def _is_part(code) -> bool:
+    return getattr(code.func_id.func, "is_part", False)
+
+
 def _look_over(after, emit_dels=False, extend_lifetimes=False):
     """Which variables live where is asked once, before a part is written down."""
-    if emit_dels or not getattr(after.func_ir.func_id.func, "is_part", False):
+    if emit_dels or not _is_part(after.func_ir):
         _look_over_all(after, emit_dels, extend_lifetimes)
+
+
+def _has_place(function) -> bool:
+    """Whether what writes an operation down asks where that stands, for which its signature is put together."""
+    code = getattr(function, "__code__", None)
+    if code is None or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
+        return _find_place(function)
+    return "loc" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def _without_contexts(code):
+    """What ``with`` leaves behind, which no part has, is looked for in every line."""
+    return code if _is_part(code) else _find_contexts(code)
+
+
+def _without_dictionaries(code):
+    """The same of dictionaries that are written down in pieces."""
+    return code if _is_part(code) else _find_dictionaries(code)
+
+
+def _variables(_, value) -> list:
+    """Those that an instruction mentions, or what it holds."""
+    found = []
+    _collect((value,), found.append)
+    return found
+
+
+def _collect(values, add: Callable) -> None:
+    for value in values:
+        kind = type(value)
+        if kind is ir.Var:
+            add(value)
+        elif kind is ir.Expr:
+            _collect(value._kws.values(), add)
+        elif kind is dict:
+            _collect(value.values(), add)
+        elif kind is tuple or kind is list:
+            _collect(value, add)
+        elif isinstance(value, ir.Inst):
+            for variable in value.list_vars():
+                add(variable)
 
 
 # Words for messages that nobody will read: whatever a user wrote was compiled by itself before.
@@ -191,12 +241,20 @@ def _no_words(*_, **__):
     return _NOTHING
 
 
+class _Silent:
+    def debug(self, *_):
+        pass
+
+
+_SILENT = _Silent()
 _REGISTRIES = (builtin_registry, templates.builtin_registry)
 _SEEN: list[int] = []
 _find_registry, _type_operator = _Helper._get_target_registry, npydecl.NumpyRulesArrayOperator.generic
 _refresh_all, _find_call_type = cpu.CPUContext.refresh, types.BaseFunction.get_call_type
 _find_call_template = dispatcher.Dispatcher.get_call_template
 _find_value_type, _find_size = Context.resolve_value_type, cpu.CPUContext.get_abi_sizeof
+_find_place = base._has_loc
+_find_contexts, _find_dictionaries = interpreter.peep_hole_delete_with_exit, interpreter.peep_hole_fuse_dict_add_updates
 _look_over_all = postproc.PostProcessor.run
 _LAYOUTS: dict = {}
 _SIZES: dict = {}
@@ -213,6 +271,12 @@ _CHANGES = (
     (Context, "resolve_value_type", _value_type),
     (cpu.CPUContext, "get_abi_sizeof", _size),
     (postproc.PostProcessor, "run", _look_over),
+    (base, "_has_loc", _has_place),
+    (ir.Inst, "_rec_list_vars", _variables),
+    (interpreter, "peep_hole_delete_with_exit", _without_contexts),
+    (interpreter, "peep_hole_fuse_dict_add_updates", _without_dictionaries),
+    (byteflow, "_logger", _SILENT),
+    (ssa, "_logger", _SILENT),
     (typeinfer, "new_error_context", _no_words),
     (lowering, "new_error_context", _no_words),
     (vars(errors)["WarningsFixer"], "catch_warnings", _no_words),

@@ -22,6 +22,7 @@ from numba.extending import intrinsic, overload
 from engram.equations.operations import CHOICE, LIBRARY, MEANINGS, NUMBERS, TRUTH, TRUTHS, WHOLE, Meaning
 from engram.equations.rewriting import rewrite
 from engram.equations.text import plain_function
+from engram.kernels.front_end import Pipeline
 from engram.kernels.registers import TRUTH_BIT, Register, over_registers
 from engram.precision import assembled, bound
 
@@ -82,7 +83,8 @@ def operation(name: str, dtype: np.dtype):
         return _typed(meaning, real, operands)
 
     function = intrinsic(_told(typed, name, n_operands))
-    overload(function, strict=False, jit_options=_BARE)(_over_columns(function, name, n_operands, dtype))
+    loops = _over_columns(function, name, n_operands, dtype)
+    overload(function, strict=False, jit_options=_BARE_LOOP)(loops)
     return function
 
 
@@ -102,6 +104,7 @@ def _signature(*names: str) -> inspect.Signature:
 
 
 _BARE: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+_BARE_LOOP: Any = {**_BARE, "pipeline_class": Pipeline}
 
 
 def _typed(meaning: Meaning, real: types.Float, operands: tuple):

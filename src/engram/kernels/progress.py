@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 Watcher = Callable[[int, int, str], None]
 """Told how many routines are compiled, of how many, and what comes next: before the first and after each. The last
@@ -13,7 +14,8 @@ time nothing is to come and both numbers are the same, even where compiling was 
 
 _LOG = logging.getLogger("engram")
 _watcher: Watcher | None = None
-_is_silent = False
+_here: ContextVar[tuple[Watcher | None, bool] | None] = ContextVar("here", default=None)
+"""Of a thread that says so: whom it tells, and whether nobody; several threads may fit estimators at once."""
 
 
 def watch_compiling(watcher: Watcher | None) -> None:
@@ -24,42 +26,49 @@ def watch_compiling(watcher: Watcher | None) -> None:
 
 @contextmanager
 def shown_if(verbose: bool) -> Generator[None]:
-    """Show what is compiled meanwhile, or tell only the log, as an estimator is asked to."""
-    global _watcher, _is_silent
-    before = _watcher, _is_silent
+    """Show what this thread compiles meanwhile, or tell only the log, as an estimator is asked to."""
+    watcher, _ = _told_here()
     if verbose:
         from engram.compiling_bar import CompilingBar
 
-        _watcher = CompilingBar()
-    _is_silent = not verbose
-    try:
+        watcher = CompilingBar()
+    with _telling(watcher, is_silent=not verbose):
         yield
-    finally:
-        _watcher, _is_silent = before
 
 
 @contextmanager
 def watched_too(watcher: Watcher) -> Generator[None]:
-    """Tell a further watcher meanwhile, besides the one that is told."""
-    global _watcher
-    before = _watcher
+    """Tell a further watcher what this thread compiles meanwhile, besides the one that is told."""
+    before, is_silent = _told_here()
 
     def tell_both(done: int, total: int, label: str) -> None:
         watcher(done, total, label)
         if before is not None:
             before(done, total, label)
 
-    _watcher = tell_both
+    with _telling(tell_both, is_silent=is_silent):
+        yield
+
+
+def _told_here() -> tuple[Watcher | None, bool]:
+    return _here.get() or (_watcher, False)
+
+
+@contextmanager
+def _telling(watcher: Watcher | None, *, is_silent: bool) -> Generator[None]:
+    before = _here.set((watcher, is_silent))
     try:
         yield
     finally:
-        _watcher = before
+        _here.reset(before)
 
 
 @contextmanager
 def told(watcher: Watcher | None = None) -> Generator[Watcher]:
     """A function to be called as a watcher is, for one round of compiling."""
-    watcher = watcher or (None if _is_silent else _watcher or _notebook())
+    if watcher is None:
+        watcher, is_silent = _told_here()
+        watcher = None if is_silent else watcher or _notebook()
     begin, last = time.monotonic(), [0, 0]
 
     def tell(done: int, total: int, label: str) -> None:

@@ -71,8 +71,8 @@ def answers_of(desk: Desk) -> Answers:
     images, labels, read = dataset.test_images[: len(counts)], dataset.test_labels[: len(counts)], model.readout
     answers = None if read is None else read.predict(counts, model.scheme)
     answered = np.zeros(len(counts), bool) if read is None else read.answered(counts)
-    desk.kept_answers = Answers(moment, images, labels, counts, answers, answered)
-    return desk.kept_answers
+    found = desk.kept_answers = Answers(moment, images, labels, counts, answers, answered)
+    return found
 
 
 def neuron(desk: Desk, j: int, layer: str = "") -> dict:

@@ -97,9 +97,10 @@ def _do(desk: Desk, asked: dict) -> dict:
     elif what == "open":
         desk.open(str(asked.get("path", "")))
     elif isinstance(what, str) and what in _DEEDS:
-        if not isinstance(desk.subject, Learner):
+        subject = desk.subject
+        if not isinstance(subject, Learner):
             raise ConfigError("What is open does not learn here; start a new network.")
-        _DEEDS[what](desk.subject, asked)
+        _DEEDS[what](subject, asked)
     else:
         raise ConfigError(f"There is nothing called {what!r} to do; there is new, open, {', '.join(_DEEDS)}.")
     return desk.state()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import numpy as np
 
 from engram.config import TrainingConfig, names_code
 from engram.datasets import named_sources
-from engram.errors import ConfigError, DataError
+from engram.errors import ConfigError, DataError, HeldError
 from engram.model import Model
 from engram.model_file import load_model
 from engram.model_input import load_for
@@ -60,7 +61,7 @@ class Desk:
         self.version = 0
         self.drawings: OrderedDict[str, tuple] = OrderedDict()
         self.kept_answers = None
-        self.lock, self._counting = threading.RLock(), threading.Lock()
+        self.lock, self._counting, self._loading = threading.RLock(), threading.Lock(), threading.Lock()
         self._listeners: list[tuple[Callable[[], None], Callable[[], str]]] = []
         self._datasets: dict[str, object] = {}
         self._readers: OrderedDict[str, Model] = OrderedDict()
@@ -117,18 +118,14 @@ class Desk:
         if name in {model.name for model in shipped_models()}:
             self._put(Still(load_model(FOLDER / f"{name}.safetensors"), name))
             return
-        path = self.within(name)
+        path, subject = self.within(name), self.subject
         folder = RunFolder(path)
         if not folder.config_file.is_file():
             self._put(Still(load_model(path), path))
-        elif isinstance(self.subject, Learner) and self.subject.path == path and self.subject.phase in _OPEN:
+        elif isinstance(subject, Learner) and subject.path == path and subject.phase in _OPEN:
             return
-        elif folder.is_finished:
-            self._put(Still(load_model(path), path, folder.read_metrics(), folder.read_evaluation()))
-        elif folder.is_held:
-            self._put(Watched(folder))
         else:
-            self._put(self._unfinished(folder))
+            self._put(self._run(folder))
 
     def close(self) -> None:
         """Save and let go of what is open."""
@@ -167,8 +164,9 @@ class Desk:
         DataError
             If they are not here.
         """
-        if isinstance(self.subject, Learner):
-            return self.subject.training.dataset
+        subject = self.subject
+        if isinstance(subject, Learner):
+            return subject.training.dataset
         return self._images_of(self.moment().model)
 
     def images_for(self, model: Model):
@@ -179,8 +177,9 @@ class Desk:
         DataError
             If neither is here.
         """
-        if isinstance(self.subject, Learner) and self.subject.training.dataset.name == model.dataset:
-            return self.subject.training.dataset
+        subject = self.subject
+        if isinstance(subject, Learner) and subject.training.dataset.name == model.dataset:
+            return subject.training.dataset
         try:
             return self._images_of(model)
         except DataError:
@@ -284,6 +283,16 @@ class Desk:
             options=self.options,
         )
 
+    def _run(self, folder: RunFolder):
+        """A run, as far as it is."""
+        is_held = folder.is_held  # before whether it is finished: it may come to its end meanwhile
+        if folder.is_finished:
+            return Still(load_model(folder.path), folder.path, folder.read_metrics(), folder.read_evaluation())
+        if not is_held:
+            with contextlib.suppress(HeldError):  # by a process that took it since
+                return self._unfinished(folder)
+        return Watched(folder)
+
     def _unfinished(self, folder: RunFolder):
         """A run that nobody is doing, to be gone on with; without the means for that, to be looked at."""
         config = folder.read_config()
@@ -298,17 +307,19 @@ class Desk:
     def _images_of(self, model: Model):
         """The images that a model was trained on; the last two sets are kept."""
         name = model.config.get("dataset", model.dataset)
-        key = f"{name} {model.config.get('data', {})} as {model.class_names}"
-        if key not in self._datasets:
-            if name not in named_sources():
-                self.within(name)
-            self._keep(key, load_for(model))
-        return self._datasets[key]
+        if name not in named_sources():
+            self.within(name)
+        return self._kept(f"{name} {model.config.get('data', {})} as {model.class_names}", lambda: load_for(model))
 
-    def _keep(self, key: str, dataset) -> None:
-        self._datasets[key] = dataset
-        while len(self._datasets) > 2:
-            self._datasets.pop(next(iter(self._datasets)))
+    def _kept(self, key: str, load: Callable):
+        """A set of images, loaded once by whoever asks for it first while it is among the last two."""
+        with self._loading:
+            if key not in self._datasets:
+                self._datasets[key] = load()
+            found = self._datasets[key]
+            while len(self._datasets) > 2:
+                self._datasets.pop(next(iter(self._datasets)))
+            return found
 
     def _dataset(self, config: TrainingConfig):
         """The images of a configuration; only named sets and what lies in the folder."""
@@ -317,10 +328,7 @@ class Desk:
             if not path.exists():
                 raise DataError(f"There is no data set {config.dataset!r} and no such file in {self.folder}.")
             config = config.replace(dataset=str(path))
-        key = f"{config.dataset} {config.data} {config.validation_examples}"
-        if key not in self._datasets:
-            self._keep(key, config.load_data())
-        return self._datasets[key]
+        return self._kept(f"{config.dataset} {config.data} {config.validation_examples}", config.load_data)
 
     def _checked(self, options: dict) -> dict:
         """Options that a page may give."""

@@ -259,9 +259,10 @@ def _whole(asked: dict, name: str) -> int:
 
 
 def _drawing(desk: Desk, asked: dict) -> tuple:
-    if asked.get("key") not in desk.drawings:
+    drawing = desk.drawings.get(asked.get("key", ""))
+    if drawing is None:
         raise ConfigError("That drawing is not kept any more; let it be read again.")
-    return desk.drawings[asked["key"]]
+    return drawing
 
 
 def _rule(asked: dict):

@@ -124,8 +124,7 @@ class Learner(Callback):
     def step(self, images: int = 1) -> None:
         """Learn from so many further images, one by one."""
         with self._turn:
-            steps = min(self._steps + images, BLOCK)
-        self._command(go=False, steps=steps)
+            self._command(go=False, steps=min(self._steps + images, BLOCK))
 
     def set_speed(self, speed: float | None) -> None:
         """Images a second at most; None for as fast as can be."""
@@ -268,6 +267,8 @@ class Learner(Callback):
         if self.phase in ("finished", "stopped", "failed"):
             raise ConfigError("This run has ended; start a new one, or open it again to look inside.")
         with self._turn:
+            if self._closing:
+                raise ConfigError("This network was put away; open its run again to go on with it.")
             self._go, self._steps = go, steps
             self._rate_from = (time.monotonic(), self.training.examples)
             if self._thread is None and (go or steps):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import socket
 import threading
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engram.errors import ConfigError
-from engram.files import read_regular, to_json
+from engram.files import open_regular, read_at_most, to_json, write_atomically
 from engram.folders import user_cache_folder
 from engram.interrupts import deferred_interrupt
 from engram.studio.desk import Desk
@@ -24,6 +25,8 @@ ADDRESS_SECONDS = 12 * 3600.0
 """So long the last address is used again, so that a page that was left open finds a studio that was started anew."""
 
 _LOOK = 0.2
+_END = 60.0
+"""So long the server is waited for at its end, s: it gives requests a second, but may have no processor for a while."""
 
 
 @dataclass
@@ -91,7 +94,7 @@ class Studio:
         self.desk.close()
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
-            self._thread.join(5)
+            self._thread.join(_END)
         self._socket.close()
 
 
@@ -155,17 +158,16 @@ def _remember(studio: Studio) -> None:
     with contextlib.suppress(OSError):
         path = _address_file()
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        path.touch(mode=0o600)
-        path.write_bytes(to_json({"port": studio.port, "token": studio.token, "time": time.time()}))
+        kept = {"port": studio.port, "token": studio.token, "time": time.time()}
+        write_atomically(path, to_json(kept), durable=False, private=True)
 
 
 def _remembered() -> tuple[int, str] | None:
     try:
-        path = _address_file()
-        if path.stat().st_mode & 0o077:
-            return None
-        kept = json.loads(read_regular(path, 1 << 12))
+        with open_regular(_address_file()) as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                return None
+            kept = json.loads(read_at_most(file, 1 << 12))
         port, token, then = int(kept["port"]), str(kept["token"]), float(kept["time"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

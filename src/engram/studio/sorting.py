@@ -45,8 +45,8 @@ class Sorting:
 
     def places(self, subject, n: int) -> np.ndarray | None:
         """Those of so many neurons; None where they are not known."""
-        known = self.knows(subject) and self._places is not None and len(self._places) == n
-        return self._places if known else None
+        places = self._places
+        return places if self.knows(subject) and places is not None and len(places) == n else None
 
 
 def timed(function: Callable):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,9 +14,9 @@ from engram.errors import EngramError
 from engram.evaluation import Evaluation
 from engram.files import exists
 from engram.model import Model
-from engram.model_file import load_model
+from engram.model_file import load_model, read_last_checkpoint
 from engram.readout import RunningAccuracy
-from engram.run_folder import RunFolder
+from engram.run_folder import RunFolder, unfinished_in
 from engram.studio.moments import Moment
 
 FIRST_SECONDS = 10.0
@@ -85,6 +86,7 @@ class Watched:
         self.metrics: list[dict] = []
         self.total = 0
         self.evaluation: Evaluation | None = None
+        self._looking = threading.Lock()
         self._seen: Path | None = None
         self._kept: Moment | None = None
         self._thetas: list[tuple[int, np.ndarray]] = []
@@ -117,7 +119,11 @@ class Watched:
         return [n for n, _ in self._thetas], np.array([theta for _, theta in self._thetas], np.float32)
 
     def refresh(self) -> bool:
-        """Read what is new; whether anything is."""
+        """Read what is new; whether anything is. Of several pages that look at once, one is told."""
+        with self._looking:
+            return self._refresh()
+
+    def _refresh(self) -> bool:
         if self.phase == "finished":
             return False
         self.folder.watch()
@@ -135,13 +141,13 @@ class Watched:
 
     def _read(self, newest: Path) -> bool:
         try:
-            model, metrics, done, total = self.folder.read_unfinished()
-            tensors, _ = self.folder.read_checkpoint()
+            tensors, metadata, name = read_last_checkpoint(self.path)
+            model, metrics, done, total = unfinished_in(tensors, metadata, name)
         except EngramError:
             if self._kept is None:
                 raise
             return False  # it was replaced meanwhile; the next look finds another
-        self._seen, self.metrics, self.total = newest, metrics, total
+        self._seen, self.metrics, self.total = max(newest, Path(name)), metrics, total  # the newest may be damaged
         self._kept = Moment(model=replace(model, readout=_readout_in(tensors, model)), examples=done)
         self._thetas = [*self._thetas[-499:], (done, self._kept.layer().theta.astype(np.float32))]
         return True
