@@ -3,6 +3,7 @@
     python benchmarks/simulators.py --install     # once: the peers' environments, in benchmarks/.peers
     python benchmarks/simulators.py               # measure everything, in turn; about forty minutes
     python benchmarks/simulators.py --sizes 400   # measure a size again, beside what is stored of the others
+    python benchmarks/simulators.py --threads     # measure two threads beside one again, and nothing else
     python benchmarks/simulators.py --cpu x86-64-v3    # all of them with code for processors without AVX-512
     python benchmarks/simulators.py --markdown    # the stored results as tables for the documentation
 
@@ -50,6 +51,7 @@ MANY = 1_600  # from here on neurons are shared out among threads
 PRESETS = ("paper", "sharp")
 RULES = ("self_normalizing", "exponential", "triplet")
 N_BURN_IN, N_IMAGES, N_EVENTS = 1_000, 128, 40
+N_SHARED = 1_024  # images for threads, which begin a call some milliseconds apart
 
 
 TOLD = ("preset", "n_neurons", "rule", "phase", "dt")
@@ -78,11 +80,13 @@ class Comparison:
     ):
         self.session, self.sizes, self.presets, self.peers = session, sizes, presets, peers
         mnist = load("mnist").train_images
-        chosen = mnist[np.random.default_rng(0).permutation(len(mnist))[: N_BURN_IN + N_IMAGES]]
+        order = np.random.default_rng(0).permutation(len(mnist))
         self.n_inputs = mnist.shape[1]
-        self.files = {name: session.scratch / f"{name}.npy" for name in ("burn_in", "images")}
-        np.save(self.files["burn_in"], chosen[:N_BURN_IN].astype(np.float32))
-        np.save(self.files["images"], chosen[N_BURN_IN:].astype(np.float32))
+        begin, self.files = 0, {}
+        for name, n in (("burn_in", N_BURN_IN), ("images", N_IMAGES), ("shared", N_SHARED)):
+            self.files[name] = session.scratch / f"{name}.npy"
+            np.save(self.files[name], mnist[order[begin : begin + n]].astype(np.float32))
+            begin += n
 
     def measurements(self) -> Iterator[dict]:
         """Every simulator at every size by every preset, in turn."""
@@ -108,22 +112,35 @@ class Comparison:
         yield from (self.peer(peer, task) for peer in self.peers if task["rule"] in peer.rules)
         after = self.session.run(ENGRAM.script, ENGRAM.environment, task)
         yield self.record(
-            ENGRAM, task, lambda: after | {"ms_per_image": before["ms_per_image"] + after["ms_per_image"]}, 1
+            ENGRAM, task, lambda: after | {"ms_per_image": before["ms_per_image"] + after["ms_per_image"]}
         )
 
     def engram_alone(self, preset: str) -> Iterator[dict]:
-        """More threads, a finer step and, where all sizes are asked for, a larger network."""
+        """A finer step and, where all sizes are asked for, a larger network."""
         rule = RULES[0]
-        self.burn_in(preset, 400, rule)
-        yield self.engram(self.task(preset, 400, rule, "test"), threads=2)
-        for n in (n for n in self.sizes if n >= MANY):
-            self.burn_in(preset, n, rule)
-            yield self.engram(self.task(preset, n, rule, "train"), threads=2)
         self.burn_in(preset, 400, rule, dt=0.1)
         yield self.engram(self.task(preset, 400, rule, "train", dt=0.1))
         if self.sizes == SIZES:
             self.burn_in(preset, LARGEST, rule)
             yield self.engram(self.task(preset, LARGEST, rule, "train"))
+
+    def threads(self) -> Iterator[dict]:
+        """Two threads between two turns of one, on more images than the simulators get."""
+        many = [(n, "train") for n in self.sizes if n >= MANY]
+        for preset, (n, phase) in itertools.product(self.presets, [(400, "test"), *many]):
+            self.burn_in(preset, n, RULES[0])
+            task = self.task(preset, n, RULES[0], phase)
+            task |= {"images": str(self.files["shared"]), "budget_s": self.session.budget_s}
+            record = {name: task[name] for name in TOLD} | {"n_images": N_SHARED}
+            try:
+                one, two, again = (
+                    self.session.run(ENGRAM.script, ENGRAM.environment, task, threads=k)["ms_per_image"]
+                    for k in (1, 2, 1)
+                )
+                record |= {"one_ms": statistics.median(one + again), "two_ms": statistics.median(two)}
+            except AbsentError as problem:
+                record["absent"] = str(problem)
+            yield record
 
     def startups(self) -> Iterator[dict]:
         """From starting Python to the first learned image, with empty caches and then with full ones."""
@@ -189,22 +206,18 @@ class Comparison:
         if not Path(task["state"]).exists():
             self.session.run(ENGRAM.script, ENGRAM.environment, task)
 
-    def engram(self, task: dict, threads: int = 1) -> dict:
+    def engram(self, task: dict) -> dict:
         """Time engram on all images, again and again from the same start."""
         task |= {"budget_s": self.session.budget_s}
-
-        def measure():
-            return self.session.run(ENGRAM.script, ENGRAM.environment, task, threads=threads)
-
-        return self.record(ENGRAM, task, measure, threads)
+        return self.record(ENGRAM, task, lambda: self.session.run(ENGRAM.script, ENGRAM.environment, task))
 
     def peer(self, peer: Simulator, task: dict) -> dict:
         """Time a peer on as many of the images as it has time for."""
-        return self.record(peer, task, lambda: self.session.measure_peer(peer, task), 1)
+        return self.record(peer, task, lambda: self.session.measure_peer(peer, task))
 
-    def record(self, simulator: Simulator, task: dict, measure, threads: int) -> dict:
+    def record(self, simulator: Simulator, task: dict, measure) -> dict:
         """A measurement as it is stored, or the reason why there is none."""
-        record = {"simulator": simulator.name, "threads": threads} | {name: task[name] for name in TOLD}
+        record = {"simulator": simulator.name} | {name: task[name] for name in TOLD}
         try:
             result = measure()
         except AbsentError as problem:
@@ -218,45 +231,54 @@ def growth(measurements: list[dict]) -> float | None:
     points = [
         (record["n_neurons"], record["ms"])
         for record in measurements
-        if (record["simulator"], record["rule"], record["phase"], record["threads"], record["dt"])
-        == (ENGRAM.name, RULES[0], "train", 1, 0.5)
+        if (record["simulator"], record["rule"], record["phase"], record["dt"]) == (ENGRAM.name, RULES[0], "train", 0.5)
         and record["n_neurons"] >= GROWS_FROM
     ]
     return float(np.polyfit(*np.log(points).T, 1)[0]) if len(points) > 1 else None
 
 
 def measure(options: argparse.Namespace) -> dict:
-    """Measure everything; progress goes to the standard error."""
+    """Measure everything, or two threads alone; progress goes to the standard error."""
     peers = tuple(peer for peer in PEERS if not options.only or peer.name in options.only)
     with tempfile.TemporaryDirectory() as scratch:
         counted_equations(DiehlCook())  # before an hour is spent: the one part that knows engram's functions
         session = Session(Path(scratch), options.budget, options.limit, options.cpu)
         comparison = Comparison(session, tuple(options.sizes), tuple(options.presets), peers)
-        measurements = []
-        for record in comparison.measurements():
-            measurements.append(record)
-            sys.stderr.write(report.line(record) + "\n")
+        if options.threads:
+            return {"threads": _told(comparison.threads())}
+        measurements = _told(comparison.measurements())
         rates = session.run("run_machine.py", ENGRAM.environment, {})
         return {
             "machine": describe(options.cpu) | {"rates": rates},
             "notes": {simulator.name: simulator.note for simulator in (ENGRAM, *peers)},
             "measurements": measurements,
+            "threads": _told(comparison.threads()),
             "startups": list(comparison.startups()),
             "floors": list(comparison.floors(rates)),
             "growth_exponent": growth(measurements),
         }
 
 
+def _told(records: Iterator[dict]) -> list[dict]:
+    kept = []
+    for record in records:
+        kept.append(record)
+        sys.stderr.write(report.line(record) + "\n")
+    return kept
+
+
 def beside(results: dict, stored: dict) -> dict:
     """New results, and the stored ones of what was not measured again."""
     keys = {
-        "measurements": ("simulator", "threads", *TOLD),
+        "measurements": ("simulator", *TOLD),
+        "threads": TOLD,
         "floors": TOLD,
         "startups": ("simulator",),
     }
-    merged = results | {"notes": stored["notes"] | results["notes"]}
+    merged = {**stored, **results, "notes": stored["notes"] | results.get("notes", {})}
     for part, names in keys.items():
-        by_key = {tuple(record[name] for name in names): record for record in stored[part] + results[part]}
+        records = stored[part] + results.get(part, [])
+        by_key = {tuple(record[name] for name in names): record for record in records}
         merged[part] = sorted(by_key.values(), key=lambda record: record.get("n_neurons", 0))
     return merged | {"growth_exponent": growth(merged["measurements"])}
 
@@ -269,6 +291,7 @@ def main() -> None:
     parser.add_argument("--figure", action="store_true", help="draw the stored results again, and stop")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of neurons")
     parser.add_argument("--presets", choices=PRESETS, nargs="+", default=PRESETS, help="sets of constants")
+    parser.add_argument("--threads", action="store_true", help="measure two threads beside one, and nothing else")
     parser.add_argument("--cpu", default="", help="processor that all compilers make code for, such as x86-64-v3")
     parser.add_argument("--only", nargs="+", metavar="PEER", help=", ".join(peer.name for peer in PEERS))
     parser.add_argument("--budget", type=float, default=15.0, help="seconds of a measurement's timed images")
@@ -283,7 +306,11 @@ def main() -> None:
         return
     if not (options.markdown or options.figure):
         results = measure(options)
-        if stored.exists() and (options.only or tuple(options.sizes) != SIZES or tuple(options.presets) != PRESETS):
+        whole = not (options.only or options.threads) and (tuple(options.sizes), tuple(options.presets)) == (
+            SIZES,
+            PRESETS,
+        )
+        if not whole and stored.exists():
             results = beside(results, json.loads(stored.read_text()))
         options.out.mkdir(parents=True, exist_ok=True)
         stored.write_text(json.dumps(results, indent=1) + "\n")

@@ -1,6 +1,8 @@
 """Layers that no longer learn are computed once for each image, and nobody can tell from what is learned."""
 
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -174,3 +176,19 @@ def test_a_layer_whose_threshold_goes_on_rising_is_not_still():
     assert (list(still.populations), list(rest.populations)) == (["low"], ["high"])
     assert (list(still.inputs), list(rest.inputs)) == (["image"], ["low"])
     assert rest.inputs["low"].n == 9 and [p.name for p in rest.projections] == ["low_high", "high_high"]
+
+
+def test_a_simulator_that_is_let_go_takes_its_answers_with_it_at_once():
+    """They may be a gibibyte, and the garbage of circles is collected by number, not by size."""
+    gc.disable()
+    try:
+        s = Simulator(stack(), protocol=ONCE, source=Latency(), kernel="reference")
+        for layer in s.described.layers:
+            s.train(drawn(), layer=layer)
+        s.count_spikes(drawn())
+        below, gone = weakref.ref(s._below["high"]), weakref.ref(s)
+        assert below().n_bytes > 0
+        del s
+        assert gone() is None and below() is None
+    finally:
+        gc.enable()

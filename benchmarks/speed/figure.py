@@ -61,7 +61,7 @@ def points(results: dict, name: str) -> list[tuple[int, float]]:
     return sorted(
         (record["n_neurons"], record["ms"])
         for record in results["measurements"]
-        if record["simulator"] == name and "ms" in record and record["threads"] == 1 and drawn(record)
+        if record["simulator"] == name and "ms" in record and drawn(record)
     )
 
 

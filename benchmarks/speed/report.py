@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 RULE_NAMES = {"self_normalizing": "self-normalizing"}
-TRAIN, TEST = ("train", 1, 0.5), ("test", 1, 0.5)
+TRAIN, TEST = ("train", 0.5), ("test", 0.5)
 PHASES = {"train": "training", "test": "learning off"}
 
 
@@ -22,8 +22,12 @@ class Table:
 
 def line(record: dict) -> str:
     """A measurement in a line, for those who wait."""
-    what = ", ".join((record["simulator"], *subject(record)))
-    return f"{what}: " + (record.get("absent") or f"{number(record['ms'])} ms an image")
+    what = ", ".join((record.get("simulator", "engram"), *subject(record)))
+    if "absent" in record:
+        return f"{what}: {record['absent']}"
+    if "two_ms" in record:
+        return f"{what}: one thread {number(record['one_ms'])}, two {number(record['two_ms'])} ms an image"
+    return f"{what}: {number(record['ms'])} ms an image"
 
 
 def number(value: float | None) -> str:
@@ -36,7 +40,7 @@ def number(value: float | None) -> str:
 
 def tables(results: dict) -> list[Table]:
     """Everything that was measured."""
-    return [comparison(results), startup(results), engram_alone(results), floor(results)]
+    return [comparison(results), startup(results), engram_alone(results), threads(results), floor(results)]
 
 
 def comparison(results: dict) -> Table:
@@ -68,7 +72,7 @@ def comparison(results: dict) -> Table:
 
 def key(record: dict) -> tuple:
     """What tells measurements apart."""
-    names = ("simulator", "preset", "n_neurons", "rule", "phase", "threads", "dt")
+    names = ("simulator", "preset", "n_neurons", "rule", "phase", "dt")
     return tuple(record[name] for name in names)
 
 
@@ -93,18 +97,36 @@ def startup(results: dict) -> Table:
 
 
 def engram_alone(results: dict) -> Table:
-    """Engram's other measurements: sizes, threads, steps."""
+    """Engram's other measurements: sizes and steps."""
     rows = []
     for record in results["measurements"]:
         if record["simulator"] == "engram":
             low_high = " – ".join(map(number, record["ms_range"])) if "ms" in record else ""
             values = (number(record.get("ms")), low_high, number(record.get("peak_mib")))
             values = (record["absent"], "", "") if "absent" in record else values
-            rows.append((*subject(record), str(record["dt"]), str(record["threads"]), *values))
-    columns = (
-        "preset", "neurons", "phase", "rule", "step, ms", "threads", "ms per image", "lowest – highest", "peak MiB"
-    )  # fmt: skip
+            rows.append((*subject(record), str(record["dt"]), *values))
+    columns = ("preset", "neurons", "phase", "rule", "step, ms", "ms per image", "lowest – highest", "peak MiB")
     return Table("engram", columns, rows, 4)
+
+
+def threads(results: dict) -> Table:
+    """Two threads beside one."""
+    rows = []
+    for record in results["threads"]:
+        one, two = record.get("one_ms"), record.get("two_ms")
+        values = (record["absent"], "", "") if "absent" in record else (number(one), number(two), number(one / two))
+        rows.append((*subject(record), f"{record['n_images']:,}", *values))
+    columns = (
+        "preset",
+        "neurons",
+        "phase",
+        "rule",
+        "images",
+        "one thread, ms per image",
+        "two threads",
+        "times as fast",
+    )
+    return Table("engram on two threads", columns, rows, 4)
 
 
 def subject(record: dict) -> tuple[str, str, str, str]:
@@ -118,7 +140,7 @@ def floor(results: dict) -> Table:
     measured = {key(record): record for record in results["measurements"] if "ms" in record}
     rows = []
     for record in results["floors"]:
-        engram = measured.get(key(record | {"simulator": "engram", "threads": 1}))
+        engram = measured.get(key(record | {"simulator": "engram"}))
         if engram is None:
             continue
         largest = sorted(record["parts_ms"].items(), key=lambda part: -part[1])[:3]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -57,10 +58,16 @@ class Below:
     """
 
     def __init__(self, whole: Simulator, network: Network, heard: Iterable[str]):
-        self._whole, self._network = whole, network
+        self._whole_of, self._network = weakref.ref(whole), network  # which goes with all answers when it is let go
         self._lock, self._turns = threading.Lock(), [threading.Lock() for _ in range(_IMAGES_AT_ONCE)]
         self._sizes = {name: network.size_of(name) for name in heard if name in network.populations}
         self._forget(self._knowledge())
+
+    @property
+    def _whole(self) -> Simulator:
+        whole = self._whole_of()
+        assert whole is not None, "Below is a part of it"
+        return whole
 
     def _forget(self, knowledge: bytes) -> None:
         self._known = knowledge
