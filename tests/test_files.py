@@ -82,18 +82,22 @@ def test_part_that_another_process_clears_away_is_written_again(tmp_path, monkey
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("f", b"whole")]
 
 
+def no_link(*_):
+    raise PermissionError(errno.EPERM, "no links on this file system")
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_new_file_is_written_where_nothing_lies(tmp_path, monkeypatch, links):
-    def link(*_):
-        raise PermissionError(errno.EPERM, "no links on this file system")
-
     if not links:
-        monkeypatch.setattr(os, "link", link)
+        monkeypatch.setattr(os, "link", no_link)
     assert write_new(tmp_path / "f", b"mine")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("f", b"mine")]
 
 
-def test_new_file_replaces_none(tmp_path):
+@pytest.mark.parametrize("links", [True, False])
+def test_new_file_replaces_none(tmp_path, monkeypatch, links):
+    if not links:
+        monkeypatch.setattr(os, "link", no_link)
     (tmp_path / "f").write_bytes(b"another's")
     assert not write_new(tmp_path / "f", b"mine")
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("f", b"another's")]

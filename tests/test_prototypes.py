@@ -1,5 +1,7 @@
 """Prototypes above a convolution: one winner a step, layers of different length, and what holds for every network."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -118,6 +120,9 @@ def test_a_file_keeps_that_one_wins():
     record, arrays = network_record(simulator.described, simulator.state)
     weights = {name: p.weights for name, p in simulator.state.projections.items()}
     assert network_from_record(record, arrays, weights).populations["a"].one_wins is True
+    population = replace(simulator.described.populations["a"], shape=(2, 2), one_wins="place")
+    record, _ = network_record(simulator.described.replace(populations={"a": population}), simulator.state)
+    assert network_from_record(record, arrays, weights).populations["a"].one_wins == "place"
     record, _ = network_record(rivals(1.5, one_wins=False), simulator.state)
     assert "one_wins" not in record["populations"]["a"]
 

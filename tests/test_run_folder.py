@@ -165,19 +165,22 @@ def test_who_only_looks_whether_a_folder_is_held_keeps_nobody_from_it(tmp_path, 
     folder.release()
 
 
-def test_folder_that_one_run_gives_up_is_held_by_one_alone_of_those_that_want_it(tmp_path, monkeypatch):
-    """The next one takes it as soon as it can: before what marked it as held is gone, or after."""
-    first, second, release = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run"), RunFolder.release
+@pytest.mark.parametrize("before", [True, False])
+def test_folder_that_one_run_gives_up_is_held_by_one_alone_of_those_that_want_it(tmp_path, monkeypatch, before):
+    """The next one takes it as soon as what marked it as held is gone, or when it is let go."""
+    first, second, unlock = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run"), RunFolder._unlock
 
-    def release_and_let_the_other_begin(folder):
-        release(folder)
-        if folder is first:
+    def unlock_and_let_the_other_begin(folder):
+        if folder is first and before:
+            second.acquire()
+        unlock(folder)
+        if folder is first and not before:
             second.acquire()
 
     def fail(folder, config):
         raise RunFolderError("the disk is full")
 
-    monkeypatch.setattr(RunFolder, "release", release_and_let_the_other_begin)
+    monkeypatch.setattr(RunFolder, "_unlock", unlock_and_let_the_other_begin)
     monkeypatch.setattr(RunFolder, "write_config", fail)
     with pytest.raises(RunFolderError, match="the disk is full"):
         start_run(first, CONFIG, overwrite=False)

@@ -47,7 +47,7 @@ def burn_in(task: dict) -> dict:
 
 
 def measure_speed(task: dict) -> dict:
-    """Time all images several times, each time from the same start: the loop alone, as of the peers."""
+    """Time all images several times, each time from the same start."""
     state, images = np.load(task["state"]), np.load(task["images"])
     threads, learns = task["threads"], task["phase"] == "train"
     imported = seconds_since_start()
@@ -57,21 +57,13 @@ def measure_speed(task: dict) -> dict:
             return simulator.count_spikes(images, threads=threads)[0]
         return simulator.train(images, threads=threads)[0]
 
-    def ready():
-        simulator = new_simulator(task, state)
-        if learns:
-            simulator.prepare(threads)
-        else:
-            simulator.count_spikes(images[:1])
-        return simulator
-
     present(new_simulator(task, state), images[:1])
     first = seconds_since_start()
     warm_up_s = timed(lambda: present(new_simulator(task, state), images))
     repetitions = task.get("repetitions") or int(np.clip(task["budget_s"] / warm_up_s, 5, 30))
     times, spikes = [], 0
     for _ in range(repetitions):
-        simulator = ready()
+        simulator = new_simulator(task, state)
         start = time.perf_counter()
         counts = present(simulator, images)
         times.append(1000 * (time.perf_counter() - start) / len(images))

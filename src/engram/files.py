@@ -60,6 +60,8 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True, privat
 def write_new(path: Path, content: bytes) -> bool:
     """Write a whole file where nothing lies; where something does it stays, and False is returned.
 
+    Where files cannot have two names, what another process writes there in the same moment may be replaced.
+
     Raises
     ------
     RunFolderError
@@ -242,6 +244,8 @@ def _link(temporary: str, path: Path) -> None:
     except (FileExistsError, FileNotFoundError):
         raise
     except OSError:
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
         os.replace(temporary, path)  # noqa: PTH105
 
 

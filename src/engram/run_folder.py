@@ -155,9 +155,7 @@ class RunFolder:
         with contextlib.suppress(OSError):
             if _identity(self.path) == self._identity:
                 (self.path / _HOLDER).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self._lock.release()
-        self._lock = self._identity = None
+        self._unlock()
 
     def abandon(self) -> None:
         """Let a folder go in which nothing was begun, and remove it if it is empty.
@@ -169,7 +167,7 @@ class RunFolder:
             if self._lock is not None and _identity(self.path) == self._identity:
                 (self.path / _HOLDER).unlink(missing_ok=True)
                 lock.unlink()
-        self.release()
+        self._unlock()  # who holds it from now on has said so there
         if os.name == "nt":  # which removes no file that is open, so none that another process holds
             _unlink_if_possible(lock)
         with contextlib.suppress(OSError):
@@ -343,6 +341,12 @@ class RunFolder:
         return unfinished_in(*read_last_checkpoint(self.path), source=source, parts=parts)
 
     # within
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                self._lock.release()
+        self._lock = self._identity = None
 
     def _take_lock(self) -> None:
         """Make the folder, if need be, and lock it."""

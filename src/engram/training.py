@@ -663,8 +663,10 @@ def _check_start(start: Model, network: DiehlCook | Network) -> None:
         raise ConfigError("Learning goes on only in a network of the same parts; give the one that the model has.")
 
 
-def _parts(network: DiehlCook | Network) -> tuple[list[str], list[str]] | None:
-    return None if isinstance(network, DiehlCook) else (list(network.named), network.layers)
+def _parts(network: DiehlCook | Network) -> tuple[list[str], list[str], list] | None:
+    if isinstance(network, DiehlCook):
+        return None
+    return list(network.named), network.layers, [p.one_wins for p in network.populations.values()]
 
 
 def ink_fill(dataset: Dataset | TrainingSet) -> float:

@@ -46,7 +46,7 @@ def show(
             help="Begin with the constants of this preset: sharp, paper or events.", show_default="that of train"
         ),
     ] = None,
-    neurons: Annotated[int, typer.Option(help="Size of the network, with which a preset's learning rates grow.")] = 400,
+    neurons: Annotated[int, typer.Option(help="Size of the network, by which a preset chooses some constants.")] = 400,
     weights: Annotated[str, typer.Option(help="Weights before the pair of spikes.")] = "0.1,0.3,0.5,0.9",
     out_: Annotated[Path, typer.Option("--out", help="Folder for the figure.")] = Path("figures"),
     json: Annotated[bool, typer.Option("--json", help="Print the window's numbers as JSON.")] = False,

@@ -67,7 +67,7 @@ def sleeps(network: Network, name: str) -> bool:
 
 def can_share(network: Network) -> bool:
     """Whether several threads can share the neurons out: no synapses that are listed or have delays of their own but
-    those from all to all but one, a threshold for each neuron, and nowhere one winner among all."""
+    those from all to all but one, a threshold for each neuron, and nowhere one winner among all or at a place."""
     if any(p.n_sharing_threshold > 1 or p.one_wins for p in network.populations.values()):
         return False
     for p in network.projections:
