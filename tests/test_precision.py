@@ -19,6 +19,8 @@ from engram.arithmetic import exp, exp_coefficients
 from engram.equations.operations import LIBRARY, MEANINGS
 from engram.equations.vocabulary import MEANT
 from engram.kernels.compiler import compiled
+from engram.kernels.machine import Equation, Routine, callable_routine
+from engram.kernels.parts import vector
 from engram.kernels.precision import compiled_equation
 from engram.plasticity import RULES
 from engram.precision import for_each, reference_equation
@@ -44,6 +46,30 @@ def compiled_function(equation: Callable, dtype: str, n_arguments: int):
     scope = {"call": call}
     exec(f"def {equation.__name__}_called({names}):\n    return call({names})", scope)
     return compiled(scope[f"{equation.__name__}_called"])
+
+
+_TAKEN = {"number": "vector({}, REAL, 1)[0]", "whole": "{}", "truth": "{} != 0"}
+"""How a routine takes an argument of each kind from a whole number, be it an address."""
+
+
+def in_a_routine(equation: Callable, dtype: str, n_found: int, *kinds: str):
+    """The equation in a routine, as networks run it, called with what it takes: what it finds, as doubles."""
+    names = [f"a{k}" for k in range(len(kinds))]
+    taken = ", ".join(_TAKEN[kind].format(name) for kind, name in zip(kinds, names, strict=True))
+    lines = [f"def called(found, {', '.join(names)}):", f"    result = EQUATION({taken})"]
+    lines += [f"    vector(found, DOUBLE, {n_found})[{k}] = result[{k}]" for k in range(n_found)]
+    scope = {"__name__": __name__, "vector": vector, "DOUBLE": np.float64}
+    exec("\n".join([*lines, "    return 0"]), scope)
+    placeholders = {"EQUATION": Equation(equation, dtype), "REAL": np.dtype(dtype).type}
+    routine = callable_routine(Routine(scope["called"], tuple(placeholders.items())), 1 + len(kinds))
+
+    def call(*arguments):
+        found, held = np.full(n_found, np.nan), [np.asarray(x, dtype) for x in arguments]
+        given = zip(kinds, arguments, held, strict=True)
+        routine(found.ctypes.data, *(x.ctypes.data if kind == "number" else int(n) for kind, n, x in given))
+        return found
+
+    return call
 
 
 def assert_same_bits(ours, theirs):
@@ -109,7 +135,8 @@ def test_any_expression_has_the_same_bits_by_numpy_and_compiled(expressions):
     equation = function_of(text)
     for dtype in ("float32", "float64"):
         real = np.dtype(dtype).type
-        ours, theirs = compiled_function(equation, dtype, 4), reference_equation(equation, dtype)
+        ours = in_a_routine(equation, dtype, 6, "number", "number", "whole", "truth")
+        theirs = reference_equation(equation, dtype)
         for x, y in zip(VALUES, [0.25, *VALUES[:0:-1]], strict=True):
             for n, m in ((4, True), (-3, False), (0, True)):
                 with np.errstate(all="ignore"):
