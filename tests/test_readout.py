@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from engram.errors import ConfigError, DataError
-from engram.readout import SCHEMES, UNASSIGNED, Readout, RunningAccuracy, fit_readout
+from engram.readout import SCHEMES, UNASSIGNED, Readout, RunningAccuracy, _features, fit_readout
 
 COUNTS = np.array([[6, 0, 1, 0], [2, 0, 1, 0], [0, 4, 2, 0], [0, 0, 2, 0], [0, 9, 1, 0]])
 LABELS = np.array([3, 3, 5, 5, 8])
@@ -84,6 +85,21 @@ def test_a_readout_is_fitted_without_importing_scikit_learn():
         "assert found.predict([[0, 4]], 'logistic') == [5]; assert 'sklearn' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_features_of_the_regression_are_held_once():
+    counts = np.random.default_rng(0).poisson(1.0, (4096, 400)).astype(np.uint8)
+    _features(counts[:1])  # what is imported is not counted
+    tracemalloc.start()
+    try:
+        features, scale = _features(counts)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    roots = np.sqrt(counts.astype(np.float64))
+    np.testing.assert_allclose(features.toarray(), roots / roots.std(), rtol=1e-12)
+    assert scale == pytest.approx(roots.std())
+    assert peak < 32 * features.nnz  # a number and its column take 12 bytes, and what they are made from the rest
 
 
 def test_logistic_regression_of_two_classes_answers_either():

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engram._version import __version__
 from engram.callbacks import Callback
 from engram.config import TrainingConfig, code_named
 from engram.datasets.base import Dataset
@@ -73,9 +74,17 @@ class Piece:
         return "accuracy" in self.run.read_summary()
 
     def check(self) -> None:
-        """Raise ConfigError where the folder holds another run."""
-        if self.run.holds_run and self.run.read_config() != self.config:
+        """Raise ConfigError where the folder holds another run, or one that another version made."""
+        if not self.run.holds_run:
+            return
+        if self.run.read_config() != self.config:
             raise ConfigError(f"{self.folder} holds a run with other options; choose another folder with --out.")
+        version = self.run.read_summary().get("version", __version__)
+        if version != __version__:
+            raise ConfigError(
+                f"{self.folder} holds a run of engram {version}, this is {__version__}, in which the same options may"
+                " stand for other constants; choose another folder with --out, or go on with that version."
+            )
 
 
 @dataclass(frozen=True)

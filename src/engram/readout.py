@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engram.errors import DataError
 from engram.validation import check_choice
 from engram.wording import plural
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 SCHEMES = ("mean", "proportion", "logistic")
 """The ways to read a class from spike counts, see :class:`Readout`."""
@@ -227,8 +231,6 @@ def _logistic(counts, labels, classes, weights=None, balanced: bool = False) -> 
     Few neurons answer an image, so the features are kept sparse: a tenth of the time and memory, and sums that do not
     depend on the number of threads.
     """
-    from scipy.sparse import csr_array
-
     from engram.regression import logistic_regression
 
     coefficients, intercepts = np.zeros((len(classes), counts.shape[1])), np.full(len(classes), _NEVER)
@@ -236,14 +238,35 @@ def _logistic(counts, labels, classes, weights=None, balanced: bool = False) -> 
     rows = np.searchsorted(classes, present)
     intercepts[rows] = 0.0
     if len(present) > 1:
-        features = csr_array(counts).astype(np.float64).sqrt()
-        mean = features.mean()
-        scale = float(np.sqrt((features**2).mean() - mean**2)) or 1.0
+        features, scale = _features(counts)
         numbers = np.searchsorted(present, labels)
         weights = _balanced(numbers, weights) if balanced else weights
-        found, intercepts[rows] = logistic_regression(features / scale, numbers, len(present), weights, c=0.1)
+        found, intercepts[rows] = logistic_regression(features, numbers, len(present), weights, c=0.1)
         coefficients[rows] = found / scale
     return coefficients, intercepts
+
+
+def _features(counts: np.ndarray) -> tuple[csr_array, float]:
+    """Square roots of the counts over their standard deviation, and that; never held twice, since they may be large."""
+    from scipy.sparse import csr_array, get_index_dtype
+
+    n_values = np.count_nonzero(counts)
+    kind = get_index_dtype(maxval=max(n_values, counts.shape[1]))
+    starts = np.concatenate(([0], np.cumsum(np.count_nonzero(counts, axis=1)))).astype(kind)
+    columns, values = np.empty(n_values, kind), np.empty(n_values)
+    for k in range(0, len(counts), _ROWS):
+        rows, here = counts[k : k + _ROWS], slice(starts[k], starts[min(k + _ROWS, len(counts))])
+        columns[here] = np.nonzero(rows)[1]
+        values[here] = np.sqrt(rows[rows != 0], dtype=np.float64)
+
+    def table(values):
+        return csr_array((values, columns, starts), shape=counts.shape)
+
+    share = 1.0 / counts.size
+    mean, mean_square = table(values * share).sum(), table(values**2 * share).sum()
+    scale = float(np.sqrt(mean_square - mean**2)) or 1.0
+    values *= 1.0 / scale
+    return table(values), scale
 
 
 def _balanced(numbers: np.ndarray, weights: np.ndarray | None) -> np.ndarray:

@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from engram._version import __version__
 from engram.cli.rules import preset_of_train, rule_as_trained
 from engram.config import TrainingConfig
 from engram.kernels import machine
@@ -120,6 +121,17 @@ def test_comparison_refuses_a_folder_with_other_options(engram, tmp_path):
     code, _, err = engram(*COMPARISON[:-1], 31, "--out", tmp_path)
     assert code == 2
     assert "holds a run with other options; choose another folder with --out" in err
+
+
+def test_comparison_does_not_mix_runs_of_two_versions(engram, tmp_path):
+    engram(*COMPARISON, "--out", tmp_path, "--quiet")
+    summary = tmp_path / "triplet-8-seed0" / "summary.json"
+    kept = summary.read_text().replace(f'"version": "{__version__}"', '"version": "0.1.0"')
+    summary.write_text(kept)
+    code, _, err = engram(*COMPARISON, "--out", tmp_path)
+    assert code == 2
+    assert f"holds a run of engram 0.1.0, this is {__version__}" in " ".join(err.split())
+    assert summary.read_text() == kept
 
 
 def test_comparison_of_a_plan_runs_every_value_of_its_lists(engram, tmp_path):

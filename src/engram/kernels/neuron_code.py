@@ -417,9 +417,12 @@ class PopulationWriter:
         """Collect the neurons that fire; only where one of a whole group of lanes is near are they looked at singly."""
         fires = self.equations.fires
         exact = self._fires_text("_theta[_j] * _scale + _v_thresh")
-        loads = [f"            {n} = _here[{k} * _stride + _j]" for k, n in enumerate(self.variables)]
         asked = asked_by(fires) if fires is not None else ("v",)
-        loads = [line for line, n in zip(loads, self.variables, strict=True) if n in asked]
+        loads = [f"{n} = _here[{k} * _stride + _j]" for k, n in enumerate(self.variables) if n in asked]
+        if fires is None:
+            near = ["_highest = v if v > _low[_j] else _low[_j]", "_near = _marked(_near, _highest, _low[_j])"]
+        else:
+            near = [f"_near |= _MARKS({self._fires_text('_low[_j]')})"]
         self._write(
             "def _fired(_p, _t):",
             "    _here, _low = _pointer(_p.here, _REAL), _pointer(_p.low, _REAL)",
@@ -430,14 +433,13 @@ class PopulationWriter:
             *self._constants_for(fires),
             "    _n_fired = 0",
             "    for _begin in _range(0, _p.n_lanes, _LANES):",
-            "        _near = False",
+            "        _near = _MARKS(0)",
             "        for _j in _range(_begin, _begin + _LANES):",
-            *loads,
-            f"            _near |= {self._fires_text('_low[_j]')}",
-            "        if _near:",
+            *(f"            {line}" for line in [*loads, *near]),
+            "        if _near != 0:",
             "            for _j in _range(_begin, _min(_begin + _LANES, _n)):",
-            *("    " + line for line in loads),
-            f"                if _until[_j] <= _t and {exact}:",
+            *(f"                {line}" for line in loads),
+            f"                if {self._fires_text('_low[_j]')} and _until[_j] <= _t and {exact}:",
             "                    _found[_n_fired] = _first + _j",
             "                    _n_fired += 1",
             "    return _n_fired",

@@ -26,8 +26,8 @@ _THRESHOLD = 2.2
 """Of a neuron, per root of pooled neurons: most images reach it when two thirds of their time are over."""
 _BARRED = -1e6
 """What the first spike of an image takes from all other neurons while they learn: they stay silent for this image."""
-_RIVALRY = 0.19
-"""The same while they read, as a share of the threshold: about five neurons answer an image, one after another."""
+_RIVALRY = 0.35
+"""The same while they read, as a share of the threshold: about three neurons answer an image, one after another."""
 
 
 def conv_prototypes(
