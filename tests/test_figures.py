@@ -15,16 +15,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
 
-from engram import DiehlCook, Triplet, figures, load_model
+from engram import DiehlCook, SelfNormalizing, Triplet, figures, load_model
 from engram.datasets import load
 from engram.errors import ConfigError, DataError, RunFolderError
 from engram.figures import files
 from engram.figures.curves import spread
 from engram.figures.fields import drawing_order, mosaic
-from engram.figures.style import MAX_INCHES, house_style
+from engram.figures.style import BLUE, GREEN, MAX_INCHES, VERMILLION, house_style
+from engram.networks.conv import conv
 
 
 def title(axes):
@@ -373,6 +375,16 @@ def test_diagram_has_a_box_for_each_population_and_an_arrow_for_each_projection(
     assert parts_inside(figure)
     with pytest.raises(ConfigError, match="network must be a DiehlCook or a Network"):
         figures.network_diagram("diehl-cook")
+
+
+def test_diagram_tells_what_excites_from_what_holds_back():
+    figure = figures.network_diagram(conv((28, 28), SelfNormalizing(), 0.5, "euler", "float32"))
+    (axes,) = figure.axes
+    arrows = [patch for patch in axes.patches if type(patch).__name__ == "FancyArrowPatch"]
+    colours = [to_hex(arrow.get_edgecolor()) for arrow in arrows]
+    assert colours == [to_hex(VERMILLION), to_hex(GREEN), to_hex(BLUE)]  # filters learn, rivals inhibit, windows excite
+    assert [type(arrow.get_arrowstyle()).__name__ for arrow in arrows] == ["CurveFilledB", "BarAB", "CurveFilledB"]
+    assert "image_maps\nconvolution\nlearns by self_normalizing" in texts(axes)
 
 
 # -- raster

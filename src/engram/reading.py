@@ -255,6 +255,7 @@ def reading_figure(model: Model, reading: DigitReading):
         labels=reading.assigned,
         classes=reading.class_names,
         rate_title=reading.rate_title,
+        layer="excitatory" if isinstance(model.network, DiehlCook) else model.network.readout,
         title=f"{reading.path.name}: {_said(reading)} by the {reading.network} network after {reading.shown:,.0f} ms",
     )
 

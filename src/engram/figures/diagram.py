@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from engram.errors import ConfigError
 from engram.figures.style import BLUE, GREEN, INK, MUTED, SHADE, SMALL, VERMILLION, in_house_style, new_figure
 from engram.networks import DiehlCook, Network
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 _ACROSS, _DOWN = 3.6, 2.0  # inches from box to box
 _WIDTH, _HEIGHT = 1.5, 0.84  # of a box
 _BEND = 0.28  # of an arrow that is not alone between its boxes
+_LETTERS = 34  # that find room between two boxes
 
 
 class _Box(NamedTuple):
@@ -122,7 +125,7 @@ def _what(network: Network, name: str) -> str:
 def _draw_projection(axes, network: Network, p, boxes: dict[str, _Box]) -> None:
     from matplotlib.patches import FancyArrowPatch
 
-    inhibits = network.channel_of(p) > 0
+    inhibits = _inhibits(network, p)
     colour = VERMILLION if p.rule is not None else GREEN if inhibits else BLUE
     start, end, bend = _ends(network, p, boxes)
     head = "-|>,head_length=0.4,head_width=0.2"
@@ -136,8 +139,11 @@ def _draw_projection(axes, network: Network, p, boxes: dict[str, _Box]) -> None:
     # A quadratic arc bends by half of `rad` of its length, to the right of its direction.
     x, y = x + bend * (end[1] - start[1]) / 2, y - bend * (end[0] - start[0]) / 2
     above = y >= (start[1] + end[1]) / 2
-    learns = f", learns by {p.rule.name or type(p.rule).__name__}" if p.rule is not None else ""
-    text = f"{p.name}\n{_spelled(type(p).__name__)}{learns}"
+    kind = _spelled(type(p).__name__)
+    if p.rule is not None:
+        learns = f"learns by {p.rule.name or type(p.rule).__name__}"
+        kind += f"{', ' if len(kind + learns) < _LETTERS else chr(10)}{learns}"
+    text = f"{p.name}\n{kind}"
     axes.text(
         x,
         y + (0.07 if above else -0.07),
@@ -147,6 +153,14 @@ def _draw_projection(axes, network: Network, p, boxes: dict[str, _Box]) -> None:
         size=SMALL - 1.5,
         color=colour,
     )
+
+
+def _inhibits(network: Network, p) -> bool:
+    """Whether spikes hold the receivers back: on a channel of inhibition, or by fixed weights that are negative."""
+    channel = list(network.populations[p.after].neuron.channels)[network.channel_of(p)]
+    if channel.startswith("inh"):
+        return True
+    return p.rule is None and not callable(p.weights) and bool((np.asarray(p.weights) < 0).all())
 
 
 def _ends(network: Network, p, boxes: dict[str, _Box]) -> tuple[tuple, tuple, float]:

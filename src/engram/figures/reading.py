@@ -67,6 +67,7 @@ def reading(
     labels=None,
     classes: Sequence | None = None,
     rate_title: str = RATE_OF_WHITE,
+    layer: str = "excitatory",
     title: str | None = None,
     top: int = 10,
 ) -> Figure:
@@ -100,6 +101,8 @@ def reading(
         What the classes 0, 1, … are called.
     rate_title : str, optional
         Whose rate it is.
+    layer : str, optional
+        What the neurons are called.
     title : str, optional
         Title of the figure, such as the answer.
     top : int, optional
@@ -152,8 +155,8 @@ def reading(
     _draw_image_and_winners(left, pixels, weights, image_shape, counts, winners, labels, names)
     _draw_all_fields(middle, weights, image_shape, winners, labels)
     _draw_spikes_over_time(
-        right, rate, input_spikes, exc_spikes, winners, labels, names, rate_title, float(dt), shown_ms, total_ms,
-        n_inputs, n_neurons,
+        right, rate, input_spikes, exc_spikes, winners, labels, names, rate_title, layer, float(dt), shown_ms,
+        total_ms, n_inputs, n_neurons,
     )  # fmt: skip
     if title is not None:
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
@@ -234,7 +237,7 @@ def _draw_all_fields(figure, weights, image_shape, winners, labels) -> None:
         hot[top : top + height, start : start + width, 3] = 1.0
     axes.imshow(hot)
     axes.set_anchor("NW")
-    axes.set_title(title + (f", the {len(winners)} that fired most in {FIRED}" if len(winners) else ""))
+    axes.set_title(title + (f", the {len(winners)} that fired most in {FIRED}" if len(winners) else ""), size=SMALL + 1)
 
 
 def _hot(field: np.ndarray, image_shape) -> np.ndarray:
@@ -254,6 +257,7 @@ def _draw_spikes_over_time(
     labels,
     names,
     rate_title,
+    layer,
     dt,
     shown_ms,
     total_ms,
@@ -283,7 +287,7 @@ def _draw_spikes_over_time(
     neurons.set_ylabel("neuron" if labels is None else "neuron, by label")
     if labels is not None:
         _mark_labels(neurons, np.sort(labels), names)
-    spikes = f"excitatory: {plural(len(exc_spikes), 'spike')}"
+    spikes = f"{layer}: {plural(len(exc_spikes), 'spike')}"
     neurons.set_title(spikes + (f", neuron {winners[0]:,} in orange" if len(winners) else ""), size=SMALL + 1)
     for axes in (rates, inputs, neurons):
         if total_ms > shown_ms:
