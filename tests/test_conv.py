@@ -203,8 +203,11 @@ def test_the_shape_of_conv_follows_from_the_image():
     ("options", "shape", "message"),
     [
         ({"size": 40}, (28, 28), "image_maps has filters of 40 on a height of 28"),
-        ({"pool_stride": 3}, (28, 28), "windows leaves out the last 1 of a height of 24"),
-        ({"pool": 30}, (28, 28), "windows has filters of 30 on a height of 24"),
+        ({"size": 0}, (28, 28), "size must be a whole number of at least 1"),
+        ({"pool_stride": 3}, (28, 28), "Windows of pool=8 with pool_stride=3 do not fit 24 positions"),
+        ({"size": 5}, (28, 28), "do not fit 26 positions, which filters of size=5 with padding=1 have"),
+        ({"pool": 30}, (28, 28), "Windows of pool=30 with pool_stride=4 do not fit 24 positions"),
+        ({"pool_stride": 0}, (28, 28), "pool_stride must be a whole number of at least 1"),
         ({"maps": 0}, (28, 28), "size of a population must be"),
         ({"maps": 4000}, (28, 28), "synapses, more than the .* that fit into memory"),
         ({}, 784, "The network conv needs images of a height and a width"),

@@ -7,6 +7,7 @@ from engram.networks.network import AdaptiveThreshold, Network, Population
 from engram.neurons import IF
 from engram.plasticity.base import LearningRule
 from engram.projections import Convolution, Pooling, Uniform
+from engram.validation import check_count
 
 _BARRED = -200.0
 """What a position's first spike takes from all neurons there, while they learn: they stay silent for this image."""
@@ -55,6 +56,8 @@ def conv(
     """
     if len(shape) != 2:
         raise ConfigError(f"The network conv needs images of a height and a width, got {tuple(shape)}.")
+    for name, value in {"size": size, "pool": pool, "pool_stride": pool_stride}.items():
+        check_count(name, value)
     uniform = 2.0 / size
     filters = Convolution(
         before="image", after="maps", size=size, padding=padding, weights=Uniform(-uniform, uniform), rule=rule
@@ -64,6 +67,13 @@ def conv(
     )
     windows = Pooling(before="maps", after="pooled", size=pool, stride=pool_stride, channel="pulse", name="windows")
     positions = filters.output_shape(shape, maps)
+    for n in positions[1:]:
+        if n < pool or (n - pool) % pool_stride:
+            raise ConfigError(
+                f"Windows of pool={pool} with pool_stride={pool_stride} do not fit {n} positions, which filters of"
+                f" size={size} with padding={padding} have on images of {shape[0]} × {shape[1]}: positions less pool"
+                " must be a multiple of pool_stride; change one of the four."
+            )
     return Network(
         inputs={"image": shape},
         populations={
