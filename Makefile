@@ -1,4 +1,4 @@
-.PHONY: check docs format pictures
+.PHONY: check convolution docs format pictures
 
 check:  ## what CI runs
 	bash .ci/run
@@ -11,6 +11,21 @@ docs:  ## build the documentation, executing every page; open docs/_build/html/i
 
 format:
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+MEASURE = .venv/bin/python benchmarks/convolution.py
+SMALL = --prototypes 400 --images 8000 --label 8000 --test 4000 --dt 1 --seeds 1
+
+convolution:  ## measure what docs/convolution.md shows, but not what is there; start it twice to use two processors
+	$(MEASURE) --label 20000 --out docs/measured/convolution_mnist.json
+	$(MEASURE) --maps 8 --label 5000 --test 5000 --seeds 3 --out docs/measured/convolution_mnist_8.json
+	$(MEASURE) --dataset fashion-mnist --dt 0.25 --out docs/measured/convolution_fashion_mnist.json
+	$(MEASURE) --dataset fashion-mnist --seeds 1 --filters learned \
+		--out docs/measured/convolution_fashion_mnist_usual.json
+	$(MEASURE) --prototypes 1600 --epochs 2 --out docs/measured/prototypes_mnist_1600.json
+	$(MEASURE) --prototypes 3200 --epochs 2 --dt 1 --seeds 1 --filters learned \
+		--out docs/measured/prototypes_mnist_3200.json
+	$(MEASURE) $(SMALL) --filters learned untrained --out docs/measured/prototypes_mnist_400.json
+	$(MEASURE) $(SMALL) --dataset fashion-mnist --filters learned --out docs/measured/prototypes_fashion_mnist_400.json
 
 pictures:  ## draw those of README and of the documentation's front page
 	.venv/bin/python docs/pictures/draw.py
