@@ -1,7 +1,7 @@
 """What learning adds to a spiking convolution: the network conv beside the same network without learned filters.
 
     python benchmarks/convolution.py --dataset mnist --seeds 5 --out docs/measured/convolution_mnist.json
-    python benchmarks/convolution.py --prototypes 1600 --epochs 2 --out docs/measured/prototypes_mnist_1600.json
+    python benchmarks/convolution.py --prototypes 3200 --epochs 2 --out docs/measured/prototypes_mnist.json
 
 For each seed the network learns its filters from a few unlabelled images, then reads label images and test images, from
 whose spike counts two readouts answer: logistic regression, and labels assigned to neurons ("proportion"). The controls
@@ -39,12 +39,12 @@ from engram.readout import fit_readout
 
 FILTERS = ("learned", "untrained", "k-means")
 _NO_SETTINGS = ("out", "seeds", "filters")
+_GEOMETRY = ("size", "padding", "pool", "pool_stride")
 _LATER = (
-    ("prototypes", 0),
-    ("images", 60_000),
-    ("dt", 0.5),
-    ("epochs", 1),
-)  # what files made before had, without saying so
+    ("prototypes", 0), ("images", 60_000), ("dt", 0.5), ("epochs", 1),
+    ("size", 7), ("padding", 1), ("pool", 8), ("pool_stride", 4),
+)  # fmt: skip
+"""What files made before had, without saying so."""
 _STILL = 1e-30  # a learning rate at which no weight changes in single precision
 
 
@@ -89,6 +89,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="mnist")
     parser.add_argument("--maps", type=int, default=64)
+    parser.add_argument("--size", type=int, default=7, help="side of a filter")
+    parser.add_argument("--padding", type=int, default=1)
+    parser.add_argument("--pool", type=int, default=8, help="side of a window")
+    parser.add_argument("--pool-stride", type=int, default=4)
     parser.add_argument("--learn", type=int, default=1000, help="images from which filters are learned")
     parser.add_argument("--prototypes", type=int, default=0, help="neurons above the convolution; none by default")
     parser.add_argument("--images", type=int, default=60_000, help="from which prototypes learn")
@@ -116,9 +120,11 @@ def _split(args):
 
 def _measure(args, filters: str, seed: int, images, given) -> dict:
     """A network with filters of one kind, and how it reads."""
-    kind = "conv-prototypes" if args.prototypes else "conv"
+    described = {"kind": "conv-prototypes" if args.prototypes else "conv", "maps": args.maps}
+    described |= {name: getattr(args, name) for name in _GEOMETRY}
+    constants = {"a_tar": 1 / args.size**2}  # filters of norm 1
     config = TrainingConfig(
-        network={"kind": kind, "maps": args.maps}, neurons=args.prototypes or 400, dt=args.dt, seed=seed
+        network=described, constants=constants, neurons=args.prototypes or 400, dt=args.dt, seed=seed
     )
     seen = images[np.random.default_rng(seed).permutation(len(images))[: args.learn]]
     rule = config.make_rule()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engram import Protocol
 from engram.networks import AdaptiveThreshold, Input, Network, Population
-from engram.neurons import ALIF, EXCITATORY, IF, INHIBITORY, LIF, AdEx, Neuron
+from engram.neurons import ALIF, EXCITATORY, IF, INHIBITORY, LIF, AdEx, GatedIF, Neuron
 from engram.plasticity import LearningRule, Pair, SelfNormalizing, Trace, Triplet
 from engram.projections import AllButOwn, Convolution, Dense, Local, OneToOne, Projection, Sparse, Uniform
 from engram.sources import Latency, Poisson, Ramp, Regular, Source, StoredEvents
@@ -76,6 +76,7 @@ KINDS = {
     "alif": (ALIF(inc_inh=0.3), {"current": 0.02}),
     "lif": (LIF(), {"current": 0.02}),
     "if": (IF(), {"current": 0.2, "pulse": 0.4}),
+    "gated if": (GatedIF(gate=6.0), {"pulse": 0.4}),
     "own": (Izhikevich(), {"exc": 12.0, "inh": -8.0}),
 }
 """Neurons, and by channel a weight that moves them."""

@@ -10,7 +10,7 @@ from engram.config import TrainingConfig
 from engram.errors import ConfigError
 from engram.networks import AdaptiveThreshold, Protocol
 from engram.networks.record import network_from_record, network_record
-from engram.neurons import IF
+from engram.neurons import IF, GatedIF
 from engram.plasticity import SelfNormalizing
 from engram.projections import AllButOwn, Dense
 from engram.receptive_fields import fields_of
@@ -54,6 +54,54 @@ def test_one_prototype_learns_an_image():
     simulator.train(images(), layer="maps")
     counts, _ = simulator.train(images(), layer="prototypes")
     assert counts.sum(axis=1).tolist() == [1] * 6
+
+
+def test_a_pooled_neuron_and_a_prototype_spike_once_an_image():
+    shown = trained("compiled").presentation_of(images()[0])
+    for name in ("pooled", "prototypes"):
+        counts = np.bincount(shown.spikes[name][:, 0])
+        assert counts.max() == 1
+        assert counts.sum() > 1
+
+
+# A gate.
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_what_arrives_before_the_gate_opens_reaches_the_membrane_together(kernel):
+    network = Network(
+        inputs={"in": 2},
+        populations={"a": Population(1, GatedIF(v_thresh=100.0, gate=3.0))},
+        projections=[Dense(before="in", after="a", weights=np.array([[2.0], [-0.5]]))],
+    )
+    spikes = ([0, 1, 0, 0, 1], [0, 2, 3, 7, 8])  # a step is half a millisecond, and a spike moves v in the next one
+    v = simulate(network, spikes=spikes, n_steps=10, record={"a": {"v": [0]}}, kernel=kernel).recording["a.v"]
+    assert v[:, 0].tolist() == [0.0] * 6 + [3.5, 3.5, 5.5, 5.0]
+
+
+@pytest.mark.parametrize("gate", [0.0, 10.0])
+def test_neurons_with_a_gate_are_won_by_most_evidence_not_by_the_first(gate):
+    random = np.random.default_rng(0)
+    weights, order = random.uniform(0.5, 1.0, (16, 30)), np.arange(16)
+    network = Network(
+        inputs={"in": 16},
+        populations={"a": Population(30, GatedIF(v_thresh=1.5, gate=gate, t_ref=100.0), one_wins=True)},
+        projections=[Dense(before="in", after="a", weights=weights)],
+        dtype="float64",
+    )
+    first = simulate(network, spikes=(order, order), n_steps=21).spikes["a"][0]
+    heard = 16 if gate else 2  # without a gate two inputs are enough for the first to reach its threshold
+    assert first.tolist() == [np.argmax(weights[:heard].sum(axis=0)), gate / 0.5 if gate else 2]
+    assert np.argmax(weights.sum(axis=0)) != np.argmax(weights[:2].sum(axis=0))
+
+
+def test_gates_that_cannot_be_or_never_open_are_refused():
+    with pytest.raises(ConfigError, match="gate must be zero or positive, got -1"):
+        GatedIF(gate=-1.0)
+    with pytest.raises(ConfigError, match="gates of prototypes open after 18 ms, but an image is shown for 18 ms"):
+        simulator_of(small(protocol={"shown": 18.0}))
+    sooner = small(protocol={"shown": 18.0}).network | {"gate": 17.0}
+    assert simulator_of(small(protocol={"shown": 18.0}).replace(network=sooner)).count_spikes(images())[0].any()
 
 
 # One winner.

@@ -12,7 +12,7 @@ from pathlib import Path
 import engram
 from engram import DiehlCook, Protocol
 from engram.networks import AdaptiveThreshold, TutorialNetwork
-from engram.neurons import ALIF, EXCITATORY, IF, INHIBITORY, LIF, AdEx, adex, conductance_lif, lif
+from engram.neurons import ALIF, EXCITATORY, IF, INHIBITORY, LIF, AdEx, GatedIF, adex, conductance_lif, lif
 from engram.plasticity import (
     exponential,
     fixed_point,
@@ -132,6 +132,14 @@ NEURONS = {
         [
             Constant("v_thresh", 1.0, _SPIKED, OURS, IF),
             Constant("t_ref", 0.0, "as above", OURS, IF),
+        ],
+    ),
+    "GatedIF": (
+        GatedIF(),
+        [
+            Constant("v_thresh", 1.0, _SPIKED, OURS, GatedIF),
+            Constant("gate", 10.0, "weights that arrive reach $v$ so long after rest", OURS, GatedIF.step),
+            Constant("t_ref", 0.0, "as above", OURS, GatedIF),
         ],
     ),
 }

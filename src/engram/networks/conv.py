@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engram.errors import ConfigError
 from engram.networks.network import AdaptiveThreshold, Network, Population
 from engram.neurons import IF
@@ -85,6 +87,26 @@ def conv(
         integrator=integrator,
         dtype=dtype,
         readout="pooled",
+    )
+
+
+def read_by(network: Network, threshold: float, rivalry: float) -> Network:
+    """A network with maps like those of :func:`conv`, but for how they read.
+
+    Parameters
+    ----------
+    network : Network
+    threshold : float
+        The share of their thresholds at which they answer.
+    rivalry : float
+        What a spike takes from all neurons at its place.
+    """
+    maps = network.populations["maps"]
+    assert maps.threshold is not None, "conv gives them one"
+    answering = replace(maps, threshold=replace(maps.threshold, reading=threshold))
+    return network.replace(
+        populations={**network.populations, "maps": answering},
+        projections=[replace(p, reading=rivalry / -_BARRED) if p.name == "rivals" else p for p in network.projections],
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from engram.errors import ConfigError, ModelFileError
 from engram.networks.network import AdaptiveThreshold, Input, Network, Population
-from engram.neurons import ALIF, IF, LIF, AdEx, ConductanceLIF
+from engram.neurons import ALIF, IF, LIF, AdEx, ConductanceLIF, GatedIF
 from engram.neurons.base import Neuron
 from engram.plasticity.base import LearningRule
 from engram.plasticity.records import recorded_name, rule_from_record, rule_record
@@ -23,10 +23,9 @@ from engram.projections.base import Projection
 from engram.user_code import is_own
 from engram.validation import plain_number
 
-PARTS = {
-    kind.__name__: kind
-    for kind in (ConductanceLIF, IF, LIF, ALIF, AdEx, Dense, OneToOne, AllButOwn, Sparse, Convolution, Local, Pooling)
-}
+_NEURONS = ConductanceLIF, IF, GatedIF, LIF, ALIF, AdEx
+_PROJECTIONS = Dense, OneToOne, AllButOwn, Sparse, Convolution, Local, Pooling
+PARTS = {kind.__name__: kind for kind in (*_NEURONS, *_PROJECTIONS)}
 """The neurons and projections that come with engram, by the name that a record has for them."""
 
 _MAX_SHAPE = 1 << 31
