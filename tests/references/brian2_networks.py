@@ -151,6 +151,26 @@ def adex(neuron) -> NeuronModel:
     )
 
 
+def gated_if(neuron, dt: float) -> NeuronModel:
+    """The neuron that listens before it decides, without a refractory period."""
+    assert neuron.t_ref == 0
+    return NeuronModel(
+        equations="""
+        v : 1
+        gathered : 1
+        since : 1
+        """,
+        regularly="v += int(since + step_ms / 2 > gate) * gathered",
+        then="""
+        gathered *= int(since + step_ms / 2 <= gate)
+        since += step_ms
+        """,
+        threshold="v > v_thresh",
+        reset="v = 0",
+        constants={"v_thresh": neuron.v_thresh, "gate": neuron.gate, "step_ms": dt},
+    )
+
+
 def alif(neuron, dt: float) -> NeuronModel:
     """The tutorial's neuron with an adaptive threshold; where it was met is found by bisection."""
     return NeuronModel(
@@ -360,6 +380,8 @@ def _neuron_model(population, dt: float) -> NeuronModel:
     kind = type(population.neuron).__name__
     if kind == "ConductanceLIF":
         return conductance_lif(population.neuron, population.threshold)
+    if kind == "GatedIF":
+        return gated_if(population.neuron, dt)
     return adex(population.neuron) if kind == "AdEx" else alif(population.neuron, dt)
 
 

@@ -1,8 +1,9 @@
 """Networks that prove the engine: each against the same network in Brian 2, and against the reference to the last bit.
 
-Two plastic layers; ``AdEx`` neurons in the network of Diehl and Cook; ALIF neurons that learn; lateral excitation that
-learns beside the input; an inhibitory matrix; a convolution with competition at each position; one neuron whose
-weights become bimodal; recurrent inhibition that brings a network to a rate.
+Two plastic layers; ``AdEx`` neurons in the network of Diehl and Cook; ALIF neurons that learn; neurons that listen
+before they decide; lateral excitation that learns beside the input; an inhibitory matrix; a convolution with
+competition at each position; one neuron whose weights become bimodal; recurrent inhibition that brings a network to a
+rate.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pytest
 
 from engram import Network, Population, Simulator, blocks, simulate
 from engram.networks import AdaptiveThreshold, Protocol
-from engram.neurons import ALIF, EXCITATORY, INHIBITORY, AdEx, ConductanceLIF
+from engram.neurons import ALIF, EXCITATORY, INHIBITORY, AdEx, ConductanceLIF, GatedIF
 from engram.plasticity import LearningRule, Pair, PowerLaw, SelfNormalizing, Symmetric, Trace, Triplet
 from engram.projections import AllButOwn, Convolution, Dense, OneToOne, Sparse, Uniform, random_synapses
 from engram.sources import StoredEvents
@@ -92,6 +93,18 @@ def alif_that_learns() -> Proof:
         ],
     )
     return Proof(network, 0.05, 800)
+
+
+def behind_gates() -> Proof:
+    network = Network(
+        inputs={"image": 40},
+        populations={"neurons": Population(12, GatedIF(v_thresh=9.0, gate=40.0))},
+        projections=[
+            Dense(before="image", after="neurons", weights=Uniform(0.1, 0.6), rule=SelfNormalizing(eta=0.05)),
+            AllButOwn(before="neurons", after="neurons", weights=-0.3, delay=Uniform(0.5, 3.0)),
+        ],
+    )
+    return Proof(network, 0.05, 500)
 
 
 def lateral_excitation() -> Proof:
@@ -226,6 +239,7 @@ PROOFS: dict[str, Callable[[], Proof]] = {
     "two plastic layers": two_plastic_layers,
     "AdEx": adex_instead,
     "ALIF": alif_that_learns,
+    "gates": behind_gates,
     "lateral excitation": lateral_excitation,
     "matrix of inhibition": matrix_of_inhibition,
     "convolution": convolution,
