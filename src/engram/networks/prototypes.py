@@ -82,7 +82,7 @@ def conv_prototypes(
     root = math.sqrt(pooled.n)
     judge = AdaptiveThreshold(start=0.0, plus=_PLUS * root, plus_decay=0.002, tau=_IMAGES_PER_NEURON * _SHOWN * neurons)
     learned = SelfNormalizing(
-        norm="l2", count="current", eta=0.3, a_tar=1.0 / math.sqrt(8.0 * pooled.n), x_tar=0.01, tau_pre=1000.0
+        norm="l2", count="current", eta=0.5, a_tar=1.0 / math.sqrt(8.0 * pooled.n), x_tar=0.01, tau_pre=1000.0
     )
     decider = GatedIF(v_thresh=_THRESHOLD * root, gate=gate, t_ref=_ONCE)
     return below.replace(
