@@ -13,7 +13,6 @@ format:
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
 MEASURE = .venv/bin/python benchmarks/convolution.py
-SMALL = --prototypes 400 --images 8000 --label 8000 --test 4000 --dt 1 --seeds 1
 
 convolution:  ## measure what docs/convolution.md shows, but not what is there; start it twice to use two processors
 	$(MEASURE) --label 20000 --out docs/measured/convolution_mnist.json
@@ -21,11 +20,9 @@ convolution:  ## measure what docs/convolution.md shows, but not what is there; 
 	$(MEASURE) --dataset fashion-mnist --dt 0.25 --out docs/measured/convolution_fashion_mnist.json
 	$(MEASURE) --dataset fashion-mnist --seeds 1 --filters learned \
 		--out docs/measured/convolution_fashion_mnist_usual.json
-	$(MEASURE) --prototypes 1600 --epochs 2 --out docs/measured/prototypes_mnist_1600.json
-	$(MEASURE) --prototypes 3200 --epochs 2 --dt 1 --seeds 1 --filters learned \
-		--out docs/measured/prototypes_mnist_3200.json
-	$(MEASURE) $(SMALL) --filters learned untrained --out docs/measured/prototypes_mnist_400.json
-	$(MEASURE) $(SMALL) --dataset fashion-mnist --filters learned --out docs/measured/prototypes_fashion_mnist_400.json
+	$(MEASURE) --prototypes 1600 --epochs 4 --out docs/measured/prototypes_mnist.json
+	$(MEASURE) --dataset fashion-mnist --prototypes 3200 --epochs 4 --maps 32 --size 5 --padding 2 --pool 4 \
+		--pool-stride 4 --dt 0.25 --out docs/measured/prototypes_fashion_mnist.json
 
 pictures:  ## draw those of README and of the documentation's front page
 	.venv/bin/python docs/pictures/draw.py
