@@ -585,7 +585,7 @@ def _check_gates(network: Network, protocol: Protocol) -> None:
     """Neurons that are put to rest before their gates open would never fire."""
     for name, population in network.populations.items():
         gate = population.neuron.gate if isinstance(population.neuron, GatedIF) else 0.0
-        if protocol.at_rest and gate > protocol.shown - network.dt:
+        if protocol.at_rest and gate >= protocol.shown - network.dt / 2:
             raise ConfigError(
                 f"The gates of {name} open after {gate:g} ms, but an image is shown for {protocol.shown:g} ms, after"
                 " which neurons are put to rest: they would never fire; show images longer (shown) or take a smaller"
