@@ -1,7 +1,7 @@
 """What learning adds to a spiking convolution: the network conv beside the same network without learned filters.
 
     python benchmarks/convolution.py --dataset mnist --seeds 5 --out docs/measured/convolution_mnist.json
-    python benchmarks/convolution.py --prototypes 3200 --epochs 2 --out docs/measured/prototypes_mnist.json
+    python benchmarks/convolution.py --prototypes 1600 --epochs 4 --out docs/measured/prototypes_mnist.json
 
 For each seed the network learns its filters from a few unlabelled images, then reads label images and test images, from
 whose spike counts two readouts answer: logistic regression, and labels assigned to neurons ("proportion"). The controls

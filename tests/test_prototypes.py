@@ -7,7 +7,7 @@ import pytest
 
 from engram import Network, Population, Simulator, load_model, simulate
 from engram.config import TrainingConfig
-from engram.errors import ConfigError
+from engram.errors import ConfigError, StepWarning
 from engram.networks import AdaptiveThreshold, Protocol
 from engram.networks.record import network_from_record, network_record
 from engram.neurons import IF, GatedIF
@@ -17,6 +17,7 @@ from engram.receptive_fields import fields_of
 from engram.run_folder import RunFolder
 from engram.runs import start_run
 from engram.sources import Latency
+from engram.validation import warn_of_rounded_times
 from test_conv import images
 from tiny import resumed, tiny_run, tiny_training
 
@@ -98,10 +99,50 @@ def test_neurons_with_a_gate_are_won_by_most_evidence_not_by_the_first(gate):
 def test_gates_that_cannot_be_or_never_open_are_refused():
     with pytest.raises(ConfigError, match="gate must be zero or positive, got -1"):
         GatedIF(gate=-1.0)
-    with pytest.raises(ConfigError, match="gates of prototypes open after 18 ms, but an image is shown for 18 ms"):
-        simulator_of(small(protocol={"shown": 18.0}))
-    sooner = small(protocol={"shown": 18.0}).network | {"gate": 17.0}
-    assert simulator_of(small(protocol={"shown": 18.0}).replace(network=sooner)).count_spikes(images())[0].any()
+    short = small(protocol={"shown": 18.0})
+    with pytest.raises(ConfigError, match="Neurons with gate=18 ms would answer no image that is shown for 18 ms"):
+        simulator_of(short)
+    sooner = short.replace(network=short.network | {"gate": 17.0})
+    assert simulator_of(sooner).count_spikes(images())[0].any()
+
+
+@pytest.mark.parametrize(("gate", "shown", "opens"), [(18.3, 18.74, False), (18.2, 18.3, True), (9.7, 10.0, True)])
+@pytest.mark.parametrize("at_rest", [True, False])
+def test_a_gate_is_refused_if_it_opens_after_the_last_step_of_an_image(gate, shown, opens, at_rest):
+    network = Network(
+        inputs={"in": 1},
+        populations={"a": Population(1, GatedIF(v_thresh=0.5, gate=gate))},
+        projections=[Dense(before="in", after="a", weights=np.ones((1, 1)))],
+    )
+    how = {"protocol": Protocol(shown=shown, blank=0.0, min_spikes=0, at_rest=at_rest), "source": Latency()}
+    if not opens:
+        with pytest.raises(ConfigError, match=r"gate=18\.3 ms would answer no image that is shown for 18\.74 ms"):
+            Simulator(network, **how)
+        return
+    assert Simulator(network, kernel="reference", **how).count_spikes(np.array([[255]]))[0].tolist() == [[1]]
+
+
+def test_a_gate_that_steps_do_not_divide_is_told():
+    network = Network(inputs={"in": 1}, populations={"a": Population(1, GatedIF(gate=9.7))})
+    with pytest.warns(StepWarning, match=r"gate is 9\.7 ms, no multiple of dt, 0\.5 ms: it lasts 19 steps, 9\.5 ms"):
+        warn_of_rounded_times(network)
+
+
+def test_a_long_wait_is_counted_in_steps():
+    neuron = GatedIF(gate=1000.0)
+    clock, steps = np.float32(9_998.0), []
+    for _ in range(3):
+        v, _, clock = GatedIF.step(np.float32(0.0), np.float32(1.0), clock, np.float32(0.1), np.float32(neuron.gate))
+        steps.append(float(v))
+    assert steps == [0.0, 0.0, 1.0]
+
+
+def test_a_model_goes_on_only_with_its_own_neurons():
+    model = tiny_training(tiny()).model()
+    prototypes = model.network.populations["prototypes"]
+    other = {**model.network.populations, "prototypes": replace(prototypes, neuron=IF(v_thresh=1.0))}
+    with pytest.raises(ConfigError, match="its prototypes are IF, not GatedIF; give its own network"):
+        tiny_training(tiny(), start=replace(model, network=model.network.replace(populations=other)))
 
 
 # One winner.

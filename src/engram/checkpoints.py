@@ -14,7 +14,7 @@ from engram._version import __version__
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, EngramError, ModelFileError
 from engram.model_file import model_content
-from engram.networks.catalogue import DESCRIBED_IN_CODE
+from engram.networks.catalogue import DESCRIBED_IN_CODE, NETWORKS
 from engram.networks.record import part_name, parts_of
 from engram.plasticity.records import is_record_of
 from engram.readout import RunningAccuracy
@@ -91,10 +91,8 @@ def _other_network(training: Training, name: str) -> str:
     described = training.config.network_name
     if described == DESCRIBED_IN_CODE:
         return f"{name} has another network than the one given; resume with the one that it began with."
-    return (
-        f"{described} describes another network now than {name} has; put the file back as it was, or start again with"
-        " --overwrite."
-    )
+    way = "resume with the engram that began it" if described in NETWORKS else "put the file back as it was"
+    return f"{described} describes another network now than {name} has; {way}, or start again with --overwrite."
 
 
 def _check_same_run(training: Training, tensors: dict[str, np.ndarray], metadata: dict[str, Any], name: str) -> None:

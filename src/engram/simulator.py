@@ -17,14 +17,13 @@ from engram.kernels.memory import NEVER
 from engram.kernels.state import NetworkState, held_weights, new_state
 from engram.named import NamedParameters
 from engram.networks import DiehlCook, Network, Protocol
-from engram.neurons import GatedIF
 from engram.plasticity.base import LearningRule, check_rule, is_learning_rate, known_names
 from engram.processors import default_threads
 from engram.randomness import Stream, content_counter, stream_key
 from engram.recall import Below, can_recall
 from engram.sources import Poisson, Source
 from engram.threads import CountedThreads, result_of, results_of
-from engram.validation import check_choice, check_count
+from engram.validation import check_choice, check_count, check_gates
 
 KERNELS = ("compiled", "reference")
 NEURONS_PER_THREAD = 800
@@ -157,7 +156,8 @@ class Simulator(NamedParameters):
         self.state = new_state(self.described, seed, **given)
         self.sources = source if isinstance(source, dict) else dict.fromkeys(self.described.inputs, source)
         self.input_gain = float(self.source.gain) if self.sources else 1.0
-        _check_gates(self.described, self.protocol)
+        if protocol is not None:
+            check_gates(self.described, protocol)
         self.schedule = schedule_steps(self.protocol, self.described.dt)
         if self.sources and not any(source.grows_louder for source in self.sources.values()):
             self.schedule["max_intensity"] = self.schedule["start_intensity"]  # once more would be the same once more
@@ -579,18 +579,6 @@ def _diehl_cook(network: DiehlCook, rule, seed: int, weights, theta, delays, inp
     if late:
         given["delays"]["input_exc"] = network.new_input_delays(seed) if input_delays is None else input_delays
     return network.describe(None if late else rule, input_delays=late), given
-
-
-def _check_gates(network: Network, protocol: Protocol) -> None:
-    """Neurons that are put to rest before their gates open would never fire."""
-    for name, population in network.populations.items():
-        gate = population.neuron.gate if isinstance(population.neuron, GatedIF) else 0.0
-        if protocol.at_rest and gate >= protocol.shown - network.dt / 2:
-            raise ConfigError(
-                f"The gates of {name} open after {gate:g} ms, but an image is shown for {protocol.shown:g} ms, after"
-                " which neurons are put to rest: they would never fire; show images longer (shown) or take a smaller"
-                " gate."
-            )
 
 
 def schedule_steps(protocol: Protocol, dt: float) -> dict:

@@ -661,12 +661,21 @@ def _check_start(start: Model, network: DiehlCook | Network) -> None:
         )
     if _parts(found) != _parts(network):
         raise ConfigError("Learning goes on only in a network of the same parts; give the one that the model has.")
+    if isinstance(found, DiehlCook) or isinstance(network, DiehlCook):
+        return
+    for name, population in network.populations.items():
+        now, before = (type(p.neuron).__name__ for p in (population, found.populations[name]))
+        if now != before:
+            raise ConfigError(
+                f"Learning goes on only with the neurons that a model has: its {name} are {before}, not {now};"
+                " give its own network."
+            )
 
 
-def _parts(network: DiehlCook | Network) -> tuple[list[str], list[str], list] | None:
+def _parts(network: DiehlCook | Network) -> tuple[list[str], list[str], list[tuple]] | None:
     if isinstance(network, DiehlCook):
         return None
-    return list(network.named), network.layers, [p.one_wins for p in network.populations.values()]
+    return list(network.named), network.layers, [(name, p.one_wins) for name, p in network.populations.items()]
 
 
 def ink_fill(dataset: Dataset | TrainingSet) -> float:

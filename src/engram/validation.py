@@ -284,15 +284,28 @@ def check_presentation(network, protocol) -> None:
             raise ConfigError(
                 f"t_ref must be {MAX_STEPS:,} time steps at most, got {t_ref:g} ms in steps of {network.dt:g} ms."
             )
+    check_gates(network, protocol)
+
+
+def check_gates(network, protocol) -> None:
+    """Raise ConfigError where neurons only listen as long as an image is shown: whoever reads begins at rest."""
+    dt = network.dt
+    for neuron in network.neurons:
+        if neuron.listens >= (round(protocol.shown / dt) - 0.5) * dt:
+            raise ConfigError(
+                f"Neurons with gate={neuron.listens:g} ms would answer no image that is shown for"
+                f" {protocol.shown:g} ms: show images longer (protocol.shown) or let gates open sooner (network.gate)."
+            )
 
 
 def warn_of_rounded_times(network, *, stacklevel: int = 3) -> None:
-    """Warn with :class:`StepWarning` of each refractory period and delay of a network that its steps do not divide.
+    """Warn with :class:`StepWarning` of each refractory period, gate and delay that a network's steps do not divide.
 
     Other simulators do otherwise: of 5 ms in steps of 0.3 ms, which are 17 steps here, Brian 2 makes 16.
     """
     dt = network.dt
     times = {("t_ref", float(getattr(neuron, "t_ref", 0.0))) for neuron in network.neurons}
+    times |= {("gate", float(neuron.listens)) for neuron in network.neurons}
     together = [p for p in getattr(network, "projections", ()) if p.has_one_delay]
     times |= {(f"the delay of {p.name}", float(p.delay)) for p in together}
     for name, time in sorted(times):

@@ -58,7 +58,7 @@ def conv(
     """
     if len(shape) != 2:
         raise ConfigError(f"The network conv needs images of a height and a width, got {tuple(shape)}.")
-    for name, value in {"size": size, "pool": pool, "pool_stride": pool_stride}.items():
+    for name, value in {"maps": maps, "size": size, "pool": pool, "pool_stride": pool_stride}.items():
         check_count(name, value)
     uniform = 2.0 / size
     filters = Convolution(

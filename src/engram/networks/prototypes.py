@@ -62,7 +62,7 @@ def conv_prototypes(
         See :func:`~engram.networks.conv.conv`.
     gate : float
         How long prototypes only listen, ms. The preset shows an image for 20 ms, and in the first 18 nearly everything
-        is found that will be.
+        is found that will be. Afterwards one prototype answers in each step, as long as any is above its threshold.
 
     Returns
     -------

@@ -133,6 +133,11 @@ class Neuron(NamedParameters):
         taus = [getattr(self, field.name) for field in fields(self) if field.name.startswith("tau")]
         return min(taus, default=float("inf"))
 
+    @property
+    def listens(self) -> float:
+        """How long after rest it fires no spike whatever arrives, ms."""
+        return 0.0
+
     def parameters(self) -> dict[str, float]:
         """Every numeric field by name."""
         values = ((field.name, getattr(self, field.name)) for field in fields(self))

@@ -66,14 +66,19 @@ class GatedIF(Neuron):
         """It has none, ms."""
         return math.inf
 
+    @property
+    def listens(self) -> float:
+        """Until its gate opens, ms."""
+        return self.gate
+
     def variables(self) -> dict[str, float]:
-        """The potential, what waits before the gate, and the time since rest, ms."""
+        """The potential, what waits before the gate, and the steps since rest."""
         return {"v": 0.0, "gathered": 0.0, "clock": 0.0}
 
     def step(v, gathered, clock, dt, gate):
         """Through an open gate what has been gathered reaches the membrane."""
-        is_open = clock + dt / 2 > gate
-        return v + np.where(is_open, gathered, 0.0), np.where(is_open, 0.0, gathered), clock + dt
+        is_open = (clock + 0.5) * dt > gate
+        return v + np.where(is_open, gathered, 0.0), np.where(is_open, 0.0, gathered), clock + 1.0
 
     def on_spike(v):
         """Reset to zero."""
