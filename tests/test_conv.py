@@ -208,7 +208,7 @@ def test_the_shape_of_conv_follows_from_the_image():
         ({"size": 5}, (28, 28), "do not fit 26 positions, which filters of size=5 with padding=1 have"),
         ({"pool": 30}, (28, 28), "Windows of pool=30 with pool_stride=4 do not fit 24 positions"),
         ({"pool_stride": 0}, (28, 28), "pool_stride must be a whole number of at least 1"),
-        ({"maps": 0}, (28, 28), "size of a population must be"),
+        ({"maps": 0}, (28, 28), "maps must be a whole number of at least 1"),
         ({"maps": 4000}, (28, 28), "synapses, more than the .* that fit into memory"),
         ({}, 784, "The network conv needs images of a height and a width"),
     ],
