@@ -8,7 +8,7 @@ import pytest
 from engram import Network, Population, Simulator, load_model, simulate
 from engram.config import TrainingConfig
 from engram.errors import ConfigError, StepWarning
-from engram.networks import AdaptiveThreshold, Protocol
+from engram.networks import AdaptiveThreshold, Protocol, prototypes
 from engram.networks.record import network_from_record, network_record
 from engram.neurons import IF, GatedIF
 from engram.plasticity import SelfNormalizing
@@ -27,6 +27,11 @@ KERNELS = ["compiled", "reference"]
 def small(**options) -> TrainingConfig:
     own = {"kind": "conv-prototypes", "maps": 3, "size": 3, "pool": 4, "pool_stride": 2}
     return TrainingConfig(network=own, neurons=6, constants={"a_tar": 1 / 9}, **options)
+
+
+def replace_kind(config: TrainingConfig, kind: str) -> TrainingConfig:
+    """The same options for another network, with the preset that it has."""
+    return TrainingConfig(network=config.network | {"kind": kind}, constants=config.constants)
 
 
 def simulator_of(config: TrainingConfig, kernel: str = "compiled") -> Simulator:
@@ -63,6 +68,23 @@ def test_a_pooled_neuron_and_a_prototype_spike_once_an_image():
         counts = np.bincount(shown.spikes[name][:, 0])
         assert counts.max() == 1
         assert counts.sum() > 1
+
+
+def test_a_place_names_fewer_filters_than_in_the_convolution_alone():
+    taught = trained("compiled")
+    state, below = taught.state, replace_kind(small(), "conv")
+    alone = Simulator(
+        below.make_network((8, 8)), source=below.make_source(), protocol=below.make_protocol(),
+        weights={"image_maps": state.projections["image_maps"].weights},
+        theta={"maps": state.populations["maps"].theta},
+    )  # fmt: skip
+
+    def answers_at_a_place(simulator):
+        shown = [simulator.presentation_of(image).spikes["maps"][:, 0] for image in images()]
+        n_places = np.prod(simulator.network.shape_of("maps")[1:])
+        return np.mean([np.unique(neurons).size / np.unique(neurons % n_places).size for neurons in shown])
+
+    assert 1.0 <= answers_at_a_place(taught) < answers_at_a_place(alone)
 
 
 # A gate.
@@ -139,8 +161,8 @@ def test_a_long_wait_is_counted_in_steps():
 
 def test_a_model_goes_on_only_with_its_own_neurons():
     model = tiny_training(tiny()).model()
-    prototypes = model.network.populations["prototypes"]
-    other = {**model.network.populations, "prototypes": replace(prototypes, neuron=IF(v_thresh=1.0))}
+    last = model.network.populations["prototypes"]
+    other = {**model.network.populations, "prototypes": replace(last, neuron=IF(v_thresh=1.0))}
     with pytest.raises(ConfigError, match="its prototypes are IF, not GatedIF; give its own network"):
         tiny_training(tiny(), start=replace(model, network=model.network.replace(populations=other)))
 
@@ -281,6 +303,17 @@ def test_a_run_that_was_stopped_equals_one_that_was_not(tmp_path, blocks):
     first = tiny_training(tiny()).simulator.state
     for name in ("image_maps", "pooled_prototypes"):
         assert not np.array_equal(weights[name], first.projections[name].weights), name
+
+
+def test_a_run_of_a_network_that_engram_describes_otherwise_now_is_refused(tmp_path, monkeypatch):
+    folder, training = RunFolder(tmp_path / "run"), tiny_training(tiny())
+    start_run(folder, tiny(), overwrite=False)
+    training.learn_block()
+    folder.write_checkpoint(training.examples, *training.snapshot())
+    folder.release()
+    monkeypatch.setattr(prototypes, "_THRESHOLD", 2 * prototypes._THRESHOLD)
+    with pytest.raises(ConfigError, match=r"conv-prototypes describes another network .*; resume with the engram that"):
+        resumed(folder.path)
 
 
 def test_fields_of_prototypes_lead_through_the_pooled_layer():
